@@ -1,0 +1,70 @@
+// Package target reads what socket-proxyd(8) takes as its one positional
+// argument, and turns it into kernel socket addresses.
+//
+// A target is one of
+//
+//	/run/app.sock     a UNIX socket in the file system
+//	@app              a UNIX socket in the abstract namespace
+//	HOST:PORT         split at the last colon; either may be a name
+//	HOST              port 80
+//	[IPV6]:PORT       ours: the original passes the brackets to the resolver
+//
+// The original checks nothing before the first connection. Here everything
+// that can never connect is refused at once, with a way out.
+package target
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// Target is where connections are forwarded to. It is made by Parse and never
+// changes.
+type Target struct {
+	text string // as given
+
+	// Of a network target: names, as they go to the resolver.
+	host, service string
+	// What is known of host and service without the resolver: no IPs if host
+	// is a name, port 0 if service is one.
+	ips  []netip.Addr
+	port uint16
+
+	literal []Address // nil if only Resolve can tell
+}
+
+// Parse reads a target. The error is one line that quotes s, says what is
+// wrong and what to do.
+func Parse(s string) (Target, error) {
+	t := Target{text: s}
+	err := t.parse()
+	if err != nil {
+		return Target{}, fmt.Errorf("target %q: %w", s, err)
+	}
+	return t, nil
+}
+
+func (t *Target) parse() error {
+	if t.text == "" {
+		return errors.New("empty; write HOST:PORT, /PATH or @NAME")
+	}
+	if t.text[0] == '/' || t.text[0] == '@' {
+		address, err := FromUnix(t.text)
+		t.literal = []Address{address}
+		return err
+	}
+	return t.parseHostPort()
+}
+
+// String returns the target as it was given to Parse.
+func (t Target) String() string {
+	return t.text
+}
+
+// Literal returns the addresses of a target that needs no resolver: a UNIX
+// socket, or IP addresses with a port number. They never change; the caller
+// must not change them either. It reports false if only Resolve can tell.
+func (t Target) Literal() ([]Address, bool) {
+	return t.literal, t.literal != nil
+}
