@@ -1,0 +1,120 @@
+package activation
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// needListening ends every refusal with the two settings of systemd.socket(5)
+// that decide it.
+const needListening = "need a listening stream socket: set ListenStream= and Accept=no"
+
+// inspect tells whether every offered descriptor is one that we can accept
+// connections from. The error names the first that is not.
+//
+// It only looks, it takes nothing. If $LISTEN_FDS promises more than was passed,
+// the numbers after the last one may belong to the Go runtime, which does not
+// survive losing its own descriptors.
+func (o offer) inspect() error {
+	for i := range o.count {
+		fd := firstDescriptor + i
+		if fault := inspectDescriptor(fd); fault != "" {
+			return fmt.Errorf("file descriptor %d (%q) %s", fd, o.name(i), fault)
+		}
+	}
+	return nil
+}
+
+// inspectDescriptor returns what is wrong with fd, or "". It asks what
+// sd_is_socket(3) asks, one question at a time for the sake of the answer.
+func inspectDescriptor(fd int) string {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return fmt.Sprintf("cannot be used (%v): $LISTEN_FDS promises more than was passed", err)
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return "is " + fileKind(stat.Mode) + ", " + needListening
+	}
+	return inspectSocket(fd)
+}
+
+func inspectSocket(fd int) string {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return fmt.Sprintf("cannot be examined: SO_TYPE: %v", err)
+	}
+	if kind != unix.SOCK_STREAM {
+		return "is " + socketKind(kind) + ", " + needListening
+	}
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return fmt.Sprintf("cannot be examined: SO_ACCEPTCONN: %v", err)
+	}
+	if listening == 0 {
+		return notListening(fd)
+	}
+	return inspectFamily(fd)
+}
+
+// notListening words the most common mistake, Accept=yes, on its own: there the
+// service manager accepts, and starts one process for each connection.
+func notListening(fd int) string {
+	if _, err := unix.Getpeername(fd); err == nil {
+		return "is an already connected stream socket, need the listening socket itself: set Accept=no"
+	}
+	return "is a stream socket that does not listen, " + needListening
+}
+
+func inspectFamily(fd int) string {
+	family, err := socketFamily(fd)
+	if err != nil {
+		return fmt.Sprintf("cannot be examined: %v", err)
+	}
+	switch family {
+	case unix.AF_INET, unix.AF_INET6, unix.AF_UNIX:
+		return ""
+	case unix.AF_VSOCK:
+		return "is a VSOCK socket, need IPv4, IPv6 or UNIX: change ListenStream="
+	}
+	return fmt.Sprintf("is a socket of address family %d, need IPv4, IPv6 or UNIX: change ListenStream=", family)
+}
+
+// socketFamily returns the address family of the socket fd, AF_INET and so on.
+func socketFamily(fd int) (int, error) {
+	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return 0, fmt.Errorf("SO_DOMAIN: %w", err)
+	}
+	return family, nil
+}
+
+func socketKind(kind int) string {
+	switch kind {
+	case unix.SOCK_DGRAM:
+		return "a datagram socket"
+	case unix.SOCK_SEQPACKET:
+		return "a sequential packet socket"
+	case unix.SOCK_RAW:
+		return "a raw socket"
+	}
+	return fmt.Sprintf("a socket of type %d", kind)
+}
+
+func fileKind(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return "a regular file"
+	case unix.S_IFDIR:
+		return "a directory"
+	case unix.S_IFIFO:
+		return "a FIFO"
+	case unix.S_IFCHR:
+		return "a character device"
+	case unix.S_IFBLK:
+		return "a block device"
+	case unix.S_IFLNK:
+		return "a symbolic link"
+	}
+	return "not a socket" // epoll, eventfd and the like have no file type
+}

@@ -1,0 +1,116 @@
+package activation
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// backlog is the Backlog= default of systemd.socket(5): as much as the kernel
+// allows. The kernel lowers it to net.core.somaxconn without an error.
+const backlog = math.MaxInt32
+
+// Listen opens the listener that the --listen= value spec asks for, in the
+// syntax of ListenStream= (systemd.socket(5)):
+//
+//	8080                 a port alone: all addresses, IPv6 and IPv4
+//	127.0.0.1:80         IPv4
+//	[::1]:80             IPv6
+//	[fe80::1]:80%eth0    IPv6 link-local; also [fe80::1%eth0]:80
+//	/run/x               UNIX path
+//	@name                UNIX abstract name
+//
+// With port 0 the kernel picks a free port, which Listener.Address shows. As
+// with BindIPv6Only=default, whether an IPv6 wildcard serves IPv4 as well is the
+// system's choice (net.ipv6.bindv6only).
+//
+// A UNIX path is created with the permissions that the umask leaves. A socket
+// file that nobody listens on is replaced; anything else in its place is an
+// error and stays untouched.
+//
+// The caller closes the listener. Errors name the option, its value, the reason
+// and a remedy.
+func Listen(spec string) (*Listener, error) {
+	l, err := listen(spec)
+	if err != nil {
+		return nil, fmt.Errorf("--listen=%q: %w", spec, err)
+	}
+	return l, nil
+}
+
+func listen(spec string) (*Listener, error) {
+	where, err := parseSpec(spec)
+	if err != nil {
+		return nil, err
+	}
+	l, err := open(where)
+	if where.anyHost && errors.Is(err, unix.EAFNOSUPPORT) {
+		return open(where.withoutIPv6())
+	}
+	return l, err
+}
+
+func open(where endpoint) (*Listener, error) {
+	fd, err := unix.Socket(where.family(), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w; is the address family enabled (RestrictAddressFamilies=)?", err)
+	}
+	l := &Listener{FD: fd, Name: "listen", Family: where.family()}
+	if err := l.start(where); err != nil {
+		_ = l.Close() // removes the path again, if start came that far
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Listener) start(where endpoint) (err error) {
+	if err := l.bind(where); err != nil {
+		return err
+	}
+	if err := unix.Listen(l.FD, backlog); err != nil {
+		return fmt.Errorf("listen: %w; %s", err, remedy(err))
+	}
+	l.Address, err = localAddress(l.FD)
+	return err
+}
+
+func (l *Listener) bind(where endpoint) (err error) {
+	if where.unix != "" && where.unix[0] == '/' {
+		l.path, err = bindPath(l.FD, where.unix)
+		return err
+	}
+	if l.Family != unix.AF_UNIX {
+		// As systemd does: a restart must not wait for old connections to leave
+		// TIME_WAIT (socket(7)).
+		if err := unix.SetsockoptInt(l.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return fmt.Errorf("SO_REUSEADDR: %w", err)
+		}
+	}
+	address, err := where.sockaddr()
+	if err != nil {
+		return err
+	}
+	if err := unix.Bind(l.FD, address); err != nil {
+		return fmt.Errorf("bind: %w; %s", err, remedy(err))
+	}
+	return nil
+}
+
+// remedy is the hint that follows an error of bind(2) or listen(2).
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return "stop the process that listens there, or choose another address"
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return "no network interface has this address (yet)"
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return "check the directory's permissions, and for ports below 1024 CAP_NET_BIND_SERVICE"
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return "create the directory first (RuntimeDirectory=)"
+	case errors.Is(err, unix.EINVAL):
+		return "a link-local address needs its interface: [ADDRESS]:PORT%INTERFACE"
+	}
+	return "see bind(2)"
+}

@@ -1,0 +1,56 @@
+package activation
+
+import (
+	"errors"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Listener is one listening stream socket. It is non-blocking and closed on
+// exec, and it never is in the Go runtime's own epoll set: new connections wake
+// the engine that reads FD, and nobody else.
+//
+// Whoever received the Listener owns it and calls [Listener.Close]. The fields
+// are read-only.
+type Listener struct {
+	// FD is the descriptor, always 3 or above. Do not close it directly.
+	FD int
+	// Name is the descriptor's name in $LISTEN_FDNAMES (by default the name of
+	// the socket unit), "unknown" if it came without one, or "listen" if
+	// [Listen] opened it. Names need not be unique.
+	Name string
+	// Family is unix.AF_INET, unix.AF_INET6 or unix.AF_UNIX.
+	Family int
+	// Address is the local address in printable form: "127.0.0.1:80",
+	// "[::]:80", "/run/x" or "@name".
+	Address string
+
+	path      *boundPath // the file that Listen created, nil if there is none
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Close closes the socket and removes its file, if [Listen] created the file
+// and it still is the same one. A file passed on by the service manager stays:
+// the manager goes on listening there.
+//
+// Further calls do nothing and return what the first one returned. Clients that
+// are not yet accepted are reset by the kernel, unless another process (as the
+// service manager) holds the same socket.
+func (l *Listener) Close() error {
+	l.closeOnce.Do(func() {
+		// The file goes first. As long as the socket is open the kernel keeps the
+		// file's inode, so no newer file can carry the same inode number.
+		l.closeErr = errors.Join(l.path.remove(), unix.Close(l.FD))
+	})
+	return l.closeErr
+}
+
+// closeAll closes listeners that will not be handed out. Their errors would
+// only hide the one that caused it.
+func closeAll(listeners []*Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}
