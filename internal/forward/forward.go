@@ -1,0 +1,63 @@
+// Package forward holds what does not depend on the engine: routes, limits, the
+// admission gate and idle clock, name resolution off the data path, counters and
+// the lines that are logged. An engine moves the bytes; this package decides.
+//
+// The words are the same everywhere: a listener accepts a client, a connection
+// joins the client to a target, each direction of it is a half.
+package forward
+
+import (
+	"log/slog"
+
+	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/target"
+)
+
+// Engine moves bytes according to a Policy. Both engines keep the same promises:
+//
+//   - End of stream is forwarded: a half that has delivered everything shuts the
+//     other side's write direction down, and the reverse half lives on.
+//   - A broken transfer never looks complete: when one side fails, the other is
+//     reset, after the bytes received before the failure have been delivered.
+//   - A half holds at most Limits.BufferSize bytes that its destination has not
+//     taken, plus what the kernel had already handed over; then it stops reading.
+//   - A fault in one connection never ends the engine.
+type Engine interface {
+	// Run serves until Stop, or until StopIfIdle finds no connection, and
+	// returns nil; or it returns the fault that ended it. Called once.
+	Run() error
+	// Stop makes Run stop accepting, reset what is still connected, and
+	// return. It may be called from any goroutine, more than once.
+	Stop()
+	// StopIfIdle makes Run stop accepting and, if no connection slipped in
+	// meanwhile, return; else Run goes on. From any goroutine.
+	StopIfIdle()
+	// Name is the engine's name as in --engine=.
+	Name() string
+}
+
+// Route leads from a listener to the target of its connections.
+type Route struct {
+	Listener *activation.Listener // closed by its owner after Run has returned
+	Target   target.Target
+}
+
+// Limits are the explicit bounds of everything.
+type Limits struct {
+	Connections int // simultaneous connections let in
+	BufferSize  int // bytes that a half may hold before it stops reading
+}
+
+// DefaultBufferSize is the default of Limits.BufferSize, in bytes.
+const DefaultBufferSize = 1 << 20
+
+// Policy is what an engine needs to know. It is made once, before the engine,
+// and shared by all its workers.
+type Policy struct {
+	Routes   []Route
+	Limits   Limits
+	Gate     *Gate
+	Resolver *Resolver
+	Log      *slog.Logger
+	Heart    *Heart // watchdog keep-alives; nil without a watchdog
+}

@@ -1,0 +1,54 @@
+package forward
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// IdleClock calls expired once there has been no connection for a while. As in
+// the original, it starts when the last connection ends, never before the first.
+//
+// It costs a clock reading per transition to idle, not a timer: the one timer
+// that runs looks at when the gate last became empty, and sleeps on if that was
+// too recent.
+type IdleClock struct {
+	after   time.Duration
+	expired func()
+	gate    *Gate
+	epoch   time.Time
+	since   atomic.Int64 // when the gate last became empty, ns after epoch
+	running atomic.Bool  // a timer is pending
+}
+
+// NewIdleClock returns a clock for a Gate. expired runs on a goroutine of its
+// own, at most once for each time the gate becomes empty.
+func NewIdleClock(after time.Duration, expired func()) *IdleClock {
+	return &IdleClock{after: after, expired: expired, epoch: time.Now()}
+}
+
+// start is called when the gate has become empty.
+func (c *IdleClock) start() {
+	c.since.Store(int64(time.Since(c.epoch)))
+	if c.running.CompareAndSwap(false, true) {
+		time.AfterFunc(c.after, c.check)
+	}
+}
+
+func (c *IdleClock) check() {
+	idle := time.Since(c.epoch) - time.Duration(c.since.Load())
+	if c.gate.Current() == 0 && idle < c.after {
+		time.AfterFunc(c.after-idle, c.check)
+		return
+	}
+	c.running.Store(false)
+	if c.gate.Current() > 0 {
+		return
+	}
+	if idle >= c.after {
+		c.expired()
+		return
+	}
+	// The gate became empty between the two looks, while start still saw a
+	// running timer.
+	c.start()
+}

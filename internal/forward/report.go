@@ -1,0 +1,64 @@
+package forward
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/target"
+)
+
+// Attempt is a failed try to reach one address of a target.
+type Attempt struct {
+	Address target.Address
+	Err     error
+}
+
+// ReportRefused logs a client turned away at the limit.
+func (p *Policy) ReportRefused(l *activation.Listener) {
+	p.Log.Warn("connection limit reached, refusing a connection", "limit", p.Limits.Connections, "listener", l.Address)
+}
+
+// ReportUnreachable logs a connection that ends because no address of its target
+// could be reached. err is why there was no address to try, if so.
+func (p *Policy) ReportUnreachable(r Route, attempts []Attempt, err error) {
+	var tried []string
+	for _, a := range attempts {
+		tried = append(tried, fmt.Sprintf("%s: %v", a.Address, a.Err))
+	}
+	if err != nil {
+		tried = append(tried, err.Error())
+	}
+	p.Log.Error("cannot reach the target, closing the connection", "target", r.Target.String(), "tried", strings.Join(tried, "; "))
+}
+
+// ReportAcceptFailed logs a listener that pauses after an error, or that goes on
+// at once when pause is 0.
+func (p *Policy) ReportAcceptFailed(l *activation.Listener, err error, pause time.Duration) {
+	if pause == 0 {
+		p.Log.Warn("cannot accept a connection", "listener", l.Address, "error", err)
+		return
+	}
+	p.Log.Warn("cannot accept connections, pausing", "listener", l.Address, "error", err, "pause", pause)
+}
+
+// AcceptPause tells how long to stop accepting after an error: not at all when
+// the error is the client's or the network's, longer and longer (100 ms to 1 s)
+// while the machine or the process is out of descriptors or memory, so that the
+// loop does not spin on a backlog that it cannot take.
+func AcceptPause(errno syscall.Errno, previous time.Duration) time.Duration {
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
+		return min(max(2*previous, 100*time.Millisecond), time.Second)
+	}
+	return 0
+}
+
+// Disconnected tells whether an error is the peer's leaving, which needs no line
+// in the log.
+func Disconnected(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ENOTCONN)
+}
