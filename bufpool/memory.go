@@ -1,0 +1,34 @@
+// Package bufpool holds the memory that the kernel reads from and writes to,
+// all of it mapped outside the Go heap: the provided-buffer ring that receives
+// pick from, parked copies of what a slow peer has not taken, and plain
+// mappings for addresses and timespecs.
+//
+// Invariants:
+//   - Every buffer is in one place: with the kernel, or held by Pieces, which
+//     are counted. It goes back to the kernel when the kernel has let go of it
+//     and the last Piece is released, and only then.
+//   - One worker owns a Pool; nothing here locks.
+package bufpool
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Map returns size bytes of zeroed private memory outside the Go heap, page
+// aligned, its pages made on first touch. The caller gives it back with Unmap.
+func Map(size int) ([]byte, error) {
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, fmt.Errorf("mapping %d bytes: %w", size, err)
+	}
+	return mem, nil
+}
+
+// Unmap gives back memory from Map. No operation may still refer to it.
+func Unmap(mem []byte) {
+	if err := unix.Munmap(mem); err != nil {
+		panic(fmt.Sprintf("bufpool: unmapping %d bytes: %v", len(mem), err)) // not from Map, or twice
+	}
+}

@@ -1,0 +1,187 @@
+package bufpool
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/pawelgaczynski/giouring"
+)
+
+// Group is the buffer group id of a pool; a ring has one pool.
+const Group = 0
+
+// flagIncremental is IOU_PBUF_RING_INC (kernel 6.12): the kernel fills one
+// buffer piece by piece instead of spending a whole one on each receive.
+const flagIncremental = 2
+
+// maxCount bounds the buffers of a pool: giouring computes an entry's place in
+// 16 bits, 16 bytes each.
+const maxCount = 4096
+
+// Registrar registers a buffer ring with the kernel (IORING_REGISTER_PBUF_RING,
+// kernel 5.19); *giouring.Ring is the real one.
+type Registrar interface {
+	RegisterBufferRing(reg *giouring.BufReg, flags uint32) (uint, error)
+}
+
+// Config shapes a pool.
+type Config struct {
+	Count       int // buffers, a power of two up to 4096
+	Size        int // bytes of each buffer
+	Incremental bool
+}
+
+// Pool is a provided-buffer ring and the memory behind it, Count*Size bytes,
+// plus whatever is parked.
+type Pool struct {
+	cfg       Config
+	entries   []byte // the ring shared with the kernel
+	ring      *giouring.BufAndRing
+	mem       []byte
+	buffers   []buffer
+	available int // buffers the kernel can pick from, the one being filled included
+	parking
+}
+
+// buffer is our side of one buffer. Offsets and counts start anew each time it
+// is handed to the kernel.
+type buffer struct {
+	filled uint32 // bytes that the kernel has written
+	pieces uint32 // Pieces not yet released
+	ours   bool   // the kernel has let go of it
+}
+
+// Piece is a run of received bytes, held until it is given to Release.
+type Piece struct {
+	id     int32 // buffer number, or ^number of a parked copy
+	offset uint32
+	Len    uint32 // bytes
+}
+
+// New maps a pool and registers it. The caller closes it after the ring.
+func New(cfg Config, kernel Registrar) (*Pool, error) {
+	if cfg.Count <= 0 || cfg.Count > maxCount || cfg.Count&(cfg.Count-1) != 0 || cfg.Size <= 0 {
+		return nil, fmt.Errorf("buffer pool: %d buffers of %d bytes: the count must be a power of two up to %d", cfg.Count, cfg.Size, maxCount)
+	}
+	entries, err := Map(cfg.Count * int(unsafe.Sizeof(giouring.BufAndRing{})))
+	if err != nil {
+		return nil, fmt.Errorf("buffer pool: %w", err)
+	}
+	mem, err := Map(cfg.Count * cfg.Size)
+	if err != nil {
+		Unmap(entries)
+		return nil, fmt.Errorf("buffer pool: %w", err)
+	}
+	p := &Pool{cfg: cfg, entries: entries, mem: mem, buffers: make([]buffer, cfg.Count)}
+	p.ring = (*giouring.BufAndRing)(unsafe.Pointer(&entries[0]))
+	p.ring.BufRingInit()
+	if err := p.register(kernel); err != nil {
+		p.Close()
+		return nil, err
+	}
+	for i := range p.buffers {
+		p.provide(uint16(i))
+	}
+	return p, nil
+}
+
+func (p *Pool) register(kernel Registrar) error {
+	reg := giouring.BufReg{
+		RingAddr:    uint64(uintptr(unsafe.Pointer(&p.entries[0]))),
+		RingEntries: uint32(p.cfg.Count),
+		Bgid:        Group,
+	}
+	if p.cfg.Incremental {
+		reg.Pad = flagIncremental // the kernel's flags, which giouring calls padding
+	}
+	if _, err := kernel.RegisterBufferRing(&reg, 0); err != nil {
+		return fmt.Errorf("buffer pool: registering %d buffers: %w", p.cfg.Count, err)
+	}
+	return nil
+}
+
+// Close unmaps everything. The ring must be closed before: it writes here.
+func (p *Pool) Close() {
+	p.parking.close()
+	Unmap(p.entries)
+	Unmap(p.mem)
+}
+
+// provide hands a whole buffer to the kernel.
+func (p *Pool) provide(id uint16) {
+	p.buffers[id] = buffer{}
+	p.ring.BufRingAdd(p.bufferAddr(int32(id)), uint32(p.cfg.Size), id, giouring.BufRingMask(uint32(p.cfg.Count)), 0)
+	p.ring.BufRingAdvance(1)
+	p.available++
+}
+
+func (p *Pool) bufferAddr(id int32) uintptr {
+	return uintptr(unsafe.Pointer(&p.mem[int(id)*p.cfg.Size]))
+}
+
+// Take turns a receive of n bytes into buffer id into a Piece. more is the
+// completion's IORING_CQE_F_BUF_MORE: the kernel goes on filling this buffer.
+func (p *Pool) Take(id uint16, n uint32, more bool) Piece {
+	b := &p.buffers[id]
+	if b.ours || b.filled+n > uint32(p.cfg.Size) {
+		// Wrong bytes to a peer are worse than a restart.
+		panic(fmt.Sprintf("bufpool: buffer %d: %d bytes received after %d of %d, ours=%v", id, n, b.filled, p.cfg.Size, b.ours))
+	}
+	piece := Piece{id: int32(id), offset: b.filled, Len: n}
+	b.filled += n
+	b.pieces++
+	if !more {
+		b.ours = true
+		p.available--
+	}
+	return piece
+}
+
+// Release gives a Piece up; its bytes may be overwritten from now on.
+func (p *Pool) Release(piece Piece) {
+	if piece.id < 0 {
+		p.parking.release(^piece.id)
+		return
+	}
+	b := &p.buffers[piece.id]
+	if b.pieces == 0 {
+		panic(fmt.Sprintf("bufpool: buffer %d released twice", piece.id))
+	}
+	b.pieces--
+	if b.pieces == 0 && b.ours {
+		p.provide(uint16(piece.id))
+	}
+}
+
+// Merge appends next to last when its bytes follow in the same buffer, which
+// makes one send of two receives. next must not be used after that.
+func (p *Pool) Merge(last *Piece, next Piece) bool {
+	if last.id != next.id || last.id < 0 || last.offset+last.Len != next.offset {
+		return false
+	}
+	last.Len += next.Len
+	p.buffers[next.id].pieces--
+	return true
+}
+
+// Consume drops the first n bytes of a Piece.
+func (piece *Piece) Consume(n uint32) {
+	piece.offset += n
+	piece.Len -= n
+}
+
+// Addr is the address of a Piece's first byte, for the kernel.
+func (p *Pool) Addr(piece Piece) uintptr { return uintptr(unsafe.Pointer(&p.bytes(piece)[0])) }
+
+func (p *Pool) bytes(piece Piece) []byte {
+	if piece.id < 0 {
+		return p.parking.chunks[^piece.id][piece.offset:][:piece.Len]
+	}
+	return p.mem[int(piece.id)*p.cfg.Size+int(piece.offset):][:piece.Len]
+}
+
+// Available is the number of buffers that the kernel can still pick from.
+func (p *Pool) Available() int { return p.available }
+
+// Scarce tells that less than a quarter of the buffers is left to the kernel.
+func (p *Pool) Scarce() bool { return p.available < len(p.buffers)/4 }

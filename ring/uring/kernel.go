@@ -1,0 +1,55 @@
+package uring
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
+)
+
+// systemKernel is the real far side: io_uring_enter(2) on one ring.
+type systemKernel struct {
+	fd     uintptr
+	memory []byte // holds arg and timespec, which the kernel reads
+	arg    *getEventsArg
+	ts     *unix.Timespec
+}
+
+func newSystemKernel(fd int) (*systemKernel, error) {
+	memory, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, fmt.Errorf("mapping the wait argument: %w", err)
+	}
+	k := &systemKernel{
+		fd:     uintptr(fd),
+		memory: memory,
+		arg:    (*getEventsArg)(unsafe.Pointer(&memory[0])),
+		ts:     (*unix.Timespec)(unsafe.Pointer(&memory[64])),
+	}
+	k.arg.timespec = uint64(uintptr(unsafe.Pointer(k.ts)))
+	return k, nil
+}
+
+// Enter implements Kernel. A wait with a timeout, and a call that does not wait
+// at all, keep the Go scheduler out: the thread goes on holding its P, which is
+// bounded by the timeout and ended early by the runtime's preemption signal
+// (EINTR). A wait without a timeout tells the scheduler, so that garbage
+// collection and other goroutines never depend on traffic.
+func (k *systemKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
+	flags := uintptr(giouring.EnterGetEvents)
+	if timeout > 0 {
+		*k.ts = unix.NsecToTimespec(int64(timeout))
+		n, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, k.fd, uintptr(toSubmit), uintptr(minComplete),
+			flags|uintptr(giouring.EnterExtArg), uintptr(unsafe.Pointer(k.arg)), unsafe.Sizeof(getEventsArg{}))
+		return uint32(n), errno
+	}
+	if minComplete == 0 {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, k.fd, uintptr(toSubmit), 0, flags, 0, 0)
+		return uint32(n), errno
+	}
+	n, _, errno := syscall.Syscall6(unix.SYS_IO_URING_ENTER, k.fd, uintptr(toSubmit), uintptr(minComplete), flags, 0, 0)
+	return uint32(n), errno
+}

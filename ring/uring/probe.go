@@ -1,0 +1,244 @@
+package uring
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
+)
+
+// Feature is something that a kernel's io_uring has or lacks, by the kernel's
+// own name for it.
+type Feature struct {
+	Name  string
+	Since string // the kernel that brought it; explains, never decides
+	probe func(*prober) (bool, error)
+}
+
+// The features that the engine decides by.
+var (
+	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", func(p *prober) (bool, error) {
+		return p.ring.DeferTaskrun(), nil
+	}}
+	FeatureBufferRing         = &Feature{"IORING_REGISTER_PBUF_RING", "5.19", (*prober).bufferRing}
+	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", (*prober).incrementalBuffers}
+	FeatureRecvMultishot      = &Feature{"IORING_RECV_MULTISHOT", "6.0", func(p *prober) (bool, error) {
+		return p.recvMultishot(0)
+	}}
+	// The kernel has no name for it: sqe->optlen bounds what a multishot
+	// recv takes in all (commit "io_uring/net: allow multishot receive
+	// per-invocation cap" and its successor, 6.17).
+	FeatureRecvMultishotLimit = &Feature{"IORING_RECV_MULTISHOT optlen", "6.17", func(p *prober) (bool, error) {
+		return p.recvMultishot(1)
+	}}
+	FeatureAcceptMultishot = &Feature{"IORING_ACCEPT_MULTISHOT", "5.19", (*prober).acceptMultishot}
+)
+
+// Probed is every Feature, in the order in which they are reported.
+var Probed = []*Feature{
+	FeatureAcceptMultishot,
+	FeatureBufferRing,
+	FeatureRecvMultishot,
+	FeatureDeferTaskrun,
+	FeatureIncrementalBuffers,
+	FeatureRecvMultishotLimit,
+}
+
+// required are the features without which the engine does not start.
+var required = []*Feature{FeatureAcceptMultishot, FeatureBufferRing, FeatureRecvMultishot}
+
+// Features is what Probe found.
+type Features map[*Feature]bool
+
+// Has tells whether the kernel has a feature.
+func (f Features) Has(feature *Feature) bool { return f[feature] }
+
+// Missing returns an error that names the first feature that the engine cannot
+// do without and the kernel lacks, nil if there is none.
+func (f Features) Missing() error {
+	for _, feature := range required {
+		if !f[feature] {
+			return fmt.Errorf("kernel too old for %s (needs %s): %w", feature.Name, feature.Since, errors.ErrUnsupported)
+		}
+	}
+	return nil
+}
+
+// Probe tries each feature once for the process, on a small ring and a socket
+// pair of its own, and remembers what it found. It takes well under a
+// millisecond. The calling goroutine must be locked to its thread.
+func Probe() (Features, error) {
+	probed.once.Do(func() { probed.features, probed.err = probe() })
+	return probed.features, probed.err
+}
+
+var probed struct {
+	once     sync.Once
+	features Features
+	err      error
+}
+
+func probe() (Features, error) {
+	p, err := newProber()
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	features := make(Features)
+	for _, feature := range Probed {
+		has, err := feature.probe(p)
+		if err != nil {
+			return nil, fmt.Errorf("probing %s: %w", feature.Name, err)
+		}
+		features[feature] = has
+	}
+	return features, nil
+}
+
+// prober is what probes work with.
+type prober struct {
+	ring   *Ring
+	pair   [2]int
+	memory []byte // a page for the buffer ring, a page of buffers
+}
+
+const proberGroup = 1
+
+func newProber() (*prober, error) {
+	ring, err := New(Config{Entries: 8, CQEntries: 16})
+	if err != nil {
+		return nil, err
+	}
+	p := &prober{ring: ring, pair: [2]int{-1, -1}}
+	if p.memory, err = unix.Mmap(-1, 0, 2*unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err == nil {
+		p.pair, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	}
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("probing io_uring: %w", err)
+	}
+	return p, nil
+}
+
+func (p *prober) close() {
+	p.ring.Close()
+	for _, fd := range p.pair {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if p.memory != nil {
+		_ = unix.Munmap(p.memory)
+	}
+}
+
+// register registers a buffer ring with one or two small buffers.
+func (p *prober) register(flags uint16) (bool, error) {
+	reg := giouring.BufReg{RingAddr: uint64(uintptr(unsafe.Pointer(&p.memory[0]))), RingEntries: 2, Bgid: proberGroup, Pad: flags}
+	_, err := p.ring.ring.RegisterBufferRing(&reg, 0)
+	if errors.Is(err, syscall.EINVAL) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (p *prober) bufferRing() (bool, error) {
+	has, err := p.register(0)
+	if has {
+		_, err = p.ring.ring.UnregisterBufferRing(proberGroup)
+	}
+	return has, err
+}
+
+func (p *prober) incrementalBuffers() (bool, error) {
+	const flagIncremental = 2 // IOU_PBUF_RING_INC
+	has, err := p.register(flagIncremental)
+	if has {
+		_, err = p.ring.ring.UnregisterBufferRing(proberGroup)
+	}
+	return has, err
+}
+
+// recvMultishot receives one byte with a multishot recv, bounded if limit is not
+// 0. A kernel that lacks it answers EINVAL.
+func (p *prober) recvMultishot(limit uint32) (bool, error) {
+	if has, err := p.register(0); !has {
+		return false, err
+	}
+	defer func() { _, _ = p.ring.ring.UnregisterBufferRing(proberGroup) }()
+	buffers := (*giouring.BufAndRing)(unsafe.Pointer(&p.memory[0]))
+	buffers.BufRingInit()
+	for id := range uint16(2) {
+		buffers.BufRingAdd(uintptr(unsafe.Pointer(&p.memory[unix.Getpagesize()+int(id)*64])), 64, id, 1, 0)
+		buffers.BufRingAdvance(1)
+	}
+	if _, err := unix.Write(p.pair[1], []byte{0}); err != nil {
+		return false, err
+	}
+	p.ring.RecvMultishot(p.pair[0], proberGroup, limit, 1)
+	first, err := p.wait()
+	if err != nil {
+		return false, err
+	}
+	if first.Errno() != 0 {
+		// Take the byte that the failed recv has left.
+		_, err := unix.Read(p.pair[0], make([]byte, 1))
+		return false, err
+	}
+	if first.More() {
+		if _, err := p.cancel(1); err != nil {
+			return false, err
+		}
+	}
+	// Multishot goes on after a piece; a bounded one ends at its limit.
+	return first.More() == (limit == 0), nil
+}
+
+// acceptMultishot starts a multishot accept on a listening socket and cancels it;
+// a kernel that lacks it answers EINVAL instead.
+func (p *prober) acceptMultishot() (bool, error) {
+	listener, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(listener)
+	// An empty name makes the kernel choose an abstract one (unix(7), autobind).
+	if err := unix.Bind(listener, &unix.SockaddrUnix{}); err != nil {
+		return false, err
+	}
+	if err := unix.Listen(listener, 1); err != nil {
+		return false, err
+	}
+	p.ring.AcceptMultishot(listener, 1)
+	last, err := p.cancel(1)
+	return last.Errno() == syscall.ECANCELED, err
+}
+
+// cancel cancels an operation and returns its last completion.
+func (p *prober) cancel(userData uint64) (last Completion, err error) {
+	p.ring.Cancel(userData, userData+1)
+	for range 2 { // the operation's and the cancel's
+		completion, err := p.wait()
+		if err != nil {
+			return Completion{}, err
+		}
+		if completion.UserData == userData {
+			last = completion
+		}
+	}
+	return last, nil
+}
+
+// wait returns the next completion.
+func (p *prober) wait() (Completion, error) {
+	for p.ring.ready() == 0 {
+		if err := p.ring.SubmitAndWait(); err != nil {
+			return Completion{}, err
+		}
+	}
+	return p.ring.pop(), nil
+}

@@ -1,0 +1,135 @@
+package uring
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// rawWait is how long a wait keeps the Go scheduler out before it lets it in.
+// Longer than the gap between two messages of a connection in use, shorter than
+// sysmon's 10 ms, after which the runtime would signal the thread.
+const rawWait = 2 * time.Millisecond
+
+// sqStuckLimit bounds how often next retries a kernel that takes no entry
+// (EAGAIN: no memory for a request) before it calls the ring broken.
+const sqStuckLimit = 1000
+
+// errSQStuck is a fault of the ring: the engine cannot go on.
+var errSQStuck = errors.New("io_uring: the kernel takes no submissions")
+
+// next returns a cleared entry to fill. When the queue is full it submits first.
+// The entry is published by the next SubmitAndWait. After a fault of the ring it
+// returns an entry that goes nowhere, and SubmitAndWait returns the fault.
+func (r *Ring) next() *SQE {
+	if r.sqLocal-atomic.LoadUint32(r.sqHead) > r.sqMask && !r.makeRoom() {
+		return &r.nowhere
+	}
+	sqe := &r.sqes[r.sqLocal&r.sqMask]
+	r.sqLocal++
+	*sqe = SQE{}
+	return sqe
+}
+
+// makeRoom submits until the queue has a free entry; false is a fault.
+func (r *Ring) makeRoom() bool {
+	r.Stats.SQFull++
+	for range sqStuckLimit {
+		if r.fault != nil {
+			return false
+		}
+		errno := r.submit(0, 0)
+		if r.sqLocal-atomic.LoadUint32(r.sqHead) <= r.sqMask {
+			return true
+		}
+		switch errno {
+		case 0, syscall.EAGAIN, syscall.EBUSY, syscall.EINTR:
+			time.Sleep(time.Millisecond) // the kernel is out of memory
+		default:
+			r.fault = fmt.Errorf("io_uring_enter: %w", errno)
+		}
+	}
+	r.fault = errSQStuck
+	return false
+}
+
+// submit publishes what next handed out and enters the kernel.
+func (r *Ring) submit(minComplete uint32, timeout time.Duration) syscall.Errno {
+	if tail := r.sqLocal; tail != *r.sqTail {
+		r.unsubmitted += tail - *r.sqTail
+		atomic.StoreUint32(r.sqTail, tail)
+	}
+	r.Stats.Enters++
+	consumed, errno := r.kernel.Enter(r.unsubmitted, minComplete, timeout)
+	if errno != 0 {
+		return errno
+	}
+	r.unsubmitted -= consumed
+	r.Stats.Submissions += uint64(consumed)
+	return 0
+}
+
+// SubmitAndWait submits all prepared operations and returns when at least one
+// completion can be reaped: one system call for the whole batch. It may return
+// early with none (a signal). An error is a fault of the ring.
+func (r *Ring) SubmitAndWait() error {
+	if r.fault != nil {
+		return r.fault
+	}
+	if r.overflown() {
+		r.Stats.Overflows++
+	}
+	errno := r.submit(1, rawWait)
+	if errno == syscall.ETIME || (errno == 0 && r.ready() == 0 && r.unsubmitted == 0) {
+		errno = r.submit(1, 0)
+	}
+	switch errno {
+	case 0, syscall.EINTR, syscall.ETIME:
+		return nil
+	case syscall.EAGAIN, syscall.EBUSY:
+		// No memory for a request, or the CQ overflown: what completes next
+		// makes room. With nothing to reap, do not spin.
+		if r.ready() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		return nil
+	}
+	return fmt.Errorf("io_uring_enter: %w", errno)
+}
+
+// Flush submits all prepared operations without waiting.
+func (r *Ring) Flush() error {
+	if errno := r.submit(0, 0); errno != 0 && errno != syscall.EINTR {
+		return fmt.Errorf("io_uring_enter: %w", errno)
+	}
+	return nil
+}
+
+// ready returns the number of completions that can be reaped.
+func (r *Ring) ready() uint32 { return atomic.LoadUint32(r.cqTail) - *r.cqHead }
+
+// Reap calls handle for each completion that is there, in order, then gives the
+// entries back to the kernel in one step. Each CQE is copied before the call, so
+// handle may prepare operations.
+func (r *Ring) Reap(handle func(Completion)) int {
+	n := r.ready()
+	head := *r.cqHead
+	for i := range n {
+		cqe := r.cqes[(head+i)&r.cqMask]
+		handle(Completion{UserData: cqe.UserData, Result: cqe.Res, flags: cqe.Flags})
+	}
+	atomic.StoreUint32(r.cqHead, head+n)
+	r.Stats.Completions += uint64(n)
+	return int(n)
+}
+
+// pop takes one completion, of which there must be one.
+func (r *Ring) pop() Completion {
+	head := *r.cqHead
+	cqe := r.cqes[head&r.cqMask]
+	atomic.StoreUint32(r.cqHead, head+1)
+	r.Stats.Completions++
+	return Completion{UserData: cqe.UserData, Result: cqe.Res, flags: cqe.Flags}
+}

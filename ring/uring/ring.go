@@ -1,0 +1,201 @@
+// Package uring is a typed skin over one io_uring: set-up, feature probe,
+// operations, submission and waiting. It knows nothing of proxies.
+//
+// Invariants:
+//   - A Ring belongs to the OS thread that made it (IORING_SETUP_SINGLE_ISSUER);
+//     the caller locks its goroutine to that thread before New.
+//   - Only this package and bufpool import giouring. giouring sets the ring up,
+//     registers and prepares entries; head and tail of both queues are ours,
+//     because giouring keeps the SQ tail private and enters the kernel through
+//     the Go scheduler, which costs a hand-off and two wake-ups for each wait.
+//   - Memory behind an SQE (buffers, addresses, timespecs) stays put, off the
+//     Go heap, until the operation's last CQE.
+package uring
+
+import (
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
+)
+
+// Kernel is the far side of the two queues: it consumes SQEs and posts CQEs
+// when entered. The real one is io_uring_enter(2); a simulated one lets a test
+// play any interleaving of completions against unchanged production code. It is
+// called once for a batch, never for a single operation.
+type Kernel interface {
+	// Enter submits toSubmit entries and waits for minComplete completions.
+	// A timeout of 0 waits for ever; a positive one ends the wait with
+	// ETIME. It returns the number of entries consumed.
+	Enter(toSubmit, minComplete uint32, timeout time.Duration) (consumed uint32, errno syscall.Errno)
+}
+
+// Config sizes a ring.
+type Config struct {
+	// Entries is the number of submission entries, a power of two. More
+	// operations than that in one batch cost an extra system call.
+	Entries uint32
+	// CQEntries is the number of completion entries, a power of two. More
+	// completions than that at once go through the kernel's overflow list.
+	CQEntries uint32
+}
+
+// Ring is one io_uring, owned by one OS thread.
+type Ring struct {
+	kernel Kernel
+	ring   *giouring.Ring // nil when simulated
+	fd     int
+	flags  uint32 // IORING_SETUP_* in force
+
+	sqHead, sqTail, sqFlags *uint32
+	sqMask                  uint32
+	sqes                    []SQE
+	sqLocal                 uint32 // tail including entries not yet published
+	unsubmitted             uint32 // published, not yet consumed by the kernel
+
+	cqHead, cqTail *uint32
+	cqMask         uint32
+	cqes           []CQE
+
+	mappings [][]byte
+	fault    error // why the ring can no longer be used
+	nowhere  SQE   // what next hands out after a fault
+
+	// Stats counts what this ring did, for its owner to read.
+	Stats Stats
+}
+
+// Stats are counts since the ring was made, written by its owner alone.
+type Stats struct {
+	Enters      uint64 // io_uring_enter calls
+	Submissions uint64 // entries consumed by the kernel
+	Completions uint64 // entries reaped
+	Overflows   uint64 // times the completion queue was found overflown
+	SQFull      uint64 // times an entry had to wait for an extra submission
+}
+
+// setupFlags are tried in order; the first set that the kernel takes is used.
+var setupFlags = []uint32{
+	// 6.1: completions are posted only when the owner asks, in one batch.
+	giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun | giouring.SetupSubmitAll,
+	// 6.0: no interrupt of the owner to run completions.
+	giouring.SetupSingleIssuer | giouring.SetupCoopTaskrun | giouring.SetupSubmitAll,
+}
+
+// requiredFeatures are the IORING_FEAT_* without which the engine cannot keep
+// its promises, with the name to report.
+var requiredFeatures = []struct {
+	bit  uint32
+	name string
+}{
+	{giouring.FeatNoDrop, "IORING_FEAT_NODROP"},
+	{giouring.FeatSubmitStable, "IORING_FEAT_SUBMIT_STABLE"},
+	{giouring.FeatExtArg, "IORING_FEAT_EXT_ARG"},
+}
+
+// New sets up a ring for the calling OS thread. The caller closes it, on the
+// same thread. The error wraps the errno of io_uring_setup(2): ENOSYS and EPERM
+// mean that io_uring is not to be had, ENOMEM that RLIMIT_MEMLOCK is too low.
+func New(cfg Config) (*Ring, error) {
+	var lastErr error
+	for _, flags := range setupFlags {
+		p := params{flags: flags | giouring.SetupCQSize | giouring.SetupClamp, cqEntries: cfg.CQEntries}
+		ring := giouring.NewRing()
+		err := ring.QueueInitParams(cfg.Entries, (*giouring.Params)(unsafe.Pointer(&p)))
+		if err == syscall.EINVAL {
+			lastErr = err
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("io_uring_setup: %w", err)
+		}
+		return adopt(ring, &p)
+	}
+	return nil, fmt.Errorf("io_uring_setup: kernel too old for IORING_SETUP_SINGLE_ISSUER: %w", lastErr)
+}
+
+// adopt maps the queues of a ring that giouring has set up.
+func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
+	r := &Ring{ring: ring, fd: ring.RingFd(), flags: p.flags}
+	for _, f := range requiredFeatures {
+		if p.features&f.bit == 0 {
+			ring.QueueExit()
+			return nil, fmt.Errorf("io_uring_setup: kernel too old for %s: %w", f.name, syscall.ENOSYS)
+		}
+	}
+	if err := r.mapQueues(p); err != nil {
+		r.Close()
+		return nil, err
+	}
+	kernel, err := newSystemKernel(r.fd)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	r.kernel = kernel
+	r.mappings = append(r.mappings, kernel.memory)
+	return r, nil
+}
+
+// mapQueues maps SQ, CQ and the entries a second time, beside giouring's own
+// mapping. IORING_FEAT_SINGLE_MMAP (5.4) is older than every kernel that passes
+// requiredFeatures, so one mapping holds both rings.
+func (r *Ring) mapQueues(p *params) error {
+	rings := max(
+		int(p.sqOff.array)+int(p.sqEntries)*4,
+		int(p.cqOff.cqes)+int(p.cqEntries)*int(unsafe.Sizeof(CQE{})))
+	queues, err := r.mmap(offSQRing, rings)
+	if err != nil {
+		return err
+	}
+	entries, err := r.mmap(offSQEs, int(p.sqEntries)*int(unsafe.Sizeof(SQE{})))
+	if err != nil {
+		return err
+	}
+	at := func(offset uint32) *uint32 { return (*uint32)(unsafe.Pointer(&queues[offset])) }
+	r.sqHead, r.sqTail, r.sqFlags = at(p.sqOff.head), at(p.sqOff.tail), at(p.sqOff.flags)
+	r.sqMask = p.sqEntries - 1
+	r.sqes = unsafe.Slice((*SQE)(unsafe.Pointer(&entries[0])), p.sqEntries)
+	r.cqHead, r.cqTail = at(p.cqOff.head), at(p.cqOff.tail)
+	r.cqMask = p.cqEntries - 1
+	r.cqes = unsafe.Slice((*CQE)(unsafe.Pointer(&queues[p.cqOff.cqes])), p.cqEntries)
+	return nil
+}
+
+func (r *Ring) mmap(offset int64, length int) ([]byte, error) {
+	mem, err := unix.Mmap(r.fd, offset, length, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return nil, fmt.Errorf("mapping the io_uring queues: %w", err)
+	}
+	r.mappings = append(r.mappings, mem)
+	return mem, nil
+}
+
+// Close unmaps the queues and closes the ring; the kernel cancels what is in
+// flight.
+func (r *Ring) Close() {
+	for _, m := range r.mappings {
+		_ = unix.Munmap(m)
+	}
+	r.mappings = nil
+	if r.ring != nil {
+		r.ring.QueueExit()
+		r.ring = nil
+	}
+}
+
+// Registrar gives bufpool the way to register buffers with this ring.
+func (r *Ring) Registrar() *giouring.Ring { return r.ring }
+
+// DeferTaskrun tells whether completions are posted only when the owner enters
+// the kernel for them.
+func (r *Ring) DeferTaskrun() bool { return r.flags&giouring.SetupDeferTaskrun != 0 }
+
+// overflown tells whether completions wait in the kernel for room in the CQ.
+func (r *Ring) overflown() bool {
+	return atomic.LoadUint32(r.sqFlags)&giouring.SQCQOverflow != 0
+}
