@@ -1,0 +1,90 @@
+package ring
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/ring/uring"
+)
+
+// listener is a route's listening socket, as its worker sees it.
+type listener struct {
+	index     uint32
+	route     *forward.Route
+	accepting bool          // an accept is in flight
+	pause     time.Duration // the last pause after an error
+	timer     *timer        // ends a pause
+}
+
+// accept starts accepting, unless it is under way, paused, or the worker is
+// about to end.
+func (w *worker) accept(l *listener) {
+	if l.accepting || l.timer.running || w.mode != modeServing {
+		return
+	}
+	l.accepting = true
+	w.ring.AcceptMultishot(l.route.Listener.FD, uint64(newUserData(opAccept, l.index, 0)))
+}
+
+// accepted handles a completion of a listener's accept.
+func (w *worker) accepted(l *listener, completion uring.Completion) {
+	if !completion.More() {
+		l.accepting = false
+	}
+	switch errno := completion.Errno(); errno {
+	case 0:
+		l.pause = 0
+		w.admit(l, int(completion.Result))
+	case unix.ECANCELED, unix.EINTR:
+	default:
+		l.pause = forward.AcceptPause(errno, l.pause)
+		w.policy.ReportAcceptFailed(l.route.Listener, errno, l.pause)
+		if l.pause > 0 {
+			w.start(l.timer, l.pause)
+		}
+	}
+	w.accept(l)
+}
+
+// stopAccepting cancels the accepts of all listeners.
+func (w *worker) stopAccepting() {
+	for _, l := range w.listeners {
+		if l.accepting {
+			w.ring.Cancel(uint64(newUserData(opAccept, l.index, 0)), uint64(newUserData(opCancel, 0, 0)))
+		}
+	}
+}
+
+// accepting tells whether any accept is in flight.
+func (w *worker) accepting() bool {
+	for _, l := range w.listeners {
+		if l.accepting {
+			return true
+		}
+	}
+	return false
+}
+
+// admit makes an accepted descriptor a connection, or closes it at the limit.
+func (w *worker) admit(l *listener, fd int) {
+	if w.mode == modeStopping {
+		w.close(fd, true)
+		return
+	}
+	if len(w.unused) == 0 && len(w.connections) == maxSlots || !w.policy.Gate.Admit() {
+		w.counters.Refused.Add(1)
+		w.policy.ReportRefused(l.route.Listener)
+		w.close(fd, false)
+		return
+	}
+	w.counters.Accepted.Add(1)
+	if l.route.Listener.Family != unix.AF_UNIX {
+		w.sockets.noDelay(fd)
+	}
+	c := w.allocate()
+	c.begin(l.route, fd)
+	w.live++
+	w.resolve(c)
+}

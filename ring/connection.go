@@ -1,0 +1,70 @@
+package ring
+
+import (
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/target"
+)
+
+// state is where a connection is in its life. What can be told from the halves
+// and from inFlight is not stored again:
+//
+//	free ─accept─> resolving ─> connecting ─> forwarding ─both halves done, nothing in flight─> free
+//	                   └─────────────┴─ no address left, or the engine stops ───────────────────┘
+type state uint8
+
+const (
+	stateFree       state = iota // the slot belongs to nobody
+	stateResolving               // waits for the resolver; nothing is in flight
+	stateConnecting              // a connect is in flight
+	stateForwarding              // the target is connected
+)
+
+// noFD stands for a descriptor that is not open.
+const noFD = -1
+
+// connection joins a client to a target. Its worker alone touches it, from
+// accept to close.
+type connection struct {
+	slot       uint32
+	generation uint32 // counts the slot's uses; part of each operation's userData
+	state      state
+	route      *forward.Route
+
+	client, target int // descriptors, owned; noFD when not open
+
+	addresses []target.Address  // of the target; shared, read only
+	next      int               // index of the address to try next
+	attempts  []forward.Attempt // those that failed
+
+	toTarget, toClient half
+
+	inFlight int  // operations whose last completion is still to come
+	broken   bool // to be closed with a reset
+}
+
+// begin makes a free slot a connection of the accepted descriptor client.
+func (c *connection) begin(route *forward.Route, client int) {
+	c.generation++
+	c.state = stateResolving
+	c.route = route
+	c.client, c.target = client, noFD
+	c.next, c.attempts = 0, nil
+	c.inFlight, c.broken = 0, false
+	c.toTarget.begin(c, opRecvClient, opSendTarget)
+	c.toClient.begin(c, opRecvTarget, opSendClient)
+}
+
+// half returns the half that a recv or send belongs to.
+func (c *connection) half(op operation) *half {
+	if op == opRecvClient || op == opSendTarget {
+		return &c.toTarget
+	}
+	return &c.toClient
+}
+
+// finished tells that neither half has anything left to do.
+func (c *connection) finished() bool { return c.toTarget.done && c.toClient.done }
+
+func (c *connection) userData(op operation) userData {
+	return newUserData(op, c.slot, c.generation)
+}

@@ -1,0 +1,176 @@
+// Package ring is the io_uring engine: one worker, which is one OS thread with
+// one ring, moves the bytes of all connections by submitting operations and
+// handling their completions.
+//
+// The way of a byte, one file for each step: accept.go, connect.go, recv.go,
+// send.go, proceed.go (what comes next, end and close). What crosses threads
+// crosses in inbox.go.
+//
+// Invariants:
+//   - A connection belongs to its worker from accept to close; no locks.
+//   - A descriptor is closed, a buffer reused and a slot freed only when no
+//     operation that knows of it is in flight (connection.inFlight).
+//   - The kernel's memory (buffers, addresses, timespecs) is off the Go heap.
+package ring
+
+import (
+	"runtime"
+	"time"
+
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/ring/uring"
+)
+
+// Sizes of the ring. A batch larger than sqEntries costs an extra system call;
+// more completions at once than cqEntries take the kernel's overflow list.
+const (
+	sqEntries = 1024
+	cqEntries = 8192
+)
+
+// Shapes of the buffer pool, 32 MiB of address space either way, of which only
+// touched pages take memory. Few large incremental buffers serve short messages
+// and streams from one pool; without them (before 6.12) each receive spends a
+// buffer, so there must be many.
+var (
+	incrementalPool = bufpool.Config{Count: 32, Size: 1 << 20, Incremental: true}
+	classicPool     = bufpool.Config{Count: 512, Size: 64 << 10}
+)
+
+// Engine implements forward.Engine over io_uring.
+type Engine struct {
+	inbox    *inbox
+	counters forward.Counters
+	begin    chan struct{}
+	ended    chan error
+}
+
+// New sets the engine up: its thread, ring, buffers. The error says why io_uring
+// cannot be used here. Listeners stay the caller's.
+func New(policy *forward.Policy) (*Engine, error) {
+	e := &Engine{begin: make(chan struct{}), ended: make(chan error, 1)}
+	ready := make(chan error)
+	go func() {
+		// The ring takes submissions from the thread that made it only. The
+		// thread is not unlocked: it ends with the worker.
+		runtime.LockOSThread()
+		w, err := newWorker(policy, &e.counters)
+		if err == nil {
+			e.inbox = w.inbox
+		}
+		ready <- err
+		if err != nil {
+			return
+		}
+		<-e.begin
+		e.ended <- w.run()
+		w.release()
+	}()
+	if err := <-ready; err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Run implements forward.Engine.
+func (e *Engine) Run() error {
+	close(e.begin)
+	return <-e.ended
+}
+
+// Stop implements forward.Engine.
+func (e *Engine) Stop() { e.inbox.post((*worker).stop) }
+
+// StopIfIdle implements forward.Engine.
+func (e *Engine) StopIfIdle() { e.inbox.post((*worker).retire) }
+
+// Name implements forward.Engine.
+func (e *Engine) Name() string { return "uring" }
+
+// Counters are the engine's counts since start.
+func (e *Engine) Counters() *forward.Counters { return &e.counters }
+
+// newWorker makes a worker on the calling thread.
+func newWorker(policy *forward.Policy, counters *forward.Counters) (*worker, error) {
+	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries})
+	if err != nil {
+		return nil, err
+	}
+	features, err := uring.Probe()
+	if err == nil {
+		err = features.Missing()
+	}
+	if err != nil {
+		ring.Close()
+		return nil, err
+	}
+	shape := classicPool
+	if features.Has(uring.FeatureIncrementalBuffers) {
+		shape = incrementalPool
+	}
+	pool, err := bufpool.New(shape, ring.Registrar())
+	if err != nil {
+		ring.Close()
+		return nil, err
+	}
+	w := &worker{
+		policy:    policy,
+		ring:      ring,
+		pool:      pool,
+		sockets:   systemSockets{},
+		counters:  counters,
+		recvLimit: features.Has(uring.FeatureRecvMultishotLimit),
+		lowWater:  policy.Limits.BufferSize / 2,
+	}
+	if err := w.prepare(); err != nil {
+		w.release()
+		return nil, err
+	}
+	return w, nil
+}
+
+// prepare makes what does not depend on the kernel's features.
+func (w *worker) prepare() error {
+	var err error
+	if w.inbox, err = newInbox(); err != nil {
+		return err
+	}
+	if w.timers, err = newTimerTable(2 + len(w.policy.Routes)); err != nil {
+		return err
+	}
+	w.scarcity = w.timers.add(w.relieve)
+	for i := range w.policy.Routes {
+		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
+		l.timer = w.timers.add(func() { w.accept(l) })
+		w.listeners = append(w.listeners, l)
+	}
+	if heart := w.policy.Heart; heart != nil {
+		w.beat(heart.Interval())
+	}
+	return nil
+}
+
+// beat tells the watchdog, from the event loop itself, that the loop is alive,
+// and does so again every interval.
+func (w *worker) beat(interval time.Duration) {
+	var pulse *timer
+	pulse = w.timers.add(func() {
+		w.policy.Heart.Beat(0)
+		w.start(pulse, interval)
+	})
+	w.start(pulse, interval)
+}
+
+// release frees what the worker holds. The ring goes first: it knows the rest.
+func (w *worker) release() {
+	w.ring.Close()
+	w.pool.Close()
+	w.addresses.close()
+	if w.inbox != nil {
+		w.inbox.close()
+	}
+	if w.timers.memory != nil {
+		bufpool.Unmap(w.timers.memory)
+	}
+}

@@ -1,0 +1,98 @@
+package ring
+
+import "uring-socket-proxyd/bufpool"
+
+// half is one direction of a connection: recv -> buffer -> send -> end.
+//
+// Invariants:
+//   - At most one send is in flight, always of the queue's first piece; bytes
+//     leave in the order in which they came.
+//   - receiving and sending are true from submission to the last completion; a
+//     descriptor is closed, and a piece released, only when the kernel is done
+//     with it.
+//   - Once done, nothing more is received or sent, and the queue is empty but
+//     for the piece of a send still in flight.
+type half struct {
+	connection     *connection
+	recvOp, sendOp operation
+
+	queue  queue
+	queued int // bytes in queue
+
+	receiving bool // a recv is in flight
+	stopping  bool // ... and is being cancelled
+	sending   bool // a send is in flight
+	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
+	starved   bool // waits in line for a free buffer
+	ended     bool // the source has no more bytes for us
+	failed    bool // ... because it broke: the destination is to be reset
+	done      bool
+
+	sendTick uint32 // the worker's tick when the send in flight began
+}
+
+func (h *half) begin(c *connection, recvOp, sendOp operation) {
+	*h = half{connection: c, recvOp: recvOp, sendOp: sendOp, queue: queue{pieces: h.queue.pieces[:0]}}
+}
+
+// source is the descriptor that a half reads from.
+func (h *half) source() int {
+	if h.recvOp == opRecvClient {
+		return h.connection.client
+	}
+	return h.connection.target
+}
+
+// destination is the descriptor that a half writes to.
+func (h *half) destination() int {
+	if h.recvOp == opRecvClient {
+		return h.connection.target
+	}
+	return h.connection.client
+}
+
+// opposite is the half in the other direction.
+func (h *half) opposite() *half {
+	if h == &h.connection.toTarget {
+		return &h.connection.toClient
+	}
+	return &h.connection.toTarget
+}
+
+// queue is a FIFO of pieces that keeps its memory, so that a connection in
+// steady state allocates nothing.
+type queue struct {
+	pieces []bufpool.Piece
+	head   int
+}
+
+func (q *queue) empty() bool           { return q.head == len(q.pieces) }
+func (q *queue) len() int              { return len(q.pieces) - q.head }
+func (q *queue) first() *bufpool.Piece { return &q.pieces[q.head] }
+func (q *queue) last() *bufpool.Piece  { return &q.pieces[len(q.pieces)-1] }
+
+// all is valid until the next change.
+func (q *queue) all() []bufpool.Piece { return q.pieces[q.head:] }
+
+func (q *queue) push(p bufpool.Piece) {
+	if len(q.pieces) == cap(q.pieces) && q.head > 0 {
+		q.pieces = q.pieces[:copy(q.pieces, q.pieces[q.head:])]
+		q.head = 0
+	}
+	q.pieces = append(q.pieces, p)
+}
+
+func (q *queue) pop() {
+	q.head++
+	if q.empty() {
+		q.truncate(0)
+	}
+}
+
+// truncate keeps the first n pieces.
+func (q *queue) truncate(n int) {
+	q.pieces = q.pieces[:q.head+n]
+	if n == 0 {
+		q.pieces, q.head = q.pieces[:0], 0
+	}
+}

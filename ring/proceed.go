@@ -1,0 +1,90 @@
+package ring
+
+// proceed takes a half's next step after anything has happened to it: send what
+// is queued, keep reading while there is room, pass the end of the stream on.
+func (w *worker) proceed(h *half) {
+	switch {
+	case h.done:
+	case !h.queue.empty():
+		w.send(h)
+		if h.queued >= w.policy.Limits.BufferSize {
+			w.stopReceiving(h)
+		} else {
+			w.receive(h)
+		}
+	case h.ended:
+		w.end(h)
+	default:
+		w.receive(h)
+	}
+	w.settle(h.connection)
+}
+
+// end finishes a half that has delivered everything: its destination learns of
+// the end, or of the failure, of its source.
+func (w *worker) end(h *half) {
+	h.done = true
+	switch {
+	case h.failed:
+		h.connection.broken = true
+	case h.opposite().done:
+		// Closing the descriptor says the same.
+	default:
+		w.sockets.shutdownWrite(h.destination())
+	}
+}
+
+// discard finishes a half whose bytes can no longer be delivered.
+func (w *worker) discard(h *half) {
+	if h.done {
+		return
+	}
+	h.done = true
+	h.connection.broken = true
+	keep := 0
+	if h.sending {
+		keep = 1 // until its completion
+	}
+	for _, piece := range h.queue.all()[keep:] {
+		w.pool.Release(piece)
+	}
+	h.queue.truncate(keep)
+	w.stopReceiving(h)
+	w.stopSending(h)
+}
+
+// settle closes a connection that has nothing left to do and nothing in flight.
+func (w *worker) settle(c *connection) {
+	if c.state == stateFree || !c.finished() || c.inFlight > 0 {
+		return
+	}
+	w.close(c.target, c.broken)
+	w.close(c.client, c.broken)
+	if c.broken {
+		w.counters.Broken.Add(1)
+	}
+	w.free(c)
+}
+
+// close closes a descriptor, with a reset if the transfer is broken. It closes
+// in order with the other operations of the batch and completes only on an
+// error.
+func (w *worker) close(fd int, reset bool) {
+	if fd == noFD {
+		return
+	}
+	if reset {
+		w.sockets.resetOnClose(fd)
+	}
+	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, 0)))
+}
+
+// abort ends a connection in whatever state it is, with a reset.
+func (w *worker) abort(c *connection) {
+	if c.state == stateConnecting {
+		w.ring.Cancel(uint64(c.userData(opConnect)), uint64(newUserData(opCancel, 0, 0)))
+	}
+	w.discard(&c.toTarget)
+	w.discard(&c.toClient)
+	w.settle(c)
+}

@@ -1,0 +1,61 @@
+package ring
+
+import (
+	"syscall"
+
+	"uring-socket-proxyd/ring/uring"
+)
+
+// send starts sending a half's first piece, if none is being sent.
+func (w *worker) send(h *half) {
+	if h.sending || h.done || h.queue.empty() {
+		return
+	}
+	piece := h.queue.first()
+	h.sending, h.sendTick = true, w.tick
+	h.connection.inFlight++
+	w.ring.Send(h.destination(), w.pool.Addr(*piece), piece.Len, uint64(h.connection.userData(h.sendOp)))
+}
+
+// sent handles the completion of a half's send.
+func (w *worker) sent(h *half, completion uring.Completion) {
+	h.sending = false
+	h.connection.inFlight--
+	n := max(completion.Result, 0)
+	h.queued -= int(n)
+	w.countBytes(h, uint64(n))
+	piece := h.queue.first()
+	piece.Consume(uint32(n))
+	if piece.Len == 0 || h.done {
+		w.pool.Release(*piece)
+		h.queue.pop()
+	}
+	switch errno := completion.Errno(); errno {
+	case 0, syscall.EINTR:
+	case syscall.ECANCELED: // by unpin, or by discard
+	default:
+		// The destination is gone. What it sent before may still be on its
+		// way to us, so the opposite half goes on until it ends by itself.
+		w.discard(h)
+	}
+	if h.unpinning {
+		h.unpinning = false
+		w.parkQueue(h, 0)
+	}
+	w.proceed(h)
+}
+
+// stopSending cancels a send in flight.
+func (w *worker) stopSending(h *half) {
+	if h.sending {
+		w.ring.Cancel(uint64(h.connection.userData(h.sendOp)), uint64(newUserData(opCancel, 0, 0)))
+	}
+}
+
+func (w *worker) countBytes(h *half, n uint64) {
+	if h.sendOp == opSendTarget {
+		w.counters.BytesToTarget.Add(n)
+	} else {
+		w.counters.BytesToClient.Add(n)
+	}
+}

@@ -1,0 +1,55 @@
+package ring
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/bufpool"
+)
+
+// timer is one of a worker's own few timers (accept pauses, watchdog, scarcity):
+// an IORING_OP_TIMEOUT each. Connections have none.
+type timer struct {
+	index   uint32
+	spec    *unix.Timespec // off the Go heap
+	running bool
+	fire    func()
+}
+
+// timerTable holds the timers and the memory of their timespecs.
+type timerTable struct {
+	memory []byte
+	timers []*timer
+}
+
+func newTimerTable(capacity int) (timerTable, error) {
+	memory, err := bufpool.Map(capacity * int(unsafe.Sizeof(unix.Timespec{})))
+	return timerTable{memory: memory}, err
+}
+
+// add returns a timer that calls fire on the worker.
+func (t *timerTable) add(fire func()) *timer {
+	size := int(unsafe.Sizeof(unix.Timespec{}))
+	at := len(t.timers) * size
+	if at+size > len(t.memory) {
+		panic(fmt.Sprintf("ring: no room for timer %d", len(t.timers)))
+	}
+	timer := &timer{index: uint32(len(t.timers)), spec: (*unix.Timespec)(unsafe.Pointer(&t.memory[at])), fire: fire}
+	t.timers = append(t.timers, timer)
+	return timer
+}
+
+// start makes a timer fire once, after d. It must not be running.
+func (w *worker) start(t *timer, d time.Duration) {
+	t.running = true
+	*t.spec = unix.NsecToTimespec(int64(d))
+	w.ring.Timeout(t.spec, uint64(newUserData(opTimer, t.index, 0)))
+}
+
+func (w *worker) expired(t *timer) {
+	t.running = false
+	t.fire()
+}

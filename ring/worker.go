@@ -1,0 +1,139 @@
+package ring
+
+import (
+	"fmt"
+
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/ring/uring"
+)
+
+// mode is what a worker is about.
+type mode uint8
+
+const (
+	modeServing  mode = iota
+	modeRetiring      // has stopped accepting to see whether it is really idle
+	modeStopping      // resets what is left, then ends
+)
+
+// worker is one OS thread with one ring, shared by all its connections. Nothing
+// but the inbox may be touched from elsewhere.
+type worker struct {
+	policy   *forward.Policy
+	ring     *uring.Ring
+	pool     *bufpool.Pool
+	sockets  sockets
+	inbox    *inbox
+	counters *forward.Counters
+
+	recvLimit bool // the kernel can bound a multishot recv (6.17)
+	lowWater  int  // a half with at most that many bytes queued reads on
+
+	mode        mode
+	listeners   []*listener
+	connections []*connection // by slot
+	unused      []*connection
+	live        int // connections in use
+	addresses   addressTable
+	timers      timerTable
+
+	line     []waiting // halves that wait for a buffer, in order
+	scarcity *timer
+	tick     uint32 // counts scarcity ticks
+}
+
+// run is the event loop: one system call for each batch of completions and of
+// the operations they lead to.
+func (w *worker) run() error {
+	w.listen()
+	for _, l := range w.listeners {
+		w.accept(l)
+	}
+	for !w.over() {
+		if err := w.ring.SubmitAndWait(); err != nil {
+			return err
+		}
+		w.ring.Reap(w.handle)
+		w.feed()
+	}
+	return w.ring.Flush() // the last closes
+}
+
+// handle dispatches one completion to what it belongs to.
+func (w *worker) handle(completion uring.Completion) {
+	data := userData(completion.UserData)
+	switch op := data.operation(); op {
+	case opRecvClient, opRecvTarget, opSendTarget, opSendClient, opConnect:
+		c := w.connections[data.slot()]
+		if c.generation != data.generation() || c.state == stateFree {
+			w.stale(completion)
+			return
+		}
+		switch op {
+		case opConnect:
+			w.connected(c, completion)
+		case opRecvClient, opRecvTarget:
+			w.received(c.half(op), completion)
+		default:
+			w.sent(c.half(op), completion)
+		}
+	case opAccept:
+		w.accepted(w.listeners[data.slot()], completion)
+	case opTimer:
+		w.expired(w.timers.timers[data.slot()])
+	case opWake:
+		w.woken()
+	case opCancel:
+		// The operation was over already; its own completion tells.
+	case opClose:
+		panic(fmt.Sprintf("ring: closing a descriptor: %v", completion.Errno())) // not ours, or twice
+	default:
+		panic(fmt.Sprintf("ring: completion of %v", op))
+	}
+}
+
+// stale drops a completion of an operation whose connection is gone, so that it
+// is never taken for one of the slot's new connection. A buffer that came with
+// it goes back.
+func (w *worker) stale(completion uring.Completion) {
+	w.counters.Stale.Add(1)
+	if id, ok := completion.Buffer(); ok {
+		w.pool.Release(w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
+	}
+}
+
+// stop begins to end the worker: no more accepts, all connections reset.
+func (w *worker) stop() {
+	w.mode = modeStopping
+	w.stopAccepting()
+	for _, c := range w.connections {
+		if c.state != stateFree {
+			w.abort(c)
+		}
+	}
+}
+
+// retire stops accepting and, once no accept is in flight that could let one
+// more connection in, ends the worker if it has none, or goes on.
+func (w *worker) retire() {
+	if w.mode == modeServing {
+		w.mode = modeRetiring
+		w.stopAccepting()
+	}
+}
+
+// over tells whether the event loop may end.
+func (w *worker) over() bool {
+	if w.mode == modeServing || w.accepting() {
+		return false
+	}
+	if w.mode == modeRetiring && w.live > 0 {
+		w.mode = modeServing
+		for _, l := range w.listeners {
+			w.accept(l)
+		}
+		return false
+	}
+	return w.live == 0
+}
