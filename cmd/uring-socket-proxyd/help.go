@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+const programName = "uring-socket-proxyd"
+
+// version follows semantic versioning.
+const version = "0.1.0"
+
+func printVersion(out io.Writer) { fmt.Fprintf(out, "%s %s\n", programName, version) }
+
+// printHelp writes the whole of --help, made from the table of options.
+func printHelp(out io.Writer) {
+	fmt.Fprintf(out, `%[1]s [OPTIONS...] HOST:PORT
+%[1]s [OPTIONS...] /PATH
+%[1]s [OPTIONS...] @NAME
+
+Forward connections from listening sockets to a target, both ways.
+
+The sockets are passed by systemd (Accept=no) or opened by --listen=. The target
+is HOST:PORT (port 80 if left out; [IPV6]:PORT for IPv6), the path of a UNIX
+socket, or @ and a name in the abstract namespace.
+
+Options:
+`, programName)
+	defaultOptions().flags().VisitAll(func(f *pflag.Flag) { printOption(out, f) })
+	fmt.Fprintf(out, `
+Environment: $LISTEN_FDS, $NOTIFY_SOCKET, $WATCHDOG_USEC and $SYSTEMD_LOG_LEVEL as
+set by systemd. SIGTERM and SIGINT end the program with exit status 0.
+
+Example:
+  %s --listen=127.0.0.1:8080 /run/app/socket
+`, programName)
+}
+
+func printOption(out io.Writer, f *pflag.Flag) {
+	short := "   "
+	if f.Shorthand != "" {
+		short = "-" + f.Shorthand + ","
+	}
+	name := "--" + f.Name
+	value := f.Value.Type()
+	if value == "stringArray" {
+		value = "ADDRESS"
+	}
+	if value != "" {
+		name += "=" + value
+	}
+	lines := strings.Split(f.Usage, "\n")
+	if f.DefValue != "" && f.DefValue != "[]" {
+		lines[len(lines)-1] += " (default " + f.DefValue + ")"
+	}
+	fmt.Fprintf(out, "  %s %-24s %s\n", short, name, lines[0])
+	for _, line := range lines[1:] {
+		fmt.Fprintf(out, "  %28s %s\n", "", line)
+	}
+}

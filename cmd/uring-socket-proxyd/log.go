@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+// newLogger returns a logger that writes one line for each record to out:
+// "message: key=value ...", with the <N> priority prefix of sd-daemon(3) when out
+// goes to the journal. level is the value of $SYSTEMD_LOG_LEVEL.
+func newLogger(out io.Writer, level string) *slog.Logger {
+	toJournal, err := journal.StderrIsJournalStream()
+	return slog.New(&lineHandler{
+		out:        out,
+		mu:         new(sync.Mutex),
+		level:      logLevel(level),
+		priorities: toJournal && err == nil,
+	})
+}
+
+// logLevel maps syslog's level names and numbers to slog's. As in the original,
+// one that is not known leaves the default, info.
+func logLevel(name string) slog.Level {
+	switch strings.ToLower(name) {
+	case "debug", "7":
+		return slog.LevelDebug
+	case "warning", "4":
+		return slog.LevelWarn
+	case "err", "3":
+		return slog.LevelError
+	case "crit", "alert", "emerg", "2", "1", "0":
+		return slog.LevelError + 4
+	}
+	return slog.LevelInfo // "info", "notice", "6", "5"
+}
+
+// priority is the syslog priority of a level.
+func priority(level slog.Level) int {
+	switch {
+	case level >= slog.LevelError:
+		return 3
+	case level >= slog.LevelWarn:
+		return 4
+	case level >= slog.LevelInfo:
+		return 6
+	}
+	return 7
+}
+
+// lineHandler is a slog.Handler. systemd adds time, unit and process to what a
+// service writes, so a line has none of them.
+type lineHandler struct {
+	out        io.Writer
+	mu         *sync.Mutex
+	level      slog.Level
+	priorities bool
+	attrs      []slog.Attr
+}
+
+func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
+	var line bytes.Buffer
+	if h.priorities {
+		fmt.Fprintf(&line, "<%d>", priority(record.Level))
+	}
+	line.WriteString(record.Message)
+	separator := ": "
+	write := func(a slog.Attr) bool {
+		line.WriteString(separator + a.Key + "=" + quoteValue(a.Value.String()))
+		separator = " "
+		return true
+	}
+	for _, a := range h.attrs {
+		write(a)
+	}
+	record.Attrs(write)
+	line.WriteByte('\n')
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := h.out.Write(line.Bytes())
+	return err
+}
+
+// quoteValue keeps a value on one line and in one piece.
+func quoteValue(s string) string {
+	if s == "" || strings.ContainsAny(s, " =\"") || strconv.Quote(s) != `"`+s+`"` {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	with.attrs = append(with.attrs[:len(with.attrs):len(with.attrs)], attrs...)
+	return &with
+}
+
+// WithGroup is not used here: groups are flat.
+func (h *lineHandler) WithGroup(string) slog.Handler { return h }

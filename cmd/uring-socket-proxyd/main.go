@@ -1,0 +1,157 @@
+// Command uring-socket-proxyd forwards connections from inherited listening
+// sockets to a target, as systemd-socket-proxyd(8) does, through io_uring.
+//
+// This package reads the command line, collects the listeners, makes the policy
+// and starts an engine. It does no I/O on connections.
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/timespan"
+	"uring-socket-proxyd/ring"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings as arguments. It returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	log := newLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
+	opts, err := parseOptions(args)
+	switch {
+	case err != nil:
+	case opts.help:
+		printHelp(stdout)
+		return 0
+	case opts.version:
+		printVersion(stdout)
+		return 0
+	default:
+		err = serve(opts, log)
+	}
+	if err != nil {
+		log.Error(fmt.Sprintf("%s: %v", programName, err))
+		return 1
+	}
+	return 0
+}
+
+// serve forwards until a signal, the idle clock or a fault ends it.
+func serve(opts *options, log *slog.Logger) error {
+	notifier, err := activation.NewNotifier()
+	if err != nil {
+		log.Warn("the watchdog stays off", "error", err)
+	}
+	listeners, err := openListeners(opts.listen)
+	if err != nil {
+		return err
+	}
+	defer closeListeners(listeners, log)
+	var engine forward.Engine
+	policy := newPolicy(opts, listeners, notifier, log, func() {
+		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
+		engine.StopIfIdle()
+	})
+	engine, err = ring.New(policy)
+	if err != nil {
+		return err
+	}
+	stopping := sync.OnceFunc(func() {
+		if err := notifier.Stopping(); err != nil {
+			log.Warn("cannot tell the service manager that shutdown has begun", "error", err)
+		}
+	})
+	defer stopping()
+	stopOnSignal(log, func() { stopping(); engine.Stop() })
+	for _, route := range policy.Routes {
+		log.Debug("forwarding", "listener", route.Listener.Address, "target", route.Target.String(), "engine", engine.Name())
+	}
+	if err := notifier.Ready(); err != nil {
+		log.Warn("cannot tell the service manager that start-up is complete", "error", err)
+	}
+	return engine.Run()
+}
+
+// openListeners takes the inherited listeners and opens those of --listen=.
+func openListeners(specs []string) ([]*activation.Listener, error) {
+	listeners, err := activation.Inherited()
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range specs {
+		l, err := activation.Listen(spec)
+		if err != nil {
+			closeAll(listeners)
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	if len(listeners) == 0 {
+		return nil, fmt.Errorf("no sockets passed in; start it from a socket unit, or give --listen=ADDRESS")
+	}
+	return listeners, nil
+}
+
+// newPolicy makes the engine's policy from the options.
+func newPolicy(opts *options, listeners []*activation.Listener, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
+	policy := &forward.Policy{
+		Limits:   forward.Limits{Connections: int(opts.connectionsMax), BufferSize: forward.DefaultBufferSize},
+		Resolver: forward.NewResolver(),
+		Log:      log,
+	}
+	var clock *forward.IdleClock
+	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {
+		clock = forward.NewIdleClock(span.Duration(), idle)
+	}
+	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)
+	for _, l := range listeners {
+		policy.Routes = append(policy.Routes, forward.Route{Listener: l, Target: opts.target})
+	}
+	if interval := notifier.WatchdogInterval(); interval > 0 {
+		policy.Heart = forward.NewHeart(interval/2, 1, func() {
+			if err := notifier.Watchdog(); err != nil {
+				log.Warn("cannot send the watchdog keep-alive", "error", err)
+			}
+		})
+	}
+	return policy
+}
+
+// stopOnSignal calls stop at each SIGTERM or SIGINT.
+func stopOnSignal(log *slog.Logger, stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		for s := range signals {
+			log.Debug("stopping", "signal", s.String())
+			stop()
+		}
+	}()
+}
+
+func closeListeners(listeners []*activation.Listener, log *slog.Logger) {
+	if err := closeAll(listeners); err != nil {
+		log.Warn("cannot close a listener", "error", err)
+	}
+}
+
+// closeAll closes every listener and returns the first error.
+func closeAll(listeners []*activation.Listener) error {
+	var first error
+	for _, l := range listeners {
+		if err := l.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
