@@ -31,8 +31,9 @@ Options:
 `, programName)
 	defaultOptions().flags().VisitAll(func(f *pflag.Flag) { printOption(out, f) })
 	fmt.Fprintf(out, `
-Environment: $LISTEN_FDS, $NOTIFY_SOCKET, $WATCHDOG_USEC and $SYSTEMD_LOG_LEVEL as
-set by systemd. SIGTERM and SIGINT end the program with exit status 0.
+Long options may be shortened. $LISTEN_FDS, $NOTIFY_SOCKET and $WATCHDOG_USEC
+work as systemd sets them; SYSTEMD_LOG_LEVEL=debug logs more. SIGTERM and SIGINT
+end the program. The exit status is 0, or 1 after an error.
 
 Example:
   %s --listen=127.0.0.1:8080 /run/app/socket

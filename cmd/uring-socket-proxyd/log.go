@@ -13,8 +13,8 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// newLogger returns a logger that writes one line for each record to out:
-// "message: key=value ...", with the <N> priority prefix of sd-daemon(3) when out
+// newLogger returns a logger that writes one line for each record to out,
+// whatever the record holds: "message: key=value ...", with the <N> priority prefix of sd-daemon(3) when out
 // goes to the journal. level is the value of $SYSTEMD_LOG_LEVEL.
 func newLogger(out io.Writer, level string) *slog.Logger {
 	toJournal, err := journal.StderrIsJournalStream()
@@ -32,6 +32,8 @@ func logLevel(name string) slog.Level {
 	switch strings.ToLower(name) {
 	case "debug", "7":
 		return slog.LevelDebug
+	case "notice", "5":
+		return levelNotice
 	case "warning", "4":
 		return slog.LevelWarn
 	case "err", "3":
@@ -39,8 +41,11 @@ func logLevel(name string) slog.Level {
 	case "crit", "alert", "emerg", "2", "1", "0":
 		return slog.LevelError + 4
 	}
-	return slog.LevelInfo // "info", "notice", "6", "5"
+	return slog.LevelInfo // "info", "6"
 }
+
+// levelNotice is syslog's, between info and warning.
+const levelNotice = slog.LevelInfo + 2
 
 // priority is the syslog priority of a level.
 func priority(level slog.Level) int {
@@ -49,6 +54,8 @@ func priority(level slog.Level) int {
 		return 3
 	case level >= slog.LevelWarn:
 		return 4
+	case level >= levelNotice:
+		return 5
 	case level >= slog.LevelInfo:
 		return 6
 	}
@@ -72,11 +79,13 @@ func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
 	if h.priorities {
 		fmt.Fprintf(&line, "<%d>", priority(record.Level))
 	}
-	line.WriteString(record.Message)
+	line.WriteString(strings.Join(strings.FieldsFunc(record.Message, isLineBreak), "; "))
 	separator := ": "
 	write := func(a slog.Attr) bool {
-		line.WriteString(separator + a.Key + "=" + quoteValue(a.Value.String()))
-		separator = " "
+		if !a.Equal(slog.Attr{}) {
+			line.WriteString(separator + a.Key + "=" + quoteValue(a.Value.Resolve().String()))
+			separator = " "
+		}
 		return true
 	}
 	for _, a := range h.attrs {
@@ -89,6 +98,8 @@ func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
 	_, err := h.out.Write(line.Bytes())
 	return err
 }
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
 // quoteValue keeps a value on one line and in one piece.
 func quoteValue(s string) string {

@@ -48,6 +48,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // serve forwards until a signal, the idle clock or a fault ends it.
 func serve(opts *options, log *slog.Logger) error {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	notifier, err := activation.NewNotifier()
 	if err != nil {
 		log.Warn("the watchdog stays off", "error", err)
@@ -72,7 +74,13 @@ func serve(opts *options, log *slog.Logger) error {
 		}
 	})
 	defer stopping()
-	stopOnSignal(log, func() { stopping(); engine.Stop() })
+	go func() {
+		for s := range signals {
+			log.Debug("stopping", "signal", s.String())
+			stopping()
+			engine.Stop()
+		}
+	}()
 	for _, route := range policy.Routes {
 		log.Debug("forwarding", "listener", route.Listener.Address, "target", route.Target.String(), "engine", engine.Name())
 	}
@@ -125,18 +133,6 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		})
 	}
 	return policy
-}
-
-// stopOnSignal calls stop at each SIGTERM or SIGINT.
-func stopOnSignal(log *slog.Logger, stop func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	go func() {
-		for s := range signals {
-			log.Debug("stopping", "signal", s.String())
-			stop()
-		}
-	}()
 }
 
 func closeListeners(listeners []*activation.Listener, log *slog.Logger) {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,11 +37,11 @@ func defaultOptions() *options {
 func parseOptions(args []string) (*options, error) {
 	o := defaultOptions()
 	flags := o.flags()
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(plainShorts(flags, args)); err != nil {
 		if errors.Is(err, errAnswered) {
 			return o, nil
 		}
-		return nil, explain(err)
+		return nil, explain(err, flags)
 	}
 	switch flags.NArg() {
 	case 0:
@@ -51,8 +51,10 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("%d targets given (%s), need exactly one", flags.NArg(), quoteAll(flags.Args()))
 	}
 	var err error
-	o.target, err = target.Parse(flags.Arg(0))
-	return o, err
+	if o.target, err = target.Parse(flags.Arg(0)); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // flags is the table of options, from which help and parsing are made.
@@ -61,9 +63,9 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false
 	flags.Usage = func() {}
-	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time; refuse more")
-	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; see systemd.time(7)")
-	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of ListenStream=;\nmay be given more than once")
+	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time and\nrefuse more")
+	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
+	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered
 	flags.VarPF((*answer)(&o.version), "version", "", "show the version and exit").NoOptDefVal = answered
 	flags.SetNormalizeFunc(expandPrefix(flags))
@@ -73,40 +75,87 @@ func (o *options) flags() *pflag.FlagSet {
 // expandPrefix completes a long option that was shortened to a unique prefix, as
 // getopt_long does.
 func expandPrefix(flags *pflag.FlagSet) func(*pflag.FlagSet, string) pflag.NormalizedName {
-	var names []string
-	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	names := longNames(flags)
 	return func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		var matches []string
-		for _, full := range names {
-			if full == name {
-				return pflag.NormalizedName(name)
-			}
-			if strings.HasPrefix(full, name) && name != "" {
-				matches = append(matches, full)
-			}
-		}
-		if len(matches) == 1 {
+		if matches := complete(names, name); len(matches) == 1 {
 			return pflag.NormalizedName(matches[0])
 		}
 		return pflag.NormalizedName(name)
 	}
 }
 
+func longNames(flags *pflag.FlagSet) (names []string) {
+	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}
+
+// complete returns the names that a given one may stand for: itself if it is one
+// of them, else those that it is a prefix of.
+func complete(names []string, given string) (matches []string) {
+	if slices.Contains(names, given) {
+		return []string{given}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, given) {
+			matches = append(matches, name)
+		}
+	}
+	return matches
+}
+
+// plainShorts undoes what pflag makes of short options beyond getopt_long: it
+// drops the "=" of -c=5, takes the "=3" of -h=3 for a value, and skips whatever
+// begins with "-test.". Values of other options and operands stay as they are.
+func plainShorts(flags *pflag.FlagSet, args []string) []string {
+	plain := slices.Clone(args)
+	for i := 0; i < len(plain) && plain[i] != "--"; i++ {
+		arg := plain[i]
+		if len(arg) < 2 || arg[0] != '-' {
+			continue
+		}
+		if arg[1] == '-' {
+			if f := flags.Lookup(arg[2:]); f != nil && f.NoOptDefVal == "" {
+				i++ // over its value
+			}
+			continue
+		}
+		short := flags.ShorthandLookup(arg[1:2])
+		switch {
+		case short == nil:
+			if strings.HasPrefix(arg, "-test.") {
+				plain[i] = "-t"
+			}
+		case short.NoOptDefVal != "":
+			plain[i] = arg[:2] // answers at once; the rest does not count
+		case len(arg) == 2:
+			i++
+		case arg[2] == '=':
+			plain[i] = arg[:2] + "=" + arg[2:] // pflag drops one
+		}
+	}
+	return plain
+}
+
 // explain words pflag's errors for a reader who knows the option, not the
 // library.
-func explain(err error) error {
+func explain(err error, flags *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError
+	var malformed *pflag.InvalidSyntaxError
 	var missing *pflag.ValueRequiredError
 	var invalid *pflag.InvalidValueError
 	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return fmt.Errorf("unknown option %q; see --help", "-"+unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
-		dashes := "--"
-		if unknown.GetSpecifiedShortnames() != "" {
-			dashes = "-"
+		given := unknown.GetSpecifiedName()
+		if matches := complete(longNames(flags), given); len(matches) > 1 {
+			return fmt.Errorf("option %q is short for --%s; write more of it", "--"+given, strings.Join(matches, " or --"))
 		}
-		return fmt.Errorf("unknown option %s%s; see --help", dashes, unknown.GetSpecifiedName())
+		return fmt.Errorf("unknown option %q; see --help", "--"+given)
+	case errors.As(err, &malformed):
+		return fmt.Errorf("unknown option %q; see --help", malformed.GetSpecifiedFlag())
 	case errors.As(err, &missing):
-		return fmt.Errorf("option --%s needs a value", missing.GetFlag().Name)
+		return fmt.Errorf("option --%s needs a value; see --help", missing.GetFlag().Name)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s=%q: %w", invalid.GetFlag().Name, invalid.GetValue(), invalid.Unwrap())
 	}
@@ -120,56 +169,3 @@ func quoteAll(args []string) string {
 	}
 	return strings.Join(quoted, ", ")
 }
-
-// errAnswered stops parsing at --help or --version.
-var errAnswered = errors.New("answered")
-
-// answered is what an answer option is set to when it has no value.
-const answered = "yes"
-
-// answer is an option that asks for text and an exit.
-type answer bool
-
-func (a *answer) Set(value string) error {
-	if value != answered {
-		return errors.New("takes no value")
-	}
-	*a = true
-	return errAnswered
-}
-func (a *answer) String() string { return "" }
-func (a *answer) Type() string   { return "" }
-
-// connectionLimit is the value of --connections-max=: an unsigned number in the
-// bases that the original takes (0x, 0o, 0b or a leading 0), at least 1.
-type connectionLimit int
-
-func (l *connectionLimit) Set(value string) error {
-	n, err := strconv.ParseUint(strings.TrimPrefix(value, "+"), 0, 32)
-	switch {
-	case errors.Is(err, strconv.ErrRange):
-		return fmt.Errorf("too large; the most is %d", uint32(math.MaxUint32))
-	case err != nil || strings.Contains(value, "_"):
-		return errors.New("not a number; give how many connections to let in, 1 or more")
-	case n == 0:
-		return errors.New("too low; give 1 or more")
-	}
-	*l = connectionLimit(n)
-	return nil
-}
-func (l *connectionLimit) String() string { return strconv.Itoa(int(*l)) }
-func (l *connectionLimit) Type() string   { return "N" }
-
-// idleTime is the value of --exit-idle-time=.
-type idleTime timespan.Span
-
-func (t *idleTime) Set(value string) error {
-	span, err := timespan.Parse(value)
-	if err != nil {
-		return err
-	}
-	*t = idleTime(span)
-	return nil
-}
-func (t *idleTime) String() string { return timespan.Span(*t).String() }
-func (t *idleTime) Type() string   { return "TIME" }

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"uring-socket-proxyd/internal/timespan"
+)
+
+// errAnswered stops parsing at --help or --version.
+var errAnswered = errors.New("answered")
+
+// answered is what an answer option is set to when it has no value: something
+// that no argument can hold.
+const answered = "\x00"
+
+// answer is an option that asks for text and an exit.
+type answer bool
+
+func (a *answer) Set(value string) error {
+	if value != answered {
+		return errors.New("takes no value; leave it out")
+	}
+	*a = true
+	return errAnswered
+}
+func (a *answer) String() string { return "" }
+func (a *answer) Type() string   { return "" }
+
+// connectionLimit is the value of --connections-max=.
+type connectionLimit uint32
+
+func (l *connectionLimit) Set(value string) error {
+	n, err := parseUint32(value)
+	if err != nil || n == 0 {
+		return fmt.Errorf("need a whole number from 1 to %d", uint32(math.MaxUint32))
+	}
+	*l = connectionLimit(n)
+	return nil
+}
+
+// parseUint32 takes a number as the original does: in base 2, 8 or 16 after 0b, 0o
+// or 0x, in base 8 after another 0; with white space and a plus sign before it.
+// Negative numbers are no numbers here.
+func parseUint32(text string) (uint32, error) {
+	const space = " \t\n\r" // systemd's; strtoul(3) skips more
+	text = strings.TrimLeft(text, space)
+	base := 0
+	switch prefix := strings.ToLower(text[:min(2, len(text))]); prefix {
+	case "0b":
+		text, base = text[2:], 2
+	case "0o":
+		text, base = text[2:], 8
+	}
+	text = strings.TrimPrefix(strings.TrimLeft(text, space+"\v\f"), "+")
+	switch {
+	case base != 0:
+	case strings.HasPrefix(strings.ToLower(text), "0x"):
+		text, base = text[2:], 16
+	case strings.HasPrefix(text, "0"):
+		base = 8
+	default:
+		base = 10
+	}
+	n, err := strconv.ParseUint(text, base, 32)
+	return uint32(n), err
+}
+
+func (l *connectionLimit) String() string { return strconv.FormatUint(uint64(*l), 10) }
+func (l *connectionLimit) Type() string   { return "N" }
+
+// idleTime is the value of --exit-idle-time=.
+type idleTime timespan.Span
+
+func (t *idleTime) Set(value string) error {
+	span, err := timespan.Parse(value)
+	if err != nil {
+		return err
+	}
+	*t = idleTime(span)
+	return nil
+}
+func (t *idleTime) String() string { return timespan.Span(*t).String() }
+func (t *idleTime) Type() string   { return "TIME" }
