@@ -67,7 +67,6 @@ type queue struct {
 }
 
 func (q *queue) empty() bool           { return q.head == len(q.pieces) }
-func (q *queue) len() int              { return len(q.pieces) - q.head }
 func (q *queue) first() *bufpool.Piece { return &q.pieces[q.head] }
 func (q *queue) last() *bufpool.Piece  { return &q.pieces[len(q.pieces)-1] }
 

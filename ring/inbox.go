@@ -67,6 +67,13 @@ func (w *worker) woken() {
 	}
 }
 
+// pending tells whether the worker has messages to run.
+func (b *inbox) pending() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.messages) > 0
+}
+
 func (b *inbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

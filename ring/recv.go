@@ -51,8 +51,9 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 		return
 	}
 	h.queued += int(piece.Len)
-	// The first piece may be in flight, with its length known to the kernel.
-	if h.queue.len() > 1 && w.pool.Merge(h.queue.last(), piece) {
+	// This may lengthen a piece in flight: its send takes what it was given,
+	// and the rest goes with the next.
+	if !h.queue.empty() && w.pool.Merge(h.queue.last(), piece) {
 		return
 	}
 	h.queue.push(piece)

@@ -1,0 +1,178 @@
+package ring
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/target"
+	"uring-socket-proxyd/ring/uring"
+)
+
+var (
+	modelSeed = flag.Uint64("model.seed", 0, "replay one seed of TestModel")
+	modelRuns = flag.Int("model.runs", 150, "seeds that TestModel tries for each kind of kernel")
+)
+
+// TestModel runs the worker on simulated kernels of many seeds and checks that
+// no byte is lost, duplicated or reordered, that ends and resets arrive as such,
+// and that every descriptor, buffer and slot comes back.
+func TestModel(t *testing.T) {
+	kinds := []struct {
+		name  string
+		pool  bufpool.Config
+		limit bool
+	}{
+		{"classic buffers", bufpool.Config{Count: 8, Size: 1500}, false},
+		{"incremental buffers", bufpool.Config{Count: 4, Size: 8192, Incremental: true}, false},
+		{"incremental buffers, bounded recv", bufpool.Config{Count: 4, Size: 8192, Incremental: true}, true},
+	}
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			steps := 0
+			for run := range *modelRuns {
+				seed := *modelSeed
+				if seed == 0 {
+					seed = uint64(time.Now().UnixNano()) + uint64(run)
+				}
+				steps += runModel(t, seed, kind.pool, kind.limit)
+				if t.Failed() {
+					t.Fatalf("replay with -run 'TestModel/%s' -args -model.runs=1 -model.seed=%d", kind.name, seed)
+				}
+				if *modelSeed != 0 {
+					break
+				}
+			}
+			t.Logf("%d steps", steps)
+		})
+	}
+}
+
+// runModel plays one seed and returns the steps it took.
+func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) int {
+	t.Helper()
+	s := &simulation{
+		t: t, rng: rand.New(rand.NewPCG(seed, 0)), limit: limit, clients: 12, nextFD: 100,
+		sockets: make(map[int]*simSocket), stopAt: math.MaxInt,
+	}
+	if s.rng.IntN(4) == 0 {
+		s.stopAt = s.rng.IntN(5000)
+	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d", seed)
+		}
+	}()
+	w := newModelWorker(t, s, shape)
+	if err := w.run(); err != nil {
+		t.Fatal(err)
+	}
+	s.check()
+	w.release()
+	return s.steps
+}
+
+func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
+	t.Helper()
+	to, err := target.Parse("*:80") // two addresses
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := &forward.Policy{
+		Routes: []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
+		Limits: forward.Limits{Connections: 6, BufferSize: 4096},
+		Gate:   forward.NewGate(6, nil),
+		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	w := &worker{
+		policy: policy, sockets: s, counters: new(forward.Counters),
+		recvLimit: s.limit, lowWater: policy.Limits.BufferSize / 2,
+	}
+	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
+	s.worker = w
+	if w.pool, err = bufpool.New(shape, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// check looks at the end state of every connection, and at what is left over.
+func (s *simulation) check() {
+	for _, p := range s.sockets {
+		if !p.closed {
+			s.t.Errorf("descriptor %d was never closed", p.fd)
+		}
+	}
+	for _, pair := range s.connected {
+		if pair.target == nil {
+			continue // refused, or unreachable
+		}
+		s.checkStream(pair.client, pair.target, "client to target")
+		s.checkStream(pair.target, pair.client, "target to client")
+	}
+	if n := s.worker.pool.Available(); n != int(s.bufferMask)+1 {
+		s.t.Errorf("%d of %d buffers came back", n, s.bufferMask+1)
+	}
+	if n := s.worker.pool.Parked(); n != 0 {
+		s.t.Errorf("%d bytes are still parked", n)
+	}
+	if n := s.worker.policy.Gate.Current(); n != 0 {
+		s.t.Errorf("the gate still counts %d connections", n)
+	}
+}
+
+// checkStream compares what one peer wrote with what the other got.
+func (s *simulation) checkStream(from, to *simSocket, name string) {
+	if !bytes.HasPrefix(from.written, to.got) {
+		s.t.Errorf("%s: what arrived is not what was sent", name)
+	}
+	complete := to.shutdown || !to.linger
+	if complete && !bytes.Equal(from.written, to.got) {
+		s.t.Errorf("%s: ended cleanly after %d of %d bytes", name, len(to.got), len(from.written))
+	}
+	if broken := from.reset || to.reset; broken && !to.linger && !to.closed {
+		s.t.Errorf("%s: broken, but not reset", name)
+	}
+	if !from.reset && !to.reset && to.linger && !s.stopped {
+		s.t.Errorf("%s: reset, but neither side broke", name)
+	}
+	if from.reset && !to.linger {
+		s.t.Errorf("%s: the source was reset, the destination ended cleanly", name)
+	}
+}
+
+// TestStaleCompletion hands the worker a completion of a connection that is gone
+// while another has its slot.
+func TestStaleCompletion(t *testing.T) {
+	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket)}
+	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
+	defer w.release()
+	c := w.allocate()
+	c.begin(&w.policy.Routes[0], s.socket(nil).fd)
+	old := c.userData(opRecvClient)
+	c.begin(&w.policy.Routes[0], s.socket(nil).fd)
+	s.queues.Post(uring.CQE{UserData: uint64(old), Res: 10, Flags: 2<<16 | 1})
+	w.ring.Reap(w.handle)
+	if n := w.counters.Stale.Load(); n != 1 {
+		t.Errorf("%d stale completions were counted, not 1", n)
+	}
+	if c.toTarget.queued != 0 {
+		t.Error("the slot's new connection got bytes of the old one")
+	}
+	if n := w.pool.Available(); n != 4 {
+		t.Errorf("%d of 4 buffers are with the kernel", n)
+	}
+}

@@ -1,0 +1,432 @@
+package ring
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/ring/uring"
+)
+
+// simulation is a kernel made of a seed: it takes the worker's submissions and
+// completes them in any order, in pieces, with errors, while remote peers write,
+// end or reset their streams. It implements uring.Kernel, sockets and
+// bufpool.Registrar, and fails the test on what a real kernel would punish:
+// closing a descriptor twice, or with operations in flight.
+type simulation struct {
+	t      *testing.T
+	rng    *rand.Rand
+	queues uring.Queues
+	worker *worker
+
+	sockets     map[int]*simSocket
+	nextFD      int
+	inFlight    []*simOp
+	backlog     []uring.CQE // completions that found the queue full
+	clients     int         // clients still to come
+	connected   []*simPair
+	steps       int
+	stopAt      int // the step at which the engine is stopped at the latest
+	stopping    bool
+	stopped     bool // ... before all was done
+	incremental bool
+	limit       bool // the kernel bounds a multishot recv
+
+	buffers    *giouring.BufAndRing
+	bufferMask uint16
+	bufferHead uint16
+}
+
+// simPair is one connection as the remote ends see it.
+type simPair struct{ client, target *simSocket }
+
+// simSocket is our end of a stream to a remote peer.
+type simSocket struct {
+	fd       int
+	pair     *simPair
+	toCome   []byte // what the peer will still write
+	written  []byte // all it has written
+	incoming []byte // ... and we have not received
+	ends     ending
+	eof      bool // the peer has shut down its writes
+	reset    bool // the peer has reset
+	got      []byte
+	shutdown bool // we have shut down our writes
+	linger   bool // close resets
+	closed   bool
+	stuck    int // steps for which the peer takes nothing
+}
+
+// forever is how long some peers take nothing: until nobody else has anything
+// left to do.
+const forever = 1 << 30
+
+type ending uint8
+
+const (
+	endsClean ending = iota
+	endsReset
+	endsLast // when its peer has ended, as a server that waits for more
+)
+
+// simOp is an operation in flight.
+type simOp struct {
+	uring.SQE
+	done      uint32 // bytes sent so far
+	left      uint32 // bytes a bounded recv may still take
+	cancelled bool
+}
+
+// RegisterBufferRing implements bufpool.Registrar.
+func (s *simulation) RegisterBufferRing(reg *giouring.BufReg, _ uint32) (uint, error) {
+	s.buffers = (*giouring.BufAndRing)(pointer(reg.RingAddr))
+	s.bufferMask = uint16(reg.RingEntries - 1)
+	s.incremental = reg.Pad != 0
+	return 0, nil
+}
+
+// pointer is an address that the worker has passed to the kernel.
+func pointer(addr uint64) unsafe.Pointer {
+	p := uintptr(addr)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&p))
+}
+
+// Enter implements uring.Kernel.
+func (s *simulation) Enter(toSubmit, minComplete uint32, _ time.Duration) (uint32, syscall.Errno) {
+	consumed := uint32(0)
+	for ; consumed < toSubmit; consumed++ {
+		sqe, ok := s.queues.Take()
+		if !ok {
+			break
+		}
+		s.submit(sqe)
+	}
+	for len(s.backlog) > 0 && s.queues.Post(s.backlog[0]) {
+		s.backlog = s.backlog[1:]
+	}
+	for i := 0; s.queues.Ready() < int(minComplete) || (minComplete > 0 && s.rng.IntN(4) > 0); i++ {
+		s.steps++
+		s.step()
+		if i > 100_000 || s.steps > 2_000_000 {
+			s.dump()
+			s.t.Fatal("the connections do not come to an end")
+		}
+	}
+	return consumed, 0
+}
+
+func (s *simulation) dump() {
+	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.live, len(s.worker.line), s.worker.pool.Available(), s.stopping)
+	for _, c := range s.worker.connections {
+		if c.state != stateFree {
+			s.t.Logf("slot %d state %d in flight %d\n to target %+v\n to client %+v", c.slot, c.state, c.inFlight, c.toTarget, c.toClient)
+		}
+	}
+	for _, op := range s.inFlight {
+		s.t.Logf("in flight: %v %+v", userData(op.UserData).operation(), op)
+	}
+}
+
+func (s *simulation) post(op *simOp, result int32, flags uint32) {
+	cqe := uring.CQE{UserData: op.UserData, Res: result, Flags: flags}
+	if len(s.backlog) > 0 || !s.queues.Post(cqe) {
+		s.backlog = append(s.backlog, cqe)
+	}
+}
+
+// finish posts an operation's last completion.
+func (s *simulation) finish(op *simOp, result int32, flags uint32) {
+	for i, other := range s.inFlight {
+		if other == op {
+			s.inFlight = append(s.inFlight[:i], s.inFlight[i+1:]...)
+		}
+	}
+	s.post(op, result, flags)
+}
+
+func (s *simulation) submit(sqe uring.SQE) {
+	switch sqe.OpCode {
+	case giouring.OpAsyncCancel:
+		s.cancel(sqe)
+	case giouring.OpClose:
+		s.close(int(sqe.Fd))
+	default:
+		s.inFlight = append(s.inFlight, &simOp{SQE: sqe, left: uint32(sqe.SpliceFdIn)})
+	}
+}
+
+func (s *simulation) cancel(sqe uring.SQE) {
+	for _, op := range s.inFlight {
+		if op.UserData == sqe.Addr {
+			op.cancelled = true // the completion may take its time
+			s.post(&simOp{SQE: sqe}, 0, 0)
+			return
+		}
+	}
+	s.post(&simOp{SQE: sqe}, -int32(unix.ENOENT), 0)
+}
+
+func (s *simulation) close(fd int) {
+	socket := s.sockets[fd]
+	if socket == nil || socket.closed {
+		s.t.Fatalf("descriptor %d closed twice", fd)
+	}
+	socket.closed = true
+	for _, op := range s.inFlight {
+		if int(op.Fd) == fd && op.OpCode != giouring.OpTimeout {
+			s.t.Fatalf("descriptor %d closed with a %v in flight", fd, userData(op.UserData).operation())
+		}
+	}
+}
+
+// step lets one thing happen: to an operation in flight, or to a remote peer.
+func (s *simulation) step() {
+	if len(s.connected) > 0 && s.rng.IntN(2) == 0 {
+		pair := s.connected[s.rng.IntN(len(s.connected))]
+		s.peer(pair.client)
+		if pair.target != nil {
+			s.peer(pair.target)
+		}
+	}
+	if len(s.inFlight) > 0 {
+		s.progress(s.inFlight[s.rng.IntN(len(s.inFlight))])
+	}
+	if s.steps%64 == 0 {
+		s.unstick()
+		s.checkBounds()
+		s.mayStop()
+	}
+}
+
+// mayStop ends the worker: when all is done, or in some runs right in the middle.
+func (s *simulation) mayStop() {
+	switch {
+	case s.stopping:
+	case s.quiet(), s.steps > s.stopAt:
+		s.stopping = true
+		s.stopped = !s.quiet()
+		s.worker.inbox.post((*worker).stop)
+	case s.rng.IntN(100) == 0:
+		s.worker.inbox.post((*worker).retire)
+	}
+}
+
+// checkBounds looks for a half that holds more than it may and reads on.
+func (s *simulation) checkBounds() {
+	for _, c := range s.worker.connections {
+		for _, h := range []*half{&c.toTarget, &c.toClient} {
+			most := s.worker.policy.Limits.BufferSize
+			if c.state != stateForwarding || h.queued < most || !h.receiving || h.stopping {
+				continue
+			}
+			s.t.Fatalf("a half holds %d bytes of %d and reads on", h.queued, most)
+		}
+	}
+}
+
+// quiet tells that every connection has come and ended by itself.
+func (s *simulation) quiet() bool { return s.clients == 0 && s.worker.live == 0 }
+
+// peer lets a remote peer write some, then end its stream.
+func (s *simulation) peer(p *simSocket) {
+	if p.stuck > 0 {
+		p.stuck--
+	} else if s.rng.IntN(200) == 0 {
+		p.stuck = s.rng.IntN(300)
+	}
+	switch n := min(len(p.toCome), s.rng.IntN(3000)); {
+	case p.reset || p.eof:
+	case n > 0:
+		p.written = append(p.written, p.toCome[:n]...)
+		p.incoming = append(p.incoming, p.toCome[:n]...)
+		p.toCome = p.toCome[n:]
+	case len(p.toCome) == 0 && p.ends == endsReset:
+		p.reset = true
+	case len(p.toCome) == 0 && p.ends == endsLast:
+		p.eof = p.shutdown
+	case len(p.toCome) == 0:
+		p.eof = true
+	}
+}
+
+// unstick lets the peers go on that were stuck for ever, once nothing else
+// moves. If they kept the others from moving, those are still not done.
+func (s *simulation) unstick() {
+	var stuck []*simSocket
+	for _, p := range s.sockets {
+		switch pair := p.pair; {
+		case p.closed:
+		case p.stuck > 1<<20:
+			stuck = append(stuck, p)
+		case pair == nil || pair.target == nil || pair.client.stuck < 1<<20 && pair.target.stuck < 1<<20:
+			return // has no stuck peer and is not done
+		}
+	}
+	for _, p := range stuck {
+		p.stuck = 0
+	}
+}
+
+// progress does some, or all, of an operation.
+func (s *simulation) progress(op *simOp) {
+	if op.cancelled && s.rng.IntN(4) == 0 {
+		result := -int32(unix.ECANCELED)
+		if op.done > 0 {
+			result = int32(op.done)
+		}
+		s.finish(op, result, 0)
+		return
+	}
+	switch op.OpCode {
+	case giouring.OpAccept:
+		s.accept(op)
+	case giouring.OpConnect:
+		s.connect(op)
+	case giouring.OpRecv:
+		s.recv(op)
+	case giouring.OpSend:
+		s.send(op)
+	case giouring.OpTimeout:
+		s.finish(op, -int32(unix.ETIME), 0)
+	case giouring.OpRead: // the eventfd of the inbox
+		if s.worker.inbox.pending() {
+			s.finish(op, 8, 0)
+		}
+	}
+}
+
+func (s *simulation) accept(op *simOp) {
+	switch {
+	case s.stopping || s.clients == 0 || s.rng.IntN(10) > 0:
+	case s.rng.IntN(20) == 0:
+		s.finish(op, -int32(unix.EMFILE), 0)
+	case s.rng.IntN(20) == 0:
+		s.finish(op, -int32(unix.ECONNABORTED), 0)
+	default:
+		s.clients--
+		pair := &simPair{}
+		pair.client = s.socket(pair)
+		s.connected = append(s.connected, pair)
+		flags := giouring.CQEFMore
+		if s.rng.IntN(20) == 0 {
+			flags = 0
+			s.finish(op, int32(pair.client.fd), 0)
+			return
+		}
+		s.post(op, int32(pair.client.fd), flags)
+	}
+}
+
+func (s *simulation) socket(pair *simPair) *simSocket {
+	s.nextFD++
+	p := &simSocket{fd: s.nextFD, pair: pair, toCome: make([]byte, s.rng.IntN(60000))}
+	for i := range p.toCome {
+		p.toCome[i] = byte(s.rng.Uint32())
+	}
+	p.ends = []ending{endsClean, endsClean, endsReset, endsLast}[s.rng.IntN(4)]
+	if s.rng.IntN(4) == 0 {
+		p.stuck = forever
+	}
+	s.sockets[p.fd] = p
+	return p
+}
+
+func (s *simulation) connect(op *simOp) {
+	if s.rng.IntN(4) == 0 {
+		s.finish(op, -int32(unix.ECONNREFUSED), 0)
+		return
+	}
+	// The slot tells which client it is for.
+	c := s.worker.connections[userData(op.UserData).slot()]
+	target := s.sockets[int(op.Fd)]
+	target.pair = s.sockets[c.client].pair
+	target.pair.target = target
+	if target.ends == endsLast && target.pair.client.ends == endsLast {
+		target.ends = endsClean // or each would wait for the other
+	}
+	s.finish(op, 0, 0)
+}
+
+func (s *simulation) recv(op *simOp) {
+	p := s.sockets[int(op.Fd)]
+	switch {
+	case s.limit && op.SpliceFdIn == 0:
+		s.t.Fatal("a recv without bound")
+	case len(p.incoming) > 0:
+		s.fill(op, p)
+	case p.reset:
+		s.finish(op, -int32(unix.ECONNRESET), 0)
+	case p.eof:
+		s.finish(op, 0, 0)
+	}
+}
+
+// fill receives into the next provided buffer.
+func (s *simulation) fill(op *simOp, p *simSocket) {
+	entries := unsafe.Slice(s.buffers, int(s.bufferMask)+1)
+	if s.bufferHead == entries[0].Tail {
+		s.finish(op, -int32(unix.ENOBUFS), 0)
+		return
+	}
+	entry := &entries[s.bufferHead&s.bufferMask]
+	n := min(uint32(len(p.incoming)), entry.Len)
+	if s.limit {
+		n = min(n, op.left)
+		op.left -= n
+	}
+	copy(unsafe.Slice((*byte)(pointer(entry.Addr)), n), p.incoming[:n])
+	p.incoming = p.incoming[n:]
+	flags := uint32(entry.Bid)<<16 | giouring.CQEFBuffer
+	if s.incremental && n < entry.Len {
+		entry.Addr += uint64(n)
+		entry.Len -= n
+		flags |= 1 << 4 // IORING_CQE_F_BUF_MORE
+	} else {
+		s.bufferHead++
+	}
+	if s.limit && op.left == 0 || s.rng.IntN(50) == 0 {
+		s.finish(op, int32(n), flags)
+		return
+	}
+	s.post(op, int32(n), flags|giouring.CQEFMore)
+}
+
+func (s *simulation) send(op *simOp) {
+	p := s.sockets[int(op.Fd)]
+	switch {
+	case p.shutdown:
+		s.t.Fatalf("send on %d after its shutdown", p.fd)
+	case p.reset && op.done > 0:
+		s.finish(op, int32(op.done), 0)
+	case p.reset:
+		s.finish(op, -int32(unix.EPIPE), 0)
+	case p.stuck > 0:
+	default:
+		n := uint32(s.rng.IntN(int(op.Len-op.done) + 1))
+		if s.rng.IntN(2) == 0 {
+			n = op.Len - op.done
+		}
+		p.got = append(p.got, unsafe.Slice((*byte)(pointer(op.Addr)), op.Len)[op.done:][:n]...)
+		op.done += n
+		if op.done == op.Len {
+			s.finish(op, int32(op.done), 0)
+		}
+	}
+}
+
+// The calls outside the ring.
+
+func (s *simulation) open(int) (int, error) {
+	if s.rng.IntN(20) == 0 {
+		return noFD, unix.EMFILE
+	}
+	return s.socket(nil).fd, nil
+}
+func (s *simulation) noDelay(fd int)       {}
+func (s *simulation) resetOnClose(fd int)  { s.sockets[fd].linger = true }
+func (s *simulation) shutdownWrite(fd int) { s.sockets[fd].shutdown = true }
