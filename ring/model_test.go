@@ -21,7 +21,7 @@ import (
 
 var (
 	modelSeed = flag.Uint64("model.seed", 0, "replay one seed of TestModel")
-	modelRuns = flag.Int("model.runs", 150, "seeds that TestModel tries for each kind of kernel")
+	modelRuns = flag.Int("model.runs", 100, "seeds that TestModel tries for each kind of kernel")
 )
 
 // TestModel runs the worker on simulated kernels of many seeds and checks that

@@ -1,0 +1,169 @@
+package bufpool
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/pawelgaczynski/giouring"
+)
+
+// kernel is the far side of a buffer ring: it writes received bytes into the
+// buffers, in the order in which they were provided.
+type kernel struct {
+	reg  giouring.BufReg
+	head uint16
+}
+
+func (k *kernel) RegisterBufferRing(reg *giouring.BufReg, _ uint32) (uint, error) {
+	k.reg = *reg
+	return 0, nil
+}
+
+func (k *kernel) entries() []giouring.BufAndRing {
+	addr := uintptr(k.reg.RingAddr)
+	return unsafe.Slice(*(**giouring.BufAndRing)(unsafe.Pointer(&addr)), k.reg.RingEntries)
+}
+
+// receive writes data and returns what the completion tells.
+func (k *kernel) receive(t *testing.T, data string) (id uint16, n uint32, more bool) {
+	t.Helper()
+	entries := k.entries()
+	if k.head == entries[0].Tail {
+		t.Fatal("no buffer is left")
+	}
+	entry := &entries[k.head&uint16(k.reg.RingEntries-1)]
+	addr := uintptr(entry.Addr)
+	n = uint32(copy(unsafe.Slice(*(**byte)(unsafe.Pointer(&addr)), entry.Len), data))
+	more = k.reg.Pad == flagIncremental && n < entry.Len
+	entry.Addr, entry.Len = entry.Addr+uint64(n), entry.Len-n
+	if !more {
+		k.head++
+	}
+	return entry.Bid, n, more
+}
+
+func newPool(t *testing.T, cfg Config) (*Pool, *kernel) {
+	t.Helper()
+	k := new(kernel)
+	p, err := New(cfg, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p, k
+}
+
+func TestBuffersComeBackWhenReleased(t *testing.T) {
+	for _, cfg := range []Config{{Count: 2, Size: 8}, {Count: 2, Size: 8, Incremental: true}} {
+		p, k := newPool(t, cfg)
+		for round := range 70_000 { // ring positions have 16 bits
+			id, n, more := k.receive(t, "12345678")
+			piece := p.Take(id, n, more)
+			if p.Available() != 1 {
+				t.Fatalf("round %d: %d buffers available while one is held", round, p.Available())
+			}
+			if got := string(p.bytes(piece)); got != "12345678" {
+				t.Fatalf("round %d: the piece holds %q", round, got)
+			}
+			p.Release(piece)
+			if p.Available() != 2 {
+				t.Fatalf("round %d: %d buffers available after release", round, p.Available())
+			}
+		}
+	}
+}
+
+func TestIncrementalBufferHoldsSeveralPieces(t *testing.T) {
+	p, k := newPool(t, Config{Count: 2, Size: 8, Incremental: true})
+	first := p.Take(k.receive(t, "abc"))
+	second := p.Take(k.receive(t, "de"))
+	third := p.Take(k.receive(t, "fgh")) // fills the buffer
+	if p.Available() != 1 {
+		t.Fatalf("%d buffers available", p.Available())
+	}
+	p.Release(second)
+	if p.Merge(&first, third) {
+		t.Error("pieces were merged across a gap")
+	}
+	p.Release(first)
+	if p.Available() != 1 {
+		t.Error("the buffer came back while a piece of it was held")
+	}
+	p.Release(third)
+	if p.Available() != 2 {
+		t.Error("the buffer did not come back")
+	}
+}
+
+func TestMergedPiecesCountOnce(t *testing.T) {
+	p, k := newPool(t, Config{Count: 2, Size: 8, Incremental: true})
+	piece := p.Take(k.receive(t, "abc"))
+	if !p.Merge(&piece, p.Take(k.receive(t, "defgh"))) {
+		t.Fatal("adjoining pieces were not merged")
+	}
+	if got := string(p.bytes(piece)); got != "abcdefgh" {
+		t.Fatalf("merged to %q", got)
+	}
+	piece.Consume(2)
+	if got := string(p.bytes(piece)); got != "cdefgh" {
+		t.Fatalf("after consuming 2: %q", got)
+	}
+	p.Release(piece)
+	if p.Available() != 2 {
+		t.Error("the buffer did not come back")
+	}
+}
+
+func TestParkedBytesSurviveTheirBuffers(t *testing.T) {
+	p, k := newPool(t, Config{Count: 2, Size: 4})
+	first, second := p.Take(k.receive(t, "abcd")), p.Take(k.receive(t, "efgh"))
+	first.Consume(1)
+	parked, err := p.Park([]Piece{first, second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Available() != 2 || p.Parked() == 0 || !parked.Parked() {
+		t.Fatalf("after parking: %d available, %d parked", p.Available(), p.Parked())
+	}
+	for range 4 {
+		p.Release(p.Take(k.receive(t, "XXXX")))
+	}
+	if got := p.bytes(parked); !bytes.Equal(got, []byte("bcdefgh")) {
+		t.Errorf("parked bytes are %q", got)
+	}
+	p.Release(parked)
+	if p.Parked() != 0 {
+		t.Errorf("%d bytes still parked", p.Parked())
+	}
+}
+
+func TestPoolSizesAreChecked(t *testing.T) {
+	for _, cfg := range []Config{{Count: 0, Size: 1}, {Count: 3, Size: 1}, {Count: 8192, Size: 1}, {Count: 4, Size: 0}} {
+		if _, err := New(cfg, new(kernel)); err == nil || !strings.Contains(err.Error(), "power of two") {
+			t.Errorf("%+v: %v", cfg, err)
+		}
+	}
+}
+
+// TestBrokenInvariantsPanic covers what would otherwise send wrong bytes to a peer.
+func TestBrokenInvariantsPanic(t *testing.T) {
+	p, k := newPool(t, Config{Count: 2, Size: 4})
+	id, n, more := k.receive(t, "abcd")
+	piece := p.Take(id, n, more)
+	mustPanic(t, "a buffer taken twice", func() { p.Take(id, n, more) })
+	p.Release(piece)
+	mustPanic(t, "a piece released twice", func() { p.Release(piece) })
+	mustPanic(t, "more bytes than the buffer has", func() { p.Take(id, 5, false) })
+}
+
+func mustPanic(t *testing.T, what string, f func()) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Errorf("%s went unnoticed", what)
+		}
+	}()
+	f()
+}
