@@ -73,7 +73,7 @@ func (w *worker) admit(l *listener, fd int) {
 		w.close(fd, true)
 		return
 	}
-	if len(w.unused) == 0 && len(w.connections) == maxSlots || !w.policy.Gate.Admit() {
+	if w.connections.InUse() == maxSlots || !w.policy.Gate.Admit() {
 		w.counters.Refused.Add(1)
 		w.policy.ReportRefused(l.route.Listener)
 		w.close(fd, false)
@@ -81,10 +81,9 @@ func (w *worker) admit(l *listener, fd int) {
 	}
 	w.counters.Accepted.Add(1)
 	if l.route.Listener.Family != unix.AF_UNIX {
-		w.sockets.noDelay(fd)
+		w.sockets.NoDelay(fd)
 	}
-	c := w.allocate()
-	c.begin(l.route, fd)
-	w.live++
+	slot, c := w.connections.Allocate()
+	c.begin(slot, l.route, fd)
 	w.resolve(c)
 }

@@ -13,10 +13,10 @@ func (w *worker) resolve(c *connection) {
 		w.resolved(c, addresses, nil)
 		return
 	}
-	slot, generation := c.slot, c.generation
+	generation := c.generation
 	w.policy.Resolver.Lookup(c.route.Target, func(addresses []target.Address, err error) {
-		w.inbox.post(func(w *worker) {
-			if c := w.connections[slot]; c.generation == generation && c.state == stateResolving {
+		w.inbox.Post(func() {
+			if c.generation == generation && c.state == stateResolving {
 				w.resolved(c, addresses, err)
 			}
 		})
@@ -28,20 +28,18 @@ func (w *worker) resolved(c *connection, addresses []target.Address, err error) 
 		w.unreachable(c, err)
 		return
 	}
-	c.addresses = addresses
+	c.dial = forward.NewDial(addresses)
 	w.connectNext(c)
 }
 
 // connectNext tries the next address of a connection's target.
 func (w *worker) connectNext(c *connection) {
-	for c.next < len(c.addresses) {
-		address := &c.addresses[c.next]
-		c.next++
-		if err := w.connect(c, address); err == nil {
+	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
+		err := w.connect(c, address)
+		if err == nil {
 			return
-		} else {
-			c.attempts = append(c.attempts, forward.Attempt{Address: *address, Err: err})
 		}
+		c.dial.Fail(err)
 	}
 	w.unreachable(c, nil)
 }
@@ -51,14 +49,16 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	if err != nil {
 		return err
 	}
-	c.target, err = w.sockets.open(int(address.Family))
+	// Blocking, so that io_uring waits for readiness instead of failing with
+	// EAGAIN; the submitter never blocks.
+	fd, err := w.sockets.Open(int(address.Family), 0)
 	if err != nil {
-		c.target = noFD
 		return err
 	}
+	c.target = fd
 	c.state = stateConnecting
 	c.inFlight++
-	w.ring.Connect(c.target, addr, length, uint64(c.userData(opConnect)))
+	w.ring.Connect(fd, addr, length, uint64(c.userData(opConnect)))
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		return
 	}
 	if errno := completion.Errno(); errno != 0 {
-		c.attempts = append(c.attempts, forward.Attempt{Address: c.addresses[c.next-1], Err: errno})
+		c.dial.Fail(errno)
 		w.close(c.target, false)
 		c.target = noFD
 		w.connectNext(c)
@@ -84,7 +84,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 // unreachable ends a connection whose target cannot be reached.
 func (w *worker) unreachable(c *connection, err error) {
 	w.counters.Failed.Add(1)
-	w.policy.ReportUnreachable(*c.route, c.attempts, err)
+	w.policy.ReportUnreachable(c.route, &c.dial, err)
 	c.toTarget.done, c.toClient.done = true, true
 	w.settle(c)
 }

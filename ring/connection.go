@@ -1,9 +1,6 @@
 package ring
 
-import (
-	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/target"
-)
+import "uring-socket-proxyd/internal/forward"
 
 // state is where a connection is in its life. What can be told from the halves
 // and from inFlight is not stored again:
@@ -32,9 +29,7 @@ type connection struct {
 
 	client, target int // descriptors, owned; noFD when not open
 
-	addresses []target.Address  // of the target; shared, read only
-	next      int               // index of the address to try next
-	attempts  []forward.Attempt // those that failed
+	dial forward.Dial // of the target's addresses
 
 	toTarget, toClient half
 
@@ -43,12 +38,13 @@ type connection struct {
 }
 
 // begin makes a free slot a connection of the accepted descriptor client.
-func (c *connection) begin(route *forward.Route, client int) {
+func (c *connection) begin(slot uint32, route *forward.Route, client int) {
+	c.slot = slot
 	c.generation++
 	c.state = stateResolving
 	c.route = route
 	c.client, c.target = client, noFD
-	c.next, c.attempts = 0, nil
+	c.dial = forward.Dial{}
 	c.inFlight, c.broken = 0, false
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)

@@ -4,7 +4,7 @@
 //
 // The way of a byte, one file for each step: accept.go, connect.go, recv.go,
 // send.go, proceed.go (what comes next, end and close). What crosses threads
-// crosses in inbox.go.
+// crosses in forward.Inbox.
 //
 // Invariants:
 //   - A connection belongs to its worker from accept to close; no locks.
@@ -19,6 +19,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -40,7 +41,7 @@ var (
 
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
-	inbox    *inbox
+	worker   *worker
 	counters forward.Counters
 	begin    chan struct{}
 	ended    chan error
@@ -57,7 +58,7 @@ func New(policy *forward.Policy) (*Engine, error) {
 		runtime.LockOSThread()
 		w, err := newWorker(policy, &e.counters)
 		if err == nil {
-			e.inbox = w.inbox
+			e.worker = w
 		}
 		ready <- err
 		if err != nil {
@@ -80,10 +81,10 @@ func (e *Engine) Run() error {
 }
 
 // Stop implements forward.Engine.
-func (e *Engine) Stop() { e.inbox.post((*worker).stop) }
+func (e *Engine) Stop() { e.worker.inbox.Post(e.worker.stop) }
 
 // StopIfIdle implements forward.Engine.
-func (e *Engine) StopIfIdle() { e.inbox.post((*worker).retire) }
+func (e *Engine) StopIfIdle() { e.worker.inbox.Post(e.worker.retire) }
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
@@ -118,7 +119,7 @@ func newWorker(policy *forward.Policy, counters *forward.Counters) (*worker, err
 		policy:    policy,
 		ring:      ring,
 		pool:      pool,
-		sockets:   systemSockets{},
+		sockets:   socket.System{},
 		counters:  counters,
 		recvLimit: features.Has(uring.FeatureRecvMultishotLimit),
 		lowWater:  policy.Limits.BufferSize / 2,
@@ -133,7 +134,10 @@ func newWorker(policy *forward.Policy, counters *forward.Counters) (*worker, err
 // prepare makes what does not depend on the kernel's features.
 func (w *worker) prepare() error {
 	var err error
-	if w.inbox, err = newInbox(); err != nil {
+	if w.inbox, err = forward.NewInbox(); err != nil {
+		return err
+	}
+	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
 	if w.timers, err = newTimerTable(2 + len(w.policy.Routes)); err != nil {
@@ -168,9 +172,11 @@ func (w *worker) release() {
 	w.pool.Close()
 	w.addresses.close()
 	if w.inbox != nil {
-		w.inbox.close()
+		w.inbox.Close()
 	}
-	if w.timers.memory != nil {
-		bufpool.Unmap(w.timers.memory)
+	for _, memory := range [][]byte{w.timers.memory, w.wakeups} {
+		if memory != nil {
+			bufpool.Unmap(memory)
+		}
 	}
 }

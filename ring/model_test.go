@@ -160,10 +160,10 @@ func TestStaleCompletion(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket)}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	c := w.allocate()
-	c.begin(&w.policy.Routes[0], s.socket(nil).fd)
+	slot, c := w.connections.Allocate()
+	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
 	old := c.userData(opRecvClient)
-	c.begin(&w.policy.Routes[0], s.socket(nil).fd)
+	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
 	s.queues.Post(uring.CQE{UserData: uint64(old), Res: 10, Flags: 2<<16 | 1})
 	w.ring.Reap(w.handle)
 	if n := w.counters.Stale.Load(); n != 1 {

@@ -1,5 +1,7 @@
 package ring
 
+import "uring-socket-proxyd/internal/forward"
+
 // proceed takes a half's next step after anything has happened to it: send what
 // is queued, keep reading while there is room, pass the end of the stream on.
 func (w *worker) proceed(h *half) {
@@ -30,7 +32,7 @@ func (w *worker) end(h *half) {
 	case h.opposite().done:
 		// Closing the descriptor says the same.
 	default:
-		w.sockets.shutdownWrite(h.destination())
+		w.sockets.ShutdownWrite(h.destination())
 	}
 }
 
@@ -63,7 +65,10 @@ func (w *worker) settle(c *connection) {
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
-	w.free(c)
+	c.state = stateFree
+	c.dial = forward.Dial{}
+	w.connections.Free(c.slot)
+	w.policy.Gate.Release()
 }
 
 // close closes a descriptor, with a reset if the transfer is broken. It closes
@@ -74,7 +79,7 @@ func (w *worker) close(fd int, reset bool) {
 		return
 	}
 	if reset {
-		w.sockets.resetOnClose(fd)
+		w.sockets.ResetOnClose(fd)
 	}
 	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, 0)))
 }

@@ -63,7 +63,7 @@ func (w *worker) relieve() {
 	if !w.scarce() {
 		return
 	}
-	for _, c := range w.connections {
+	for _, c := range w.connections.All() {
 		if c.state == stateForwarding {
 			w.unpin(&c.toTarget)
 			w.unpin(&c.toClient)

@@ -121,8 +121,8 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, _ time.Duration) (uint3
 }
 
 func (s *simulation) dump() {
-	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.live, len(s.worker.line), s.worker.pool.Available(), s.stopping)
-	for _, c := range s.worker.connections {
+	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.connections.InUse(), len(s.worker.line), s.worker.pool.Available(), s.stopping)
+	for _, c := range s.worker.connections.All() {
 		if c.state != stateFree {
 			s.t.Logf("slot %d state %d in flight %d\n to target %+v\n to client %+v", c.slot, c.state, c.inFlight, c.toTarget, c.toClient)
 		}
@@ -210,15 +210,15 @@ func (s *simulation) mayStop() {
 	case s.quiet(), s.steps > s.stopAt:
 		s.stopping = true
 		s.stopped = !s.quiet()
-		s.worker.inbox.post((*worker).stop)
+		s.worker.inbox.Post(s.worker.stop)
 	case s.rng.IntN(100) == 0:
-		s.worker.inbox.post((*worker).retire)
+		s.worker.inbox.Post(s.worker.retire)
 	}
 }
 
 // checkBounds looks for a half that holds more than it may and reads on.
 func (s *simulation) checkBounds() {
-	for _, c := range s.worker.connections {
+	for _, c := range s.worker.connections.All() {
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
 			most := s.worker.policy.Limits.BufferSize
 			if c.state != stateForwarding || h.queued < most || !h.receiving || h.stopping {
@@ -230,7 +230,7 @@ func (s *simulation) checkBounds() {
 }
 
 // quiet tells that every connection has come and ended by itself.
-func (s *simulation) quiet() bool { return s.clients == 0 && s.worker.live == 0 }
+func (s *simulation) quiet() bool { return s.clients == 0 && s.worker.connections.InUse() == 0 }
 
 // peer lets a remote peer write some, then end its stream.
 func (s *simulation) peer(p *simSocket) {
@@ -294,7 +294,7 @@ func (s *simulation) progress(op *simOp) {
 	case giouring.OpTimeout:
 		s.finish(op, -int32(unix.ETIME), 0)
 	case giouring.OpRead: // the eventfd of the inbox
-		if s.worker.inbox.pending() {
+		if s.worker.inbox.Pending() {
 			s.finish(op, 8, 0)
 		}
 	}
@@ -342,7 +342,7 @@ func (s *simulation) connect(op *simOp) {
 		return
 	}
 	// The slot tells which client it is for.
-	c := s.worker.connections[userData(op.UserData).slot()]
+	c := s.worker.connections.At(userData(op.UserData).slot())
 	target := s.sockets[int(op.Fd)]
 	target.pair = s.sockets[c.client].pair
 	target.pair.target = target
@@ -421,12 +421,12 @@ func (s *simulation) send(op *simOp) {
 
 // The calls outside the ring.
 
-func (s *simulation) open(int) (int, error) {
+func (s *simulation) Open(int, int) (int, error) {
 	if s.rng.IntN(20) == 0 {
 		return noFD, unix.EMFILE
 	}
 	return s.socket(nil).fd, nil
 }
-func (s *simulation) noDelay(fd int)       {}
-func (s *simulation) resetOnClose(fd int)  { s.sockets[fd].linger = true }
-func (s *simulation) shutdownWrite(fd int) { s.sockets[fd].shutdown = true }
+func (s *simulation) NoDelay(fd int)       {}
+func (s *simulation) ResetOnClose(fd int)  { s.sockets[fd].linger = true }
+func (s *simulation) ShutdownWrite(fd int) { s.sockets[fd].shutdown = true }

@@ -24,7 +24,7 @@ type worker struct {
 	ring     *uring.Ring
 	pool     *bufpool.Pool
 	sockets  sockets
-	inbox    *inbox
+	inbox    *forward.Inbox
 	counters *forward.Counters
 
 	recvLimit bool // the kernel can bound a multishot recv (6.17)
@@ -32,11 +32,10 @@ type worker struct {
 
 	mode        mode
 	listeners   []*listener
-	connections []*connection // by slot
-	unused      []*connection
-	live        int // connections in use
+	connections forward.Slots[connection]
 	addresses   addressTable
 	timers      timerTable
+	wakeups     []byte // the inbox's eventfd is read into it
 
 	line     []waiting // halves that wait for a buffer, in order
 	scarcity *timer
@@ -65,7 +64,7 @@ func (w *worker) handle(completion uring.Completion) {
 	data := userData(completion.UserData)
 	switch op := data.operation(); op {
 	case opRecvClient, opRecvTarget, opSendTarget, opSendClient, opConnect:
-		c := w.connections[data.slot()]
+		c := w.connections.At(data.slot())
 		if c.generation != data.generation() || c.state == stateFree {
 			w.stale(completion)
 			return
@@ -107,7 +106,7 @@ func (w *worker) stale(completion uring.Completion) {
 func (w *worker) stop() {
 	w.mode = modeStopping
 	w.stopAccepting()
-	for _, c := range w.connections {
+	for _, c := range w.connections.All() {
 		if c.state != stateFree {
 			w.abort(c)
 		}
@@ -128,12 +127,12 @@ func (w *worker) over() bool {
 	if w.mode == modeServing || w.accepting() {
 		return false
 	}
-	if w.mode == modeRetiring && w.live > 0 {
+	if w.mode == modeRetiring && w.connections.InUse() > 0 {
 		w.mode = modeServing
 		for _, l := range w.listeners {
 			w.accept(l)
 		}
 		return false
 	}
-	return w.live == 0
+	return w.connections.InUse() == 0
 }

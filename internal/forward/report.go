@@ -8,14 +8,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/activation"
-	"uring-socket-proxyd/internal/target"
 )
-
-// Attempt is a failed try to reach one address of a target.
-type Attempt struct {
-	Address target.Address
-	Err     error
-}
 
 // ReportRefused logs a client turned away at the limit.
 func (p *Policy) ReportRefused(l *activation.Listener) {
@@ -23,10 +16,10 @@ func (p *Policy) ReportRefused(l *activation.Listener) {
 }
 
 // ReportUnreachable logs a connection that ends because no address of its target
-// could be reached. err is why there was no address to try, if so.
-func (p *Policy) ReportUnreachable(r Route, attempts []Attempt, err error) {
+// could be reached. err is why there was none to dial, if so.
+func (p *Policy) ReportUnreachable(r *Route, d *Dial, err error) {
 	var tried []string
-	for _, a := range attempts {
+	for _, a := range d.failed {
 		tried = append(tried, fmt.Sprintf("%s: %v", a.Address, a.Err))
 	}
 	if err != nil {

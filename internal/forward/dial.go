@@ -1,0 +1,37 @@
+package forward
+
+import "uring-socket-proxyd/internal/target"
+
+// Dial is a connection's way through its target's addresses: each is tried in
+// order until one answers.
+type Dial struct {
+	addresses []target.Address // shared, read only
+	next      int
+	failed    []Attempt
+}
+
+// Attempt is a failed try to reach one address of a target.
+type Attempt struct {
+	Address target.Address
+	Err     error
+}
+
+// NewDial returns a dial of addresses, which must not change.
+func NewDial(addresses []target.Address) Dial { return Dial{addresses: addresses} }
+
+// Next is the address to try now, nil if all have been tried.
+func (d *Dial) Next() *target.Address {
+	if d.next == len(d.addresses) {
+		return nil
+	}
+	d.next++
+	return &d.addresses[d.next-1]
+}
+
+// Current is the address being tried.
+func (d *Dial) Current() *target.Address { return &d.addresses[d.next-1] }
+
+// Fail notes that the address being tried could not be reached.
+func (d *Dial) Fail(err error) {
+	d.failed = append(d.failed, Attempt{Address: *d.Current(), Err: err})
+}

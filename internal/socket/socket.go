@@ -1,0 +1,44 @@
+// Package socket holds the few calls that engines make on stream sockets beside
+// moving bytes. None of them waits.
+package socket
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// System makes the calls on the running system.
+type System struct{}
+
+// Open returns a close-on-exec stream socket of a family, with TCP_NODELAY unless
+// it is AF_UNIX. flags is 0 or SOCK_NONBLOCK. The caller closes it.
+func (s System) Open(family, flags int) (fd int, err error) {
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if family != unix.AF_UNIX {
+		s.NoDelay(fd)
+	}
+	return fd, nil
+}
+
+// The calls below fail only on a socket whose peer is gone, which its next
+// operation reports.
+
+// NoDelay sends small pieces at once (TCP_NODELAY).
+func (System) NoDelay(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
+
+// ResetOnClose makes the close of a TCP socket a reset. AF_UNIX has no reset:
+// there the peer sees one only if it left bytes unread here.
+func (System) ResetOnClose(fd int) {
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 0})
+}
+
+// ShutdownWrite tells the peer that nothing more will come (SHUT_WR).
+func (System) ShutdownWrite(fd int) {
+	_ = unix.Shutdown(fd, unix.SHUT_WR)
+}
