@@ -74,6 +74,9 @@ func New(policy *forward.Policy) (*Engine, error) {
 	return e, nil
 }
 
+// Refusal words an error of New for whoever can do something about it.
+func Refusal(err error) string { return uring.Refusal(err) }
+
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
 	close(e.begin)

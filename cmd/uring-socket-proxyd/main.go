@@ -17,7 +17,6 @@ import (
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/timespan"
-	"uring-socket-proxyd/ring"
 )
 
 func main() {
@@ -64,7 +63,7 @@ func serve(opts *options, log *slog.Logger) error {
 		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
 		engine.StopIfIdle()
 	})
-	engine, err = ring.New(policy)
+	engine, err = newEngine(opts.engine, policy, log)
 	if err != nil {
 		return err
 	}

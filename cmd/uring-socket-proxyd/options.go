@@ -20,6 +20,7 @@ type options struct {
 	connectionsMax connectionLimit
 	exitIdleTime   idleTime
 	listen         []string
+	engine         engineName
 	target         target.Target
 }
 
@@ -27,7 +28,7 @@ type options struct {
 const defaultConnectionsMax = 256
 
 func defaultOptions() *options {
-	return &options{connectionsMax: defaultConnectionsMax, exitIdleTime: idleTime(timespan.Infinity)}
+	return &options{connectionsMax: defaultConnectionsMax, exitIdleTime: idleTime(timespan.Infinity), engine: engineAuto}
 }
 
 // parseOptions reads the arguments after the program's name as GNU getopt_long
@@ -66,6 +67,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time and\nrefuse more")
 	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
+	flags.Var(&o.engine, "engine", "move bytes by uring, epoll, or auto: uring\nwhere the system allows it")
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered
 	flags.VarPF((*answer)(&o.version), "version", "", "show the version and exit").NoOptDefVal = answered
 	flags.SetNormalizeFunc(expandPrefix(flags))
@@ -89,14 +91,25 @@ func longNames(flags *pflag.FlagSet) (names []string) {
 	return names
 }
 
+// originalNames are the original's options. Options that it lacks must not make
+// a short form of these ambiguous that works there.
+var originalNames = []string{"connections-max", "exit-idle-time", "help", "version"}
+
 // complete returns the names that a given one may stand for: itself if it is one
 // of them, else those that it is a prefix of.
-func complete(names []string, given string) (matches []string) {
+func complete(names []string, given string) []string {
 	if slices.Contains(names, given) {
 		return []string{given}
 	}
+	if matches := withPrefix(originalNames, given); len(matches) == 1 {
+		return matches
+	}
+	return withPrefix(names, given)
+}
+
+func withPrefix(names []string, prefix string) (matches []string) {
 	for _, name := range names {
-		if strings.HasPrefix(name, given) {
+		if strings.HasPrefix(name, prefix) {
 			matches = append(matches, name)
 		}
 	}

@@ -85,3 +85,17 @@ func (t *idleTime) Set(value string) error {
 }
 func (t *idleTime) String() string { return timespan.Span(*t).String() }
 func (t *idleTime) Type() string   { return "TIME" }
+
+// engineName is the value of --engine=.
+type engineName string
+
+func (n *engineName) Set(value string) error {
+	switch name := engineName(value); name {
+	case engineAuto, engineUring, engineEpoll:
+		*n = name
+		return nil
+	}
+	return fmt.Errorf("no such engine; choose %s, %s or %s", engineAuto, engineUring, engineEpoll)
+}
+func (n *engineName) String() string { return string(*n) }
+func (n *engineName) Type() string   { return "ENGINE" }

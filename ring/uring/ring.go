@@ -13,6 +13,7 @@
 package uring
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"syscall"
@@ -101,13 +102,11 @@ var requiredFeatures = []struct {
 // same thread. The error wraps the errno of io_uring_setup(2): ENOSYS and EPERM
 // mean that io_uring is not to be had, ENOMEM that RLIMIT_MEMLOCK is too low.
 func New(cfg Config) (*Ring, error) {
-	var lastErr error
 	for _, flags := range setupFlags {
 		p := params{flags: flags | giouring.SetupCQSize | giouring.SetupClamp, cqEntries: cfg.CQEntries}
 		ring := giouring.NewRing()
 		err := ring.QueueInitParams(cfg.Entries, (*giouring.Params)(unsafe.Pointer(&p)))
 		if err == syscall.EINVAL {
-			lastErr = err
 			continue
 		}
 		if err != nil {
@@ -115,7 +114,7 @@ func New(cfg Config) (*Ring, error) {
 		}
 		return adopt(ring, &p)
 	}
-	return nil, fmt.Errorf("io_uring_setup: kernel too old for IORING_SETUP_SINGLE_ISSUER: %w", lastErr)
+	return nil, fmt.Errorf("io_uring_setup: kernel too old for IORING_SETUP_SINGLE_ISSUER (needs 6.0): %w", errors.ErrUnsupported)
 }
 
 // adopt maps the queues of a ring that giouring has set up.
@@ -124,7 +123,7 @@ func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 	for _, f := range requiredFeatures {
 		if p.features&f.bit == 0 {
 			ring.QueueExit()
-			return nil, fmt.Errorf("io_uring_setup: kernel too old for %s: %w", f.name, syscall.ENOSYS)
+			return nil, fmt.Errorf("io_uring_setup: kernel too old for %s: %w", f.name, errors.ErrUnsupported)
 		}
 	}
 	if err := r.mapQueues(p); err != nil {

@@ -1,0 +1,75 @@
+package bufpool
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pipe is a kernel buffer for splice(2), with both ends non-blocking.
+type Pipe struct {
+	Read, Write int // descriptors, owned by the Pipe
+	Size        int // bytes it can hold, in pages: many small pieces fill it earlier
+}
+
+// Pipes hands out empty pipes and keeps some for reuse, so that a descriptor pair
+// is held only while bytes are in it.
+type Pipes struct {
+	size int
+	keep int
+	free []*Pipe
+}
+
+// NewPipes returns a pool of pipes of size bytes that keeps up to keep idle ones.
+func NewPipes(size, keep int) *Pipes { return &Pipes{size: size, keep: keep} }
+
+// Get returns an empty pipe. A user over pipe-user-pages-soft gets smaller ones
+// (pipe(7)), and goes on with those.
+func (p *Pipes) Get() (*Pipe, error) {
+	if n := len(p.free); n > 0 {
+		pipe := p.free[n-1]
+		p.free = p.free[:n-1]
+		return pipe, nil
+	}
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("pipe2", err)
+	}
+	pipe := &Pipe{Read: ends[0], Write: ends[1]}
+	size, err := unix.FcntlInt(uintptr(pipe.Write), unix.F_SETPIPE_SZ, p.size)
+	if err != nil {
+		size, err = unix.FcntlInt(uintptr(pipe.Write), unix.F_GETPIPE_SZ, 0)
+	}
+	if err != nil {
+		p.Discard(pipe)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	pipe.Size = size
+	return pipe, nil
+}
+
+// Put takes an empty pipe back.
+func (p *Pipes) Put(pipe *Pipe) {
+	if len(p.free) == p.keep {
+		p.Discard(pipe)
+		return
+	}
+	p.free = append(p.free, pipe)
+}
+
+// Discard closes a pipe that may still hold bytes.
+func (p *Pipes) Discard(pipe *Pipe) {
+	unix.Close(pipe.Read)
+	unix.Close(pipe.Write)
+}
+
+// Idle is the number of pipes kept for reuse.
+func (p *Pipes) Idle() int { return len(p.free) }
+
+// Close closes the idle pipes.
+func (p *Pipes) Close() {
+	for _, pipe := range p.free {
+		p.Discard(pipe)
+	}
+	p.free = nil
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"uring-socket-proxyd/fallback"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/ring"
+)
+
+// The values of --engine=.
+const (
+	engineAuto  engineName = "auto"
+	engineUring engineName = "uring"
+	engineEpoll engineName = "epoll"
+)
+
+// newEngine sets up the engine of a name. auto takes epoll where io_uring cannot
+// be used, and says so once; a name that was asked for fails instead.
+func newEngine(name engineName, policy *forward.Policy, log *slog.Logger) (forward.Engine, error) {
+	if name == engineEpoll {
+		return newEpoll(policy)
+	}
+	engine, err := ring.New(policy)
+	if err == nil {
+		return engine, nil
+	}
+	reason := ring.Refusal(err)
+	if name == engineUring {
+		return nil, fmt.Errorf("--engine=uring: %s", reason)
+	}
+	log.Info("forwarding by epoll, as io_uring cannot be used", "reason", reason)
+	return newEpoll(policy)
+}
+
+func newEpoll(policy *forward.Policy) (forward.Engine, error) {
+	engine, err := fallback.New(policy)
+	if err != nil {
+		return nil, fmt.Errorf("--engine=epoll: %w", err)
+	}
+	return engine, nil
+}

@@ -1,0 +1,128 @@
+package fallback
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/target"
+)
+
+// backlogPause is how long to wait for room in the backlog of a UNIX socket, of
+// which epoll does not tell.
+const backlogPause = 10 * time.Millisecond
+
+// resolve finds the addresses of a connection's target: at once when they are
+// literal, else through the resolver, whose answer comes back by the inbox.
+func (w *worker) resolve(c *connection) {
+	if addresses, ok := c.route.Target.Literal(); ok {
+		w.resolved(c, addresses, nil)
+		return
+	}
+	generation := c.generation
+	w.policy.Resolver.Lookup(c.route.Target, func(addresses []target.Address, err error) {
+		w.inbox.Post(func() {
+			if c.generation == generation && c.state == stateResolving {
+				w.resolved(c, addresses, err)
+			}
+		})
+	})
+}
+
+func (w *worker) resolved(c *connection, addresses []target.Address, err error) {
+	if err != nil {
+		w.unreachable(c, err)
+		return
+	}
+	c.dial = forward.NewDial(addresses)
+	w.connectNext(c)
+}
+
+// connectNext tries the next address of a connection's target.
+func (w *worker) connectNext(c *connection) {
+	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
+		fd, err := w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK)
+		if err == nil {
+			c.target = side{fd: fd}
+			c.state = stateConnecting
+			if err = w.connect(c); err == nil {
+				return
+			}
+			w.close(fd, false)
+			c.target.fd = noFD
+		}
+		c.dial.Fail(err)
+	}
+	w.unreachable(c, nil)
+}
+
+// connect starts to connect to the address being tried; connected follows, now or
+// later, unless there is an error.
+func (w *worker) connect(c *connection) error {
+	switch errno := connect(c.target.fd, c.dial.Current().Sockaddr()); errno {
+	case 0:
+		if err := w.watch(c, &c.target); err != nil {
+			return err
+		}
+		w.connected(c)
+		return nil
+	case unix.EINPROGRESS, unix.EINTR: // an interrupted connect goes on
+		return w.watch(c, &c.target)
+	case unix.EAGAIN:
+		w.retryConnect(c)
+		return nil
+	default:
+		return errno
+	}
+}
+
+// retryConnect tries the same address again when its backlog may have room.
+func (w *worker) retryConnect(c *connection) {
+	generation := c.generation
+	w.timers.start(backlogPause, func() {
+		if c.generation != generation || c.state != stateConnecting {
+			return
+		}
+		if err := w.connect(c); err != nil {
+			w.connectFailed(c, err)
+		}
+	})
+}
+
+// connecting handles an event of a socket that is being connected.
+func (w *worker) connecting(c *connection) {
+	errno, err := unix.GetsockoptInt(c.target.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err != nil:
+		w.connectFailed(c, err)
+	case errno != 0:
+		w.connectFailed(c, unix.Errno(errno))
+	case c.target.writable:
+		w.connected(c)
+	}
+}
+
+func (w *worker) connectFailed(c *connection, err error) {
+	c.dial.Fail(err)
+	w.close(c.target.fd, false)
+	c.target.fd = noFD
+	w.connectNext(c)
+}
+
+func (w *worker) connected(c *connection) {
+	c.state = stateForwarding
+	c.target.writable = true
+	w.proceed(&c.toTarget)
+	if c.state == stateForwarding { // or the first half has settled it
+		w.proceed(&c.toClient)
+	}
+}
+
+// unreachable ends a connection whose target cannot be reached.
+func (w *worker) unreachable(c *connection, err error) {
+	w.counters.Failed.Add(1)
+	w.policy.ReportUnreachable(c.route, &c.dial, err)
+	c.toTarget.done, c.toClient.done = true, true
+	w.settle(c)
+}

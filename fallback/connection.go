@@ -1,0 +1,60 @@
+package fallback
+
+import "uring-socket-proxyd/internal/forward"
+
+// state is where a connection is in its life:
+//
+//	free ─accept─> resolving ─> connecting ─> forwarding ─both halves done─> free
+//	                   └─────────────┴─ no address left, or the engine stops ─┘
+type state uint8
+
+const (
+	stateFree       state = iota // the slot belongs to nobody
+	stateResolving               // waits for the resolver
+	stateConnecting              // a connect is under way
+	stateForwarding              // the target is connected
+)
+
+// noFD stands for a descriptor that is not open.
+const noFD = -1
+
+// side is one socket of a connection and what epoll has said of it. Events are
+// edge-triggered: each flag stays until a call on the socket says otherwise.
+type side struct {
+	fd       int // owned; noFD when not open
+	readable bool
+	writable bool
+	ending   bool // the stream has ended or broken: read on to find out how
+}
+
+// connection joins a client to a target. Its worker alone touches it, from
+// accept to close.
+type connection struct {
+	slot       uint32
+	generation uint32 // counts the slot's uses; part of each event's data
+	state      state
+	route      *forward.Route
+
+	client, target side
+	dial           forward.Dial // of the target's addresses
+
+	toTarget, toClient half
+
+	broken bool // to be closed with a reset
+}
+
+// begin makes a free slot a connection of the accepted descriptor client.
+func (c *connection) begin(slot uint32, route *forward.Route, client int) {
+	c.slot = slot
+	c.generation++
+	c.state = stateResolving
+	c.route = route
+	c.client, c.target = side{fd: client}, side{fd: noFD}
+	c.dial = forward.Dial{}
+	c.broken = false
+	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
+	c.toClient = half{connection: c, source: &c.target, destination: &c.client}
+}
+
+// finished tells that neither half has anything left to do.
+func (c *connection) finished() bool { return c.toTarget.done && c.toClient.done }

@@ -1,0 +1,132 @@
+// Package fallback is the engine for kernels that have no io_uring, or not
+// enough of it, or are told to refuse it: one worker, which is one OS thread with
+// one epoll set, moves the bytes of all connections by copying short messages and
+// splicing streams.
+//
+// It keeps the promises of forward.Engine, in the words and the order of package
+// ring, file by file: accept.go, connect.go, receive.go, send.go, proceed.go.
+//
+// Invariants:
+//   - A connection belongs to its worker from accept to close; no locks.
+//   - Each socket is in the epoll set once, edge-triggered, from open to close;
+//     what epoll has said is remembered until a call on the socket says otherwise.
+//   - Pipes and blocks are held only while bytes are in them: an idle connection
+//     costs two descriptors.
+package fallback
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+)
+
+const (
+	// blockSize is how much is copied at a time, bytes.
+	blockSize = 64 << 10
+	// eventBatch is how many events one system call may bring.
+	eventBatch = 256
+	// keepPipes and keepBlocks bound what is kept for reuse.
+	keepPipes  = 64
+	keepBlocks = 64
+)
+
+// Engine implements forward.Engine over epoll and splice.
+type Engine struct {
+	worker   *worker
+	counters forward.Counters
+}
+
+// New sets the engine up. Listeners stay the caller's.
+func New(policy *forward.Policy) (*Engine, error) {
+	e := new(Engine)
+	w := &worker{
+		policy:   policy,
+		epoll:    noFD,
+		events:   make([]unix.EpollEvent, eventBatch),
+		blocks:   bufpool.NewBlocks(blockSize, keepBlocks),
+		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		counters: &e.counters,
+	}
+	for i := range policy.Routes {
+		w.listeners = append(w.listeners, &listener{index: uint32(i), route: &policy.Routes[i]})
+	}
+	if err := w.prepare(); err != nil {
+		w.release()
+		return nil, err
+	}
+	e.worker = w
+	return e, nil
+}
+
+// prepare takes what the worker needs of the system.
+func (w *worker) prepare() error {
+	var err error
+	if w.block, err = bufpool.Map(min(blockSize, w.policy.Limits.BufferSize)); err != nil {
+		return err
+	}
+	if w.inbox, err = forward.NewInbox(); err != nil {
+		return err
+	}
+	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("epoll_create1: %w", err)
+	}
+	event := newEvent(kindWake, 0, 0)
+	event.Events = unix.EPOLLIN
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, w.inbox.FD(), &event); err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	if heart := w.policy.Heart; heart != nil {
+		w.beat(heart.Interval())
+	}
+	return nil
+}
+
+// beat tells the watchdog, from the event loop itself, that the loop is alive,
+// and does so again every interval.
+func (w *worker) beat(interval time.Duration) {
+	w.timers.start(interval, func() {
+		w.policy.Heart.Beat(0)
+		w.beat(interval)
+	})
+}
+
+// release frees what the worker holds.
+func (w *worker) release() {
+	if w.epoll != noFD {
+		unix.Close(w.epoll)
+	}
+	if w.inbox != nil {
+		w.inbox.Close()
+	}
+	if w.block != nil {
+		bufpool.Unmap(w.block)
+	}
+	w.blocks.Close()
+	w.pipes.Close()
+}
+
+// Run implements forward.Engine.
+func (e *Engine) Run() error {
+	// A thread of its own: the loop waits outside the Go scheduler.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer e.worker.release()
+	return e.worker.run()
+}
+
+// Stop implements forward.Engine.
+func (e *Engine) Stop() { e.worker.inbox.Post(e.worker.stop) }
+
+// StopIfIdle implements forward.Engine.
+func (e *Engine) StopIfIdle() { e.worker.inbox.Post(e.worker.retire) }
+
+// Name implements forward.Engine.
+func (e *Engine) Name() string { return "epoll" }
+
+// Counters are the engine's counts since start.
+func (e *Engine) Counters() *forward.Counters { return &e.counters }

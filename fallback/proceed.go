@@ -1,0 +1,93 @@
+package fallback
+
+import (
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// rounds is how often a half may receive and send before others get their turn.
+const rounds = 16
+
+// proceed takes a half's next steps after anything has happened to it: send what
+// is held, read while there is room, pass the end of the stream on.
+func (w *worker) proceed(h *half) {
+	for range rounds {
+		sent := w.send(h)
+		received := w.receive(h)
+		if !sent && !received {
+			break
+		}
+	}
+	switch {
+	case h.done:
+	case h.ended && h.empty():
+		w.end(h)
+	case h.source.readable && h.destination.writable:
+		w.schedule(h) // has not come to a stop yet
+	}
+	w.settle(h.connection)
+}
+
+// end finishes a half that has delivered everything: its destination learns of
+// the end, or of the failure, of its source.
+func (w *worker) end(h *half) {
+	h.done = true
+	switch {
+	case h.failed:
+		h.connection.broken = true
+	case h.opposite().done:
+		// Closing the descriptor says the same.
+	default:
+		w.sockets.ShutdownWrite(h.destination.fd)
+	}
+}
+
+// discard finishes a half whose bytes can no longer be delivered.
+func (w *worker) discard(h *half) {
+	if h.done {
+		return
+	}
+	h.done = true
+	h.connection.broken = true
+	w.putBlock(h)
+	if h.pipe != nil {
+		w.pipes.Discard(h.pipe)
+		h.pipe, h.queued = nil, 0
+	}
+}
+
+// settle closes a connection that has nothing left to do.
+func (w *worker) settle(c *connection) {
+	if c.state == stateFree || !c.finished() {
+		return
+	}
+	w.close(c.target.fd, c.broken)
+	w.close(c.client.fd, c.broken)
+	if c.broken {
+		w.counters.Broken.Add(1)
+	}
+	c.state = stateFree
+	c.dial = forward.Dial{}
+	w.connections.Free(c.slot)
+	w.policy.Gate.Release()
+}
+
+// close closes a descriptor, with a reset if the transfer is broken; epoll
+// forgets it.
+func (w *worker) close(fd int, reset bool) {
+	if fd == noFD {
+		return
+	}
+	if reset {
+		w.sockets.ResetOnClose(fd)
+	}
+	unix.Close(fd)
+}
+
+// abort ends a connection in whatever state it is, with a reset.
+func (w *worker) abort(c *connection) {
+	w.discard(&c.toTarget)
+	w.discard(&c.toClient)
+	w.settle(c)
+}

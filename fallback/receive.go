@@ -1,0 +1,119 @@
+package fallback
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// When a half changes between copying and splicing.
+const (
+	// streamAfter receives that fill the block make a stream.
+	streamAfter = 2
+	// smallSplice is what a splice moves at most to count as small, bytes;
+	// messagesAfter of them in a row make the half copy again.
+	smallSplice   = 4 << 10
+	messagesAfter = 16
+)
+
+// receive reads from a half's source, if there may be something and there is
+// room, and reports whether anything came of it.
+func (w *worker) receive(h *half) bool {
+	switch {
+	case !h.source.readable || h.ended || h.done:
+		return false
+	case h.splicing && len(h.rest) == 0:
+		return w.receiveSplicing(h)
+	case h.empty():
+		return w.receiveCopying(h)
+	}
+	return false
+}
+
+// receiveCopying reads into the worker's block and sends that on at once; what
+// does not go moves to a block of the half's own.
+func (w *worker) receiveCopying(h *half) bool {
+	n, errno := recv(h.source.fd, w.block)
+	switch {
+	case errno == unix.EAGAIN:
+		h.source.readable = false
+		return false
+	case errno == unix.EINTR:
+		return true
+	case errno != 0:
+		w.sourceFailed(h)
+		return true
+	case n == 0:
+		h.ended = true
+		return true
+	}
+	if n < len(w.block) {
+		// Drained, as epoll(7) allows to conclude from a short read of a
+		// stream, unless an event has already told of more: its end.
+		h.source.readable = h.source.ending
+		h.full = 0
+	} else if h.full++; h.full >= streamAfter && !h.noSplice {
+		h.splicing, h.small = true, 0
+	}
+	w.sendCopying(h, w.block[:n])
+	return true
+}
+
+// receiveSplicing moves bytes from the source into a pipe.
+func (w *worker) receiveSplicing(h *half) bool {
+	if h.pipe == nil {
+		pipe, err := w.pipes.Get()
+		if err != nil {
+			// Out of descriptors: copying needs none.
+			h.splicing, h.full = false, 0
+			return true
+		}
+		h.pipe = pipe
+	}
+	room := min(h.pipe.Size, w.policy.Limits.BufferSize) - h.queued
+	if room <= 0 {
+		return false
+	}
+	n, errno := splice(h.source.fd, h.pipe.Write, room)
+	defer w.putPipe(h)
+	switch {
+	case errno == unix.EAGAIN:
+		// The pipe may be full of small pieces; only an empty one proves
+		// that the source has nothing.
+		if h.queued == 0 {
+			h.source.readable = false
+		}
+		return false
+	case errno == unix.EINTR:
+		return true
+	case errno == unix.EINVAL && h.queued == 0:
+		h.noSplice, h.splicing, h.full = true, false, 0
+		return true
+	case errno != 0:
+		w.sourceFailed(h)
+		return true
+	case n == 0:
+		h.ended = true
+		return true
+	}
+	h.queued += n
+	if n > smallSplice {
+		h.small = 0
+	} else if h.small++; h.small >= messagesAfter {
+		h.splicing, h.full = false, 0
+	}
+	return true
+}
+
+// putPipe gives an empty pipe back.
+func (w *worker) putPipe(h *half) {
+	if h.pipe != nil && h.queued == 0 {
+		w.pipes.Put(h.pipe)
+		h.pipe = nil
+	}
+}
+
+// sourceFailed handles a source that broke. What came before is still delivered,
+// then the destination is reset; nothing more can be sent to the source.
+func (w *worker) sourceFailed(h *half) {
+	h.ended, h.failed = true, true
+	w.discard(h.opposite())
+}

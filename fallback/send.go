@@ -1,0 +1,92 @@
+package fallback
+
+import "golang.org/x/sys/unix"
+
+// send writes what a half holds to its destination, and reports whether any of
+// it went.
+func (w *worker) send(h *half) bool {
+	switch {
+	case !h.destination.writable || h.done:
+		return false
+	case len(h.rest) > 0:
+		n := len(h.rest)
+		w.sendCopying(h, h.rest)
+		return len(h.rest) < n
+	case h.queued > 0:
+		return w.sendSplicing(h)
+	}
+	return false
+}
+
+// sendCopying sends bytes from a block, and keeps what does not go.
+func (w *worker) sendCopying(h *half, bytes []byte) {
+	for len(bytes) > 0 && h.destination.writable {
+		n, errno := send(h.destination.fd, bytes)
+		switch errno {
+		case 0:
+			w.countBytes(h, n)
+			bytes = bytes[n:]
+		case unix.EINTR:
+		case unix.EAGAIN:
+			h.destination.writable = false
+		default:
+			w.discard(h)
+			return
+		}
+	}
+	w.keep(h, bytes)
+}
+
+// keep stores what could not be sent of the worker's block, or of the half's.
+func (w *worker) keep(h *half, bytes []byte) {
+	switch {
+	case len(bytes) == 0:
+		w.putBlock(h)
+	case h.block != nil:
+		h.rest = bytes
+	default:
+		block, err := w.blocks.Get()
+		if err != nil {
+			w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
+				"bytes", len(bytes), "error", err)
+			w.discard(h)
+			w.discard(h.opposite())
+			return
+		}
+		h.block = block
+		h.rest = block[:copy(block, bytes)]
+	}
+}
+
+func (w *worker) putBlock(h *half) {
+	if h.block != nil {
+		w.blocks.Put(h.block)
+		h.block, h.rest = nil, nil
+	}
+}
+
+// sendSplicing moves bytes from the pipe to the destination.
+func (w *worker) sendSplicing(h *half) bool {
+	n, errno := splice(h.pipe.Read, h.destination.fd, h.queued)
+	switch errno {
+	case 0:
+		h.queued -= n
+		w.countBytes(h, n)
+		w.putPipe(h)
+	case unix.EINTR:
+	case unix.EAGAIN:
+		h.destination.writable = false
+		return false
+	default:
+		w.discard(h)
+	}
+	return true
+}
+
+func (w *worker) countBytes(h *half, n int) {
+	if h == &h.connection.toTarget {
+		w.counters.BytesToTarget.Add(uint64(n))
+	} else {
+		w.counters.BytesToClient.Add(uint64(n))
+	}
+}

@@ -1,0 +1,46 @@
+package fallback
+
+import (
+	"slices"
+	"time"
+)
+
+// timers are a worker's own few timers: accept pauses, watchdog, full backlogs.
+// Connections have none while they forward.
+type timers struct {
+	pending []timer // by time
+}
+
+type timer struct {
+	at   time.Time
+	fire func()
+}
+
+// start calls fire once, after d.
+func (t *timers) start(d time.Duration, fire func()) {
+	at := time.Now().Add(d)
+	i, _ := slices.BinarySearchFunc(t.pending, at, func(other timer, at time.Time) int {
+		if other.at.After(at) {
+			return 1
+		}
+		return -1 // behind those of the same time
+	})
+	t.pending = slices.Insert(t.pending, i, timer{at, fire})
+}
+
+// wait is the time until the next timer fires, negative if there is none.
+func (t *timers) wait() time.Duration {
+	if len(t.pending) == 0 {
+		return -1
+	}
+	return max(0, time.Until(t.pending[0].at))
+}
+
+// run fires what is due.
+func (t *timers) run() {
+	for len(t.pending) > 0 && time.Until(t.pending[0].at) <= 0 {
+		fire := t.pending[0].fire
+		t.pending = slices.Delete(t.pending, 0, 1)
+		fire()
+	}
+}

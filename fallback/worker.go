@@ -1,0 +1,196 @@
+package fallback
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
+)
+
+// mode is what a worker is about.
+type mode uint8
+
+const (
+	modeServing  mode = iota
+	modeStopping      // ends after the events at hand
+)
+
+// worker is one OS thread with one epoll set, shared by all its connections.
+// Nothing but the inbox may be touched from elsewhere.
+type worker struct {
+	policy   *forward.Policy
+	epoll    int
+	events   []unix.EpollEvent
+	block    []byte // what is being copied right now
+	blocks   *bufpool.Blocks
+	pipes    *bufpool.Pipes
+	sockets  socket.System
+	inbox    *forward.Inbox
+	counters *forward.Counters
+
+	mode        mode
+	listeners   []*listener
+	connections forward.Slots[connection]
+	timers      timers
+	line        []scheduled // halves that go on after the events at hand
+}
+
+// scheduled is a half in line. The generation tells whether the connection is
+// still the one that got in line.
+type scheduled struct {
+	half       *half
+	generation uint32
+}
+
+// kind is what an event belongs to.
+type kind uint8
+
+const (
+	kindClient kind = iota
+	kindTarget
+	kindListener
+	kindWake
+)
+
+// maxSlots keeps a slot and a kind within the 32 bits of an event's Fd.
+const maxSlots = 1 << 24
+
+// newEvent puts kind, slot and the slot's generation into an event's data, so
+// that an event of an earlier connection in the slot is told apart.
+func newEvent(k kind, slot, generation uint32) unix.EpollEvent {
+	return unix.EpollEvent{Fd: int32(slot<<2 | uint32(k)), Pad: int32(generation)}
+}
+
+// watch adds a side of a connection to the epoll set, for its whole life.
+func (w *worker) watch(c *connection, s *side) error {
+	k := kindClient
+	if s == &c.target {
+		k = kindTarget
+	}
+	event := newEvent(k, c.slot, c.generation)
+	event.Events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// run is the event loop.
+func (w *worker) run() error {
+	for _, l := range w.listeners {
+		if err := w.accept(l); err != nil {
+			return fmt.Errorf("listening on %s: epoll_ctl: %w", l.route.Listener.Address, err)
+		}
+	}
+	for !w.over() {
+		timeout := w.timers.wait()
+		if len(w.line) > 0 {
+			timeout = 0
+		}
+		n, err := poll(w.epoll, w.events, timeout)
+		if err != nil {
+			return fmt.Errorf("epoll_wait: %w", err)
+		}
+		for i := range n {
+			w.handle(&w.events[i])
+		}
+		w.advance()
+		w.timers.run()
+	}
+	return nil
+}
+
+// handle dispatches one event to what it belongs to.
+func (w *worker) handle(event *unix.EpollEvent) {
+	slot := uint32(event.Fd) >> 2
+	switch k := kind(event.Fd & 3); k {
+	case kindListener:
+		w.accepted(w.listeners[slot])
+	case kindWake:
+		w.woken()
+	default:
+		c := w.connections.At(slot)
+		if c.generation != uint32(event.Pad) || c.state == stateFree {
+			w.counters.Stale.Add(1)
+			return
+		}
+		s := &c.client
+		if k == kindTarget {
+			s = &c.target
+		}
+		const over = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+		s.readable = s.readable || event.Events&(unix.EPOLLIN|over) != 0
+		s.writable = s.writable || event.Events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0
+		s.ending = s.ending || event.Events&over != 0
+		w.ready(c, s)
+	}
+}
+
+// ready goes on with the halves that a side's event may concern.
+func (w *worker) ready(c *connection, s *side) {
+	switch c.state {
+	case stateConnecting:
+		if s == &c.target {
+			w.connecting(c)
+		}
+	case stateForwarding:
+		generation := c.generation
+		w.proceed(&c.toTarget)
+		if c.state == stateForwarding && c.generation == generation {
+			w.proceed(&c.toClient)
+		}
+	}
+}
+
+// schedule puts a half in line to go on when the events at hand are handled.
+func (w *worker) schedule(h *half) {
+	if !h.scheduled {
+		h.scheduled = true
+		w.line = append(w.line, scheduled{h, h.connection.generation})
+	}
+}
+
+// advance lets each half in line go on once.
+func (w *worker) advance() {
+	n := len(w.line)
+	for _, next := range w.line[:n] {
+		h := next.half
+		if h.connection.generation == next.generation && h.connection.state == stateForwarding {
+			h.scheduled = false
+			w.proceed(h)
+		}
+	}
+	w.line = w.line[:copy(w.line, w.line[n:])]
+}
+
+// woken runs the messages that have come in.
+func (w *worker) woken() {
+	var counter [8]byte
+	_, _ = unix.Read(w.inbox.FD(), counter[:])
+	for _, message := range w.inbox.Take() {
+		message()
+	}
+}
+
+// stop begins to end the worker: all connections are reset.
+func (w *worker) stop() {
+	w.mode = modeStopping
+	for _, c := range w.connections.All() {
+		if c.state != stateFree {
+			w.abort(c)
+		}
+	}
+}
+
+// retire ends the worker if it has no connection.
+func (w *worker) retire() {
+	if w.mode == modeServing && w.connections.InUse() == 0 {
+		w.mode = modeStopping
+	}
+}
+
+// over tells whether the event loop may end.
+func (w *worker) over() bool { return w.mode == modeStopping }
