@@ -50,7 +50,10 @@ func printOption(out io.Writer, f *pflag.Flag) {
 	if value == "stringArray" {
 		value = "ADDRESS"
 	}
-	if value != "" {
+	switch {
+	case value != "" && f.NoOptDefVal != "":
+		name += "[=" + value + "]"
+	case value != "":
 		name += "=" + value
 	}
 	lines := strings.Split(f.Usage, "\n")

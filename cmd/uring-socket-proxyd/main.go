@@ -35,6 +35,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case opts.version:
 		printVersion(stdout)
 		return 0
+	case opts.probe != "":
+		err = printProbe(stdout, opts.probe)
 	default:
 		err = serve(opts, log)
 	}

@@ -99,3 +99,22 @@ func (n *engineName) Set(value string) error {
 }
 func (n *engineName) String() string { return string(*n) }
 func (n *engineName) Type() string   { return "ENGINE" }
+
+// probeFormat is the value of --probe, which is complete without one.
+type probeFormat string
+
+const (
+	probeTable probeFormat = "table"
+	probeJSON  probeFormat = "json"
+)
+
+func (f *probeFormat) Set(value string) error {
+	switch format := probeFormat(value); format {
+	case probeTable, probeJSON:
+		*f = format
+		return errAnswered
+	}
+	return fmt.Errorf("no such format; choose %s or %s", probeTable, probeJSON)
+}
+func (f *probeFormat) String() string { return string(*f) }
+func (f *probeFormat) Type() string   { return "FORMAT" }

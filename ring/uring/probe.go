@@ -16,26 +16,30 @@ import (
 type Feature struct {
 	Name  string
 	Since string // the kernel that brought it; explains, never decides
+	Used  bool   // by the engine, where the kernel has it
+	Why   string // what it is used for, or why it is not
 	probe func(*prober) (bool, error)
 }
 
 // The features that the engine decides by.
 var (
-	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", func(p *prober) (bool, error) {
-		return p.ring.DeferTaskrun(), nil
-	}}
-	FeatureBufferRing         = &Feature{"IORING_REGISTER_PBUF_RING", "5.19", (*prober).bufferRing}
-	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", (*prober).incrementalBuffers}
-	FeatureRecvMultishot      = &Feature{"IORING_RECV_MULTISHOT", "6.0", func(p *prober) (bool, error) {
-		return p.recvMultishot(0)
-	}}
-	// The kernel has no name for it: sqe->optlen bounds what a multishot
-	// recv takes in all (commit "io_uring/net: allow multishot receive
-	// per-invocation cap" and its successor, 6.17).
-	FeatureRecvMultishotLimit = &Feature{"IORING_RECV_MULTISHOT optlen", "6.17", func(p *prober) (bool, error) {
-		return p.recvMultishot(1)
-	}}
-	FeatureAcceptMultishot = &Feature{"IORING_ACCEPT_MULTISHOT", "5.19", (*prober).acceptMultishot}
+	FeatureAcceptMultishot = &Feature{"IORING_ACCEPT_MULTISHOT", "5.19", true,
+		"one operation accepts all connections of a listener", (*prober).acceptMultishot}
+	FeatureBufferRing = &Feature{"IORING_REGISTER_PBUF_RING", "5.19", true,
+		"the kernel picks a buffer when bytes arrive, not before", (*prober).bufferRing}
+	FeatureRecvMultishot = &Feature{"IORING_RECV_MULTISHOT", "6.0", true,
+		"one operation receives all messages of a half",
+		func(p *prober) (bool, error) { return p.recvMultishot(0) }}
+	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", true,
+		"completions come in batches, when the worker asks",
+		func(p *prober) (bool, error) { return p.ring.DeferTaskrun(), nil }}
+	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", true,
+		"few large buffers serve short messages and streams alike", (*prober).incrementalBuffers}
+	// The kernel has no name of its own for it: sqe->optlen bounds what a
+	// multishot recv takes in all.
+	FeatureRecvMultishotLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", true,
+		"the kernel stops a half at its limit, exactly",
+		func(p *prober) (bool, error) { return p.recvMultishot(1) }}
 )
 
 // Probed is every Feature, in the order in which they are reported.
@@ -46,6 +50,32 @@ var Probed = []*Feature{
 	FeatureDeferTaskrun,
 	FeatureIncrementalBuffers,
 	FeatureRecvMultishotLimit,
+	{"IORING_OP_SHUTDOWN", "5.11", false,
+		"the kernel runs it on another thread: 100 times as slow", opcode(giouring.OpShutdown)},
+	{"IORING_OP_SPLICE", "5.7", false,
+		"the kernel runs it on another thread, which may block", opcode(giouring.OpSplice)},
+	{"IORING_OP_SEND_ZC", "6.0", false,
+		"not measured here", opcode(giouring.OpSendZC)},
+	{"IORING_RECVSEND_BUNDLE", "6.10", false,
+		"did not help streams beside large buffers", featureBit(1 << 14)},
+	{"IORING_FEAT_MIN_TIMEOUT", "6.12", false,
+		"not measured here", featureBit(1 << 15)},
+}
+
+// opcode probes an operation by IORING_REGISTER_PROBE.
+func opcode(op uint8) func(*prober) (bool, error) {
+	return func(p *prober) (bool, error) {
+		ops, err := p.ring.ring.GetProbeRing()
+		if err != nil {
+			return false, err
+		}
+		return ops.IsSupported(op), nil
+	}
+}
+
+// featureBit probes an IORING_FEAT_* bit that the kernel reports at set-up.
+func featureBit(bit uint32) func(*prober) (bool, error) {
+	return func(p *prober) (bool, error) { return p.ring.features&bit != 0, nil }
 }
 
 // required are the features without which the engine does not start.
@@ -68,11 +98,13 @@ func (f Features) Missing() error {
 	return nil
 }
 
-// Probe tries each feature once for the process, on a small ring and a socket
-// pair of its own, and remembers what it found. It takes well under a
-// millisecond. The calling goroutine must be locked to its thread.
+// Probe tries each feature that the engine uses once for the process, on a small
+// ring and a socket pair of its own, and remembers what it found. It takes well
+// under a millisecond. The calling goroutine must be locked to its thread.
 func Probe() (Features, error) {
-	probed.once.Do(func() { probed.features, probed.err = probe() })
+	probed.once.Do(func() {
+		probed.features, probed.err = probe(func(f *Feature) bool { return f.Used })
+	})
 	return probed.features, probed.err
 }
 
@@ -82,7 +114,10 @@ var probed struct {
 	err      error
 }
 
-func probe() (Features, error) {
+// ProbeAll tries every feature, those included that are not used.
+func ProbeAll() (Features, error) { return probe(func(*Feature) bool { return true }) }
+
+func probe(wanted func(*Feature) bool) (Features, error) {
 	p, err := newProber()
 	if err != nil {
 		return nil, err
@@ -90,6 +125,9 @@ func probe() (Features, error) {
 	defer p.close()
 	features := make(Features)
 	for _, feature := range Probed {
+		if !wanted(feature) {
+			continue
+		}
 		has, err := feature.probe(p)
 		if err != nil {
 			return nil, fmt.Errorf("probing %s: %w", feature.Name, err)

@@ -50,7 +50,9 @@ type Ring struct {
 	kernel Kernel
 	ring   *giouring.Ring // nil when simulated
 	fd     int
-	flags  uint32 // IORING_SETUP_* in force
+
+	flags    uint32 // IORING_SETUP_* in force
+	features uint32 // IORING_FEAT_* of the kernel
 
 	sqHead, sqTail, sqFlags *uint32
 	sqMask                  uint32
@@ -119,7 +121,7 @@ func New(cfg Config) (*Ring, error) {
 
 // adopt maps the queues of a ring that giouring has set up.
 func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
-	r := &Ring{ring: ring, fd: ring.RingFd(), flags: p.flags}
+	r := &Ring{ring: ring, fd: ring.RingFd(), flags: p.flags, features: p.features}
 	for _, f := range requiredFeatures {
 		if p.features&f.bit == 0 {
 			ring.QueueExit()

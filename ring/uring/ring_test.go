@@ -86,7 +86,7 @@ func TestCompletionQueueOverflow(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	newRing(t, Config{Entries: 8, CQEntries: 16}) // skips without io_uring
-	features, err := Probe()
+	features, err := ProbeAll()
 	if err != nil {
 		t.Fatal(err)
 	}

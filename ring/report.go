@@ -1,0 +1,37 @@
+package ring
+
+import (
+	"runtime"
+
+	"uring-socket-proxyd/ring/uring"
+)
+
+// FeatureReport tells of one feature of io_uring, by the kernel's name for it.
+type FeatureReport struct {
+	Name    string `json:"name"`
+	Since   string `json:"since"`   // the kernel that brought it
+	Present *bool  `json:"present"` // here; null if that could not be tried
+	Used    bool   `json:"used"`    // by the engine, here
+	Why     string `json:"why"`     // what for, or why not
+}
+
+// Report tries every feature and says whether the engine could start: nil, or why
+// not, for Refusal to word.
+func Report() (reports []FeatureReport, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	features, err := uring.ProbeAll()
+	if err == nil {
+		err = features.Missing()
+	}
+	for _, f := range uring.Probed {
+		report := FeatureReport{Name: f.Name, Since: f.Since, Why: f.Why}
+		if features != nil {
+			present := features.Has(f)
+			report.Present = &present
+			report.Used = present && f.Used && err == nil
+		}
+		reports = append(reports, report)
+	}
+	return reports, err
+}
