@@ -75,13 +75,14 @@ func (w *worker) receiveSplicing(h *half) bool {
 	n, errno := splice(h.source.fd, h.pipe.Write, room)
 	defer w.putPipe(h)
 	switch {
-	case errno == unix.EAGAIN:
-		// The pipe may be full of small pieces; only an empty one proves
-		// that the source has nothing.
-		if h.queued == 0 {
-			h.source.readable = false
-		}
+	case errno == unix.EAGAIN && h.queued > 0:
+		// Perhaps the pipe is full of small pieces: only with an empty one
+		// it must be the source.
 		return false
+	case errno == unix.EAGAIN:
+		// Nothing there, or the stream stands at urgent data, which splice
+		// does not pass and a plain read does.
+		return w.receiveCopying(h)
 	case errno == unix.EINTR:
 		return true
 	case errno == unix.EINVAL && h.queued == 0:
@@ -111,7 +112,7 @@ func (w *worker) putPipe(h *half) {
 	}
 }
 
-// sourceFailed handles a source that broke. What came before is still delivered,
+// sourceFailed handles a source that broke. What came before is still sent,
 // then the destination is reset; nothing more can be sent to the source.
 func (w *worker) sourceFailed(h *half) {
 	h.ended, h.failed = true, true

@@ -52,7 +52,7 @@ func (w *worker) accepted(l *listener, completion uring.Completion) {
 func (w *worker) stopAccepting() {
 	for _, l := range w.listeners {
 		if l.accepting {
-			w.ring.Cancel(uint64(newUserData(opAccept, l.index, 0)), uint64(newUserData(opCancel, 0, 0)))
+			w.cancel(newUserData(opAccept, l.index, 0))
 		}
 	}
 }

@@ -143,10 +143,11 @@ func (w *worker) prepare() error {
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = newTimerTable(2 + len(w.policy.Routes)); err != nil {
+	if w.timers, err = newTimerTable(3 + len(w.policy.Routes)); err != nil {
 		return err
 	}
 	w.scarcity = w.timers.add(w.relieve)
+	w.recancel = w.timers.add(w.cancelMissed)
 	for i := range w.policy.Routes {
 		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })

@@ -20,7 +20,7 @@ type half struct {
 	queued int // bytes in queue
 
 	receiving bool // a recv is in flight
-	stopping  bool // ... and is being cancelled
+	stopping  bool // ... and is being cancelled; stays until the next recv
 	sending   bool // a send is in flight
 	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
 	starved   bool // waits in line for a free buffer

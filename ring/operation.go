@@ -12,16 +12,21 @@ const (
 	opRecvTarget // target→client half
 	opSendTarget // client→target half
 	opSendClient // target→client half
-	opCancel
 	opClose
 	opWake
 	opTimer
+
+	// opCancel is added to the operation that is to be cancelled.
+	opCancel operation = 1 << 7
 )
 
 // String names an operation for messages.
 func (o operation) String() string {
+	if o&opCancel != 0 {
+		return "cancel of " + (o &^ opCancel).String()
+	}
 	names := [...]string{"accept", "connect", "recv from client", "recv from target",
-		"send to target", "send to client", "cancel", "close", "wake", "timer"}
+		"send to target", "send to client", "close", "wake", "timer"}
 	if int(o) < len(names) {
 		return names[o]
 	}

@@ -87,7 +87,7 @@ func (w *worker) close(fd int, reset bool) {
 // abort ends a connection in whatever state it is, with a reset.
 func (w *worker) abort(c *connection) {
 	if c.state == stateConnecting {
-		w.ring.Cancel(uint64(c.userData(opConnect)), uint64(newUserData(opCancel, 0, 0)))
+		w.cancel(c.userData(opConnect))
 	}
 	w.discard(&c.toTarget)
 	w.discard(&c.toClient)

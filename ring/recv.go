@@ -59,7 +59,7 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	h.queue.push(piece)
 }
 
-// sourceFailed handles a source that broke. What came before is still delivered,
+// sourceFailed handles a source that broke. What came before is still sent,
 // then the destination is reset; nothing more can be sent to the source.
 func (w *worker) sourceFailed(h *half) {
 	h.ended, h.failed = true, true
@@ -70,6 +70,6 @@ func (w *worker) sourceFailed(h *half) {
 func (w *worker) stopReceiving(h *half) {
 	if h.receiving && !h.stopping {
 		h.stopping = true
-		w.ring.Cancel(uint64(h.connection.userData(h.recvOp)), uint64(newUserData(opCancel, 0, 0)))
+		w.cancel(h.connection.userData(h.recvOp))
 	}
 }

@@ -48,7 +48,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 // stopSending cancels a send in flight.
 func (w *worker) stopSending(h *half) {
 	if h.sending {
-		w.ring.Cancel(uint64(h.connection.userData(h.sendOp)), uint64(newUserData(opCancel, 0, 0)))
+		w.cancel(h.connection.userData(h.sendOp))
 	}
 }
 

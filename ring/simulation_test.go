@@ -162,6 +162,9 @@ func (s *simulation) submit(sqe uring.SQE) {
 
 func (s *simulation) cancel(sqe uring.SQE) {
 	for _, op := range s.inFlight {
+		if op.UserData == sqe.Addr && s.rng.IntN(5) == 0 {
+			break // missed: it is about to be tried again
+		}
 		if op.UserData == sqe.Addr {
 			op.cancelled = true // the completion may take its time
 			s.post(&simOp{SQE: sqe}, 0, 0)

@@ -37,6 +37,8 @@ type worker struct {
 	timers      timerTable
 	wakeups     []byte // the inbox's eventfd is read into it
 
+	missed   []userData // operations to cancel again
+	recancel *timer
 	line     []waiting // halves that wait for a buffer, in order
 	scarcity *timer
 	tick     uint32 // counts scarcity ticks
@@ -83,12 +85,13 @@ func (w *worker) handle(completion uring.Completion) {
 		w.expired(w.timers.timers[data.slot()])
 	case opWake:
 		w.woken()
-	case opCancel:
-		// The operation was over already; its own completion tells.
 	case opClose:
 		panic(fmt.Sprintf("ring: closing a descriptor: %v", completion.Errno())) // not ours, or twice
 	default:
-		panic(fmt.Sprintf("ring: completion of %v", op))
+		if op&opCancel == 0 {
+			panic(fmt.Sprintf("ring: completion of %v", op))
+		}
+		w.cancelled(data, completion.Errno())
 	}
 }
 

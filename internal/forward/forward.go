@@ -18,7 +18,8 @@ import (
 //   - End of stream is forwarded: a half that has delivered everything shuts the
 //     other side's write direction down, and the reverse half lives on.
 //   - A broken transfer never looks complete: when one side fails, the other is
-//     reset, after the bytes received before the failure have been delivered.
+//     reset, after the bytes received before the failure have been sent. What
+//     its peer has not taken by then may be lost, as with any reset.
 //   - A half holds at most Limits.BufferSize bytes that its destination has not
 //     taken, plus what the kernel had already handed over; then it stops reading.
 //   - A fault in one connection never ends the engine.

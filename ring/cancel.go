@@ -1,0 +1,61 @@
+package ring
+
+import (
+	"syscall"
+	"time"
+)
+
+// recancelPause is how long to wait before an operation is cancelled again.
+const recancelPause = 5 * time.Millisecond
+
+// cancel asks the kernel to end an operation, whose own completion tells when it
+// has.
+func (w *worker) cancel(data userData) {
+	w.ring.Cancel(uint64(data), uint64(data|userData(opCancel)))
+}
+
+// cancelled handles the completion of a cancel. The kernel misses an operation
+// that is about to be tried again (ENOENT), and cannot stop one at once that a
+// thread of its own runs (EALREADY). If that is not over by itself soon, it must
+// be cancelled again: a connect to a UNIX socket with a full backlog, for one,
+// would never end.
+func (w *worker) cancelled(data userData, errno syscall.Errno) {
+	data &^= userData(opCancel)
+	if (errno != syscall.ENOENT && errno != syscall.EALREADY) || !w.pending(data) {
+		return
+	}
+	w.missed = append(w.missed, data)
+	if !w.recancel.running {
+		w.start(w.recancel, recancelPause)
+	}
+}
+
+// cancelMissed cancels again what a cancel has missed.
+func (w *worker) cancelMissed() {
+	missed := w.missed
+	w.missed = nil
+	for _, data := range missed {
+		if w.pending(data) {
+			w.cancel(data)
+		}
+	}
+}
+
+// pending tells whether an operation that was to be cancelled is still in flight.
+func (w *worker) pending(data userData) bool {
+	op := data.operation()
+	if op == opAccept {
+		return w.listeners[data.slot()].accepting && w.mode != modeServing
+	}
+	c := w.connections.At(data.slot())
+	if c.generation != data.generation() || c.state == stateFree {
+		return false
+	}
+	switch op {
+	case opConnect:
+		return c.state == stateConnecting && c.inFlight > 0
+	case opRecvClient, opRecvTarget:
+		return c.half(op).stopping && c.half(op).receiving
+	}
+	return c.half(op).sending
+}
