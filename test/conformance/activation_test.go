@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var activationCases = []Case{
+	{
+		Name:  "activation/several-listeners",
+		Shows: "all inherited listeners are served, whatever their families",
+		Run:   severalListeners,
+	},
+	{
+		Name:  "activation/of-another",
+		Shows: "sockets meant for another process ($LISTEN_PID) are not taken: no sockets, exit status 1",
+		Run:   listenPIDOfAnother,
+	},
+	{
+		Name:  "activation/unfit-descriptor",
+		Shows: "a descriptor that is no listening stream socket is refused with one line and exit status 1",
+		Run: func(t *testing.T, p *harness.Program) {
+			each(t, unfits, func(u unfit) string { return u.name }, func(t *testing.T, u unfit) { unfitDescriptor(t, p, u) })
+		},
+	},
+	{
+		Name:  "activation/clients-before-start",
+		Shows: "clients that connected before the program ran are served",
+		Run:   clientsBeforeStart,
+	},
+}
+
+func severalListeners(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	var listeners []*harness.Listener
+	for _, tr := range []harness.Transport{harness.TCP4, harness.Unix, harness.Abstract} {
+		listeners = append(listeners, harness.Listen(t, tr, harness.SocketOptions{}))
+	}
+	process := harness.Start(t, p, harness.Options{Listeners: listeners, Args: []string{target.Target()}})
+	for range 2 {
+		for _, l := range listeners {
+			echoOnce(t, &harness.Proxy{Process: process, Address: l.Address})
+		}
+	}
+}
+
+func listenPIDOfAnother(t *testing.T, p *harness.Program) {
+	l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+	process := harness.Start(t, p, harness.Options{
+		Listeners: []*harness.Listener{l}, ListenPID: "1", Args: []string{"127.0.0.1:9"}, MayFail: true,
+	})
+	wantRefusal(t, process, "sockets passed in")
+}
+
+// wantRefusal checks that a program ended with status 1 after one line that has
+// all of parts, whatever their case.
+func wantRefusal(t *testing.T, process *harness.Process, parts ...string) {
+	t.Helper()
+	if status := process.AwaitExit(); status != "exit status 1" {
+		t.Errorf("ended with %s, want exit status 1", status)
+	}
+	lines := process.Lines()
+	if len(lines) != 1 {
+		t.Errorf("wrote %d lines, want 1:\n%s", len(lines), strings.Join(lines, "\n"))
+		return
+	}
+	for _, part := range parts {
+		if !strings.Contains(strings.ToLower(lines[0]), strings.ToLower(part)) {
+			t.Errorf("%q does not name %q", lines[0], part)
+		}
+	}
+}
+
+// unfit is a descriptor that a careless unit may pass.
+type unfit struct {
+	name string
+	open func() (int, error)
+	says string // of our program
+}
+
+var unfits = []unfit{
+	{"datagram socket", func() (int, error) { return unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0) }, "datagram"},
+	{"socket that does not listen", func() (int, error) { return unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0) }, "does not listen"},
+	{"sequential packets", func() (int, error) { return unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0) }, "sequential packet"},
+	{"no socket", func() (int, error) { return unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0) }, "character device"},
+}
+
+func unfitDescriptor(t *testing.T, p *harness.Program, u unfit) {
+	fd, err := u.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), u.name)
+	defer file.Close()
+	process := harness.Start(t, p, harness.Options{Files: []*os.File{file}, Args: []string{"127.0.0.1:9"}, MayFail: true})
+	if p.IsOurs() {
+		wantRefusal(t, process, "descriptor 3", "test.socket", u.says)
+	} else {
+		wantRefusal(t, process)
+	}
+}
+
+func clientsBeforeStart(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+	var early []*harness.Conn
+	for range 5 {
+		c := harness.Dial(t, l.Address)
+		c.SendText("early")
+		early = append(early, c)
+	}
+	harness.Start(t, p, harness.Options{Listeners: []*harness.Listener{l}, Args: []string{target.Target()}})
+	for _, c := range early {
+		c.ExpectText("early")
+	}
+}

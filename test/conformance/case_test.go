@@ -1,0 +1,116 @@
+// Package conformance runs named cases against real proxies: ours and the
+// original. A case says what it shows; where a program is known to do otherwise,
+// that is part of the case, and asserted like the rest.
+//
+// With $PARITY=FILE the table of cases and programs is written to FILE, in
+// Markdown.
+package conformance
+
+import (
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+// Case is one thing that a proxy does.
+type Case struct {
+	Name  string
+	Shows string // a sentence about a program that does it
+	// Except tells what another program does instead, by the program's name.
+	Except map[string]Exception
+	// Alone keeps other cases from running at the same time: for those that
+	// measure memory or fill the machine.
+	Alone bool
+	Run   func(t *testing.T, p *harness.Program)
+}
+
+// Exception is how a program differs.
+type Exception struct {
+	Does string // in words, for the table
+	// Untested tells that the case is not run against the program: it has no
+	// such feature, or what it does is left to chance.
+	Untested bool
+}
+
+// original says what the original does instead. Run asserts it.
+func original(does string) map[string]Exception {
+	return map[string]Exception{harness.Original.Name: {Does: does}}
+}
+
+// notOriginal says why the original is left out.
+func notOriginal(why string) map[string]Exception {
+	return map[string]Exception{harness.Original.Name: {Does: why, Untested: true}}
+}
+
+// cases are all of them, in the order of the table.
+var cases = slices.Concat(
+	transportCases,
+	halfCloseCases,
+	streamCases,
+	resetCases,
+	targetCases,
+	memoryCases,
+	limitCases,
+	idleExitCases,
+	signalCases,
+	notifyCases,
+	activationCases,
+	listenCases,
+	optionCases,
+	logCases,
+	descriptorCases,
+	heavyCases,
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most cases wait for something, not for the processor. A -parallel that
+	// was given stays.
+	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.Contains(arg, "test.parallel") }) {
+		flag.Set("test.parallel", "8")
+	}
+	status := harness.Main(m)
+	if path := os.Getenv("PARITY"); path != "" {
+		if err := writeParity(path); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
+
+func TestConformance(t *testing.T) {
+	for _, p := range harness.Programs {
+		t.Run(p.Name, func(t *testing.T) {
+			for _, c := range cases {
+				t.Run(c.Name, func(t *testing.T) { c.run(t, p) })
+			}
+		})
+	}
+}
+
+func (c *Case) run(t *testing.T, p *harness.Program) {
+	t.Cleanup(func() { results.record(c, p, t) })
+	if e := c.Except[p.Name]; e.Untested {
+		t.Skipf("%s: %s", p.Name, e.Does)
+	}
+	p.Executable(t) // skips when it is not installed
+	if !c.Alone {
+		t.Parallel()
+	}
+	c.Run(t, p)
+}
+
+// each runs a subtest for each row of a table, by name, at the same time.
+func each[T any](t *testing.T, rows []T, name func(T) string, run func(*testing.T, T)) {
+	for _, row := range rows {
+		t.Run(name(row), func(t *testing.T) {
+			t.Parallel()
+			run(t, row)
+		})
+	}
+}

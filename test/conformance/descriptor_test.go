@@ -1,0 +1,95 @@
+package conformance
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+// settle is how long a number must stay the same to count as settled.
+const settle = 100 * time.Millisecond
+
+var descriptorCases = []Case{
+	{
+		Name:   "descriptors/per-connection",
+		Shows:  "an open connection takes 2 descriptors",
+		Except: original("it takes 6"),
+		Run:    descriptorsPerConnection,
+	},
+	{
+		Name:  "descriptors/none-left",
+		Shows: "after 1,000 connections of every kind of ending, no descriptor is left",
+		Run:   descriptorsLeft,
+	},
+}
+
+func descriptorsPerConnection(t *testing.T, p *harness.Program) {
+	const connections = 100
+	each := 2
+	if !p.IsOurs() {
+		each = 6
+	}
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	_, _ = join(t, proxy, accepted) // whatever is opened once is open now
+	before := proxy.Descriptors()
+	for range connections {
+		join(t, proxy, accepted)
+	}
+	if got := proxy.Descriptors() - before; got != connections*each {
+		t.Errorf("%d descriptors for %d connections, want %d each", got, connections, each)
+	}
+}
+
+func descriptorsLeft(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
+		buffer := make([]byte, 16)
+		if n, _ := c.Read(buffer); n > 0 && buffer[0] == 'r' {
+			c.Reset()
+			return
+		}
+		_, _ = c.Write([]byte("bye"))
+	})
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	once := func(i int) {
+		c := proxy.Dial(t)
+		defer c.Close()
+		switch i % 4 {
+		case 0: // the target ends first
+			c.SendText("x")
+			c.ExpectText("bye")
+			c.ExpectEnd()
+		case 1: // the target resets
+			c.SendText("r")
+			c.ExpectGone()
+		case 2: // the client resets
+			c.SendText("x")
+			c.Reset()
+		case 3: // the client leaves without a word
+		}
+	}
+	for i := range 8 {
+		once(i)
+	}
+	harness.Until(t, "the first connections to close", func() bool { return proxy.Descriptors() < 40 })
+	before := harness.Settled(t, "the number of descriptors", func() int64 { return int64(proxy.Descriptors()) }, settle)
+	var clients sync.WaitGroup
+	for range 10 {
+		clients.Go(func() {
+			for i := range 100 {
+				once(i)
+			}
+		})
+	}
+	clients.Wait()
+	// Some may have left before they were accepted. One more, whose turn comes
+	// after theirs, tells that they have been.
+	once(0)
+	harness.Until(t, "no descriptor to be left", func() bool { return int64(proxy.Descriptors()) <= before })
+	if after := int64(proxy.Descriptors()); after != before {
+		t.Errorf("%d descriptors, %d before", after, before)
+	}
+}

@@ -1,0 +1,110 @@
+package conformance
+
+import (
+	"testing"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var limitCases = []Case{
+	{
+		Name:   "limit/exact",
+		Shows:  "--connections-max=N lets N in, closes the next at once, and lets one in again when one has ended",
+		Except: original("it lets N+1 in"),
+		Run:    limitExact,
+	},
+	{
+		Name:   "limit/refusal-logged",
+		Shows:  "a refused connection is a line in the log that names the limit",
+		Except: original("a line, without the limit"),
+		Run:    limitLogged,
+	},
+	{
+		Name:  "limit/default-256",
+		Shows: "without the option, 256 connections get in",
+		Run:   limitDefault,
+	},
+}
+
+const limit = 5
+
+// fill makes as many connections as the program lets in at a limit of 5.
+func fill(t *testing.T, p *harness.Program, proxy *harness.Proxy, accepted <-chan *harness.Conn) (clients, fars []*harness.Conn) {
+	t.Helper()
+	lets := limit
+	if !p.IsOurs() {
+		lets++ // it compares before it adds
+	}
+	for range lets {
+		client, far := join(t, proxy, accepted)
+		clients, fars = append(clients, client), append(fars, far)
+	}
+	return clients, fars
+}
+
+func limitExact(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--connections-max=5")
+	clients, fars := fill(t, p, proxy, accepted)
+	for range 3 {
+		proxy.Dial(t).ExpectGone()
+	}
+	clients[0].Close()
+	fars[0].ExpectEnd()
+	fars[0].Close()
+	// The place is free a moment after both ends are closed.
+	harness.Until(t, "a place to become free", func() bool {
+		client := proxy.Dial(t)
+		if _, err := client.Write([]byte("in?")); err != nil {
+			return false
+		}
+		answered := make(chan bool, 1)
+		go func() {
+			n, _ := client.Read(make([]byte, 1))
+			answered <- n == 1
+		}()
+		select {
+		case far := <-accepted:
+			far.ExpectText("in?")
+			far.SendText("!")
+			return <-answered
+		case in := <-answered:
+			client.Close()
+			return in
+		}
+	})
+	proxy.Dial(t).ExpectGone()
+	for i := range clients[1:] {
+		clients[i+1].SendText("still in")
+		fars[i+1].ExpectText("still in")
+	}
+	if len(accepted) > 0 {
+		t.Errorf("%d more connections than that reached the target", len(accepted))
+	}
+}
+
+func limitLogged(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "-c5")
+	fill(t, p, proxy, accepted)
+	proxy.Dial(t).ExpectGone()
+	if p.IsOurs() {
+		proxy.AwaitLine(`connection limit.*limit=5\b`)
+	} else {
+		proxy.AwaitLine(`Hit connection limit`)
+	}
+}
+
+func limitDefault(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.Unix, script)
+	proxy := harness.StartProxy(t, p, harness.Unix, target.Target())
+	for range 256 {
+		join(t, proxy, accepted)
+	}
+	if p.IsOurs() {
+		proxy.Dial(t).ExpectGone()
+	}
+}

@@ -1,0 +1,174 @@
+package conformance
+
+import (
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var listenCases = []Case{
+	{
+		Name:   "listen/forms",
+		Shows:  "--listen= takes a port, ADDRESS:PORT, [IPV6]:PORT, a path and @NAME",
+		Except: notOriginal("no --listen="),
+		Run: func(t *testing.T, p *harness.Program) {
+			each(t, listenForms, func(f listenForm) string { return f.name }, func(t *testing.T, f listenForm) { listenTakes(t, p, f) })
+		},
+	},
+	{
+		Name:   "listen/repeated-and-inherited",
+		Shows:  "--listen= may be given again and again, next to inherited sockets; all are served",
+		Except: notOriginal("no --listen="),
+		Run:    listenRepeated,
+	},
+	{
+		Name:   "listen/path-in-use",
+		Shows:  "a path that somebody listens on is refused with exit status 1 and left alone",
+		Except: notOriginal("no --listen="),
+		Run:    listenInUse,
+	},
+	{
+		Name:   "listen/stale-path",
+		Shows:  "a socket file that nobody listens on is replaced",
+		Except: notOriginal("no --listen="),
+		Run:    listenStale,
+	},
+	{
+		Name:   "listen/path-of-a-file",
+		Shows:  "a file that is no socket is refused and left alone",
+		Except: notOriginal("no --listen="),
+		Run:    listenOnFile,
+	},
+	{
+		Name:   "listen/all-or-nothing",
+		Shows:  "when one --listen= is refused, nothing of the others is left behind",
+		Except: notOriginal("no --listen="),
+		Run:    listenAllOrNothing,
+	},
+}
+
+// startListening starts a program with --listen= for each spec and returns when
+// all of them listen.
+func startListening(t *testing.T, p *harness.Program, target string, specs ...string) *harness.Process {
+	t.Helper()
+	process := harness.Start(t, p, harness.Options{Args: listenArgs(target, specs...), Env: []string{"SYSTEMD_LOG_LEVEL=debug"}})
+	for range specs {
+		process.AwaitLine(`^forwarding: `)
+	}
+	return process
+}
+
+func listenArgs(target string, specs ...string) []string {
+	var args []string
+	for _, spec := range specs {
+		args = append(args, "--listen="+spec)
+	}
+	return append(args, target)
+}
+
+// listeningOn finds where a program listens that was given port 0.
+func listeningOn(t *testing.T, process *harness.Process) string {
+	t.Helper()
+	line := process.AwaitLine(`^forwarding: listener=`)
+	return regexp.MustCompile(`listener=(\S+)`).FindStringSubmatch(line)[1]
+}
+
+type listenForm struct {
+	name string
+	spec func(t *testing.T) string
+	// dial are the addresses on which clients then get through, with %s for the
+	// port; none means the spec itself.
+	dial []harness.Address
+}
+
+var listenForms = []listenForm{
+	{"port", fixed("0"), []harness.Address{{Network: "tcp4", Text: "127.0.0.1:%s"}, {Network: "tcp6", Text: "[::1]:%s"}}},
+	{"IPv4", fixed("127.0.0.1:0"), []harness.Address{{Network: "tcp4", Text: "127.0.0.1:%s"}}},
+	{"IPv6", fixed("[::1]:0"), []harness.Address{{Network: "tcp6", Text: "[::1]:%s"}}},
+	{"path", func(t *testing.T) string { return harness.NewAddress(t, harness.Unix).Text }, nil},
+	{"abstract", func(t *testing.T) string { return harness.NewAddress(t, harness.Abstract).Text }, nil},
+}
+
+func fixed(spec string) func(*testing.T) string { return func(*testing.T) string { return spec } }
+
+func listenTakes(t *testing.T, p *harness.Program, f listenForm) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	spec := f.spec(t)
+	process := startListening(t, p, target.Target(), spec)
+	dial := f.dial
+	if dial == nil {
+		dial = []harness.Address{{Network: "unix", Text: spec}}
+	} else {
+		_, port, err := net.SplitHostPort(listeningOn(t, process))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dial = append(dial[:0:0], dial...)
+		for i := range dial {
+			dial[i].Text = strings.ReplaceAll(dial[i].Text, "%s", port)
+		}
+	}
+	for _, a := range dial {
+		echoOnce(t, &harness.Proxy{Process: process, Address: a})
+	}
+}
+
+func listenRepeated(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	inherited := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+	path, name := harness.NewAddress(t, harness.Unix), harness.NewAddress(t, harness.Abstract)
+	process := harness.Start(t, p, harness.Options{
+		Listeners: []*harness.Listener{inherited},
+		Args:      []string{"--listen=" + path.Text, target.Target(), "--listen", name.Text},
+		Env:       []string{"SYSTEMD_LOG_LEVEL=debug"},
+	})
+	process.AwaitLine("forwarding: listener=" + regexp.QuoteMeta(name.Text))
+	for _, a := range []harness.Address{inherited.Address, path, name} {
+		echoOnce(t, &harness.Proxy{Process: process, Address: a})
+	}
+}
+
+func listenInUse(t *testing.T, p *harness.Program) {
+	other := harness.Serve(t, harness.Unix, harness.Echo)
+	process := harness.Start(t, p, harness.Options{Args: listenArgs("127.0.0.1:9", other.Text), MayFail: true})
+	wantRefusal(t, process, "--listen", other.Text, "listens")
+	c := harness.Dial(t, other.Listener.Address)
+	c.SendText("untouched")
+	c.ExpectText("untouched")
+}
+
+func listenStale(t *testing.T, p *harness.Program) {
+	stale := harness.Listen(t, harness.Unix, harness.SocketOptions{})
+	stale.Close() // its file stays
+	if _, err := os.Lstat(stale.Text); err != nil {
+		t.Fatal(err)
+	}
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	process := startListening(t, p, target.Target(), stale.Text)
+	echoOnce(t, &harness.Proxy{Process: process, Address: stale.Address})
+}
+
+func listenOnFile(t *testing.T, p *harness.Program) {
+	path := harness.NewAddress(t, harness.Unix).Text
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	process := harness.Start(t, p, harness.Options{Args: listenArgs("127.0.0.1:9", path), MayFail: true})
+	wantRefusal(t, process, "--listen", path, "regular file")
+	if text, err := os.ReadFile(path); string(text) != "precious" {
+		t.Errorf("the file is now %q, %v", text, err)
+	}
+}
+
+func listenAllOrNothing(t *testing.T, p *harness.Program) {
+	path := harness.NewAddress(t, harness.Unix)
+	process := harness.Start(t, p, harness.Options{Args: listenArgs("127.0.0.1:9", path.Text, "nonsense"), MayFail: true})
+	wantRefusal(t, process, "--listen", "nonsense")
+	if _, err := os.Lstat(path.Text); err == nil {
+		t.Error("the socket file of the other --listen= is left behind")
+	}
+}

@@ -1,0 +1,187 @@
+package conformance
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var notifyCases = []Case{
+	{
+		Name:   "notify/ready-and-stopping",
+		Shows:  "READY=1 is sent once connections are taken, STOPPING=1 when the end begins",
+		Except: notOriginal("depends on its version: 252 sends neither"),
+		Run:    notifyLifecycle,
+	},
+	{
+		Name:   "notify/stopping-when-idle",
+		Shows:  "STOPPING=1 is sent before an exit for idleness too",
+		Except: notOriginal("depends on its version"),
+		Run:    notifyIdle,
+	},
+	{
+		Name:   "notify/not-ready-when-refused",
+		Shows:  "no READY=1 from a program that cannot start",
+		Except: notOriginal("depends on its version"),
+		Run:    notifyNotReady,
+	},
+	{
+		Name:  "watchdog/idle",
+		Shows: "with $WATCHDOG_USEC, WATCHDOG=1 is sent again and again without a connection",
+		Run:   watchdogIdle,
+	},
+	{
+		Name:  "watchdog/under-load",
+		Shows: "WATCHDOG=1 goes on while bytes flow as fast as they can",
+		Run:   watchdogUnderLoad,
+	},
+	{
+		Name:  "watchdog/stopped",
+		Shows: "a program that hangs sends no WATCHDOG=1, and does again when it goes on",
+		Run:   watchdogStopped,
+	},
+	{
+		Name:  "watchdog/of-another",
+		Shows: "a $WATCHDOG_PID of another process turns the watchdog off",
+		Run:   watchdogOfAnother,
+	},
+}
+
+// watchdogInterval is what the service manager asks for: at least one message in
+// each.
+const watchdogInterval = 200 * time.Millisecond
+
+const watchdogVariable = "WATCHDOG_USEC=200000"
+
+func notifyLifecycle(t *testing.T, p *harness.Program) {
+	notify := harness.NewNotify(t)
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+		Args: []string{target.Target()}, Env: []string{notify.Environment()},
+	})
+	notify.Await(t, "READY=1")
+	echoOnce(t, proxy)
+	if early := notify.Pending(); len(early) > 0 {
+		t.Errorf("sent %q while serving", early)
+	}
+	proxy.Signal(syscall.SIGTERM)
+	notify.Await(t, "STOPPING=1")
+	wantExit(t, p, proxy.Process, "")
+	if late := notify.Pending(); len(late) > 0 {
+		t.Errorf("sent %q after STOPPING=1", late)
+	}
+}
+
+func notifyIdle(t *testing.T, p *harness.Program) {
+	notify := harness.NewNotify(t)
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+		Args: []string{idleOption, target.Target()}, Env: []string{notify.Environment()},
+	})
+	notify.Await(t, "READY=1")
+	echoOnce(t, proxy)
+	notify.Await(t, "STOPPING=1")
+	wantExit(t, p, proxy.Process, "")
+}
+
+func notifyNotReady(t *testing.T, p *harness.Program) {
+	notify := harness.NewNotify(t)
+	process := harness.Start(t, p, harness.Options{
+		Args: []string{"127.0.0.1:9"}, Env: []string{notify.Environment()}, MayFail: true,
+	})
+	if status := process.AwaitExit(); status != "exit status 1" {
+		t.Errorf("ended with %s", status)
+	}
+	for _, message := range notify.Pending() {
+		if message == "READY=1" {
+			t.Error("READY=1 was sent")
+		}
+	}
+}
+
+// startWatched starts a proxy under a watchdog.
+func startWatched(t *testing.T, p *harness.Program, target string) (*harness.Proxy, *harness.Notify) {
+	t.Helper()
+	notify := harness.NewNotify(t)
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+		Args: []string{target},
+		Env:  []string{notify.Environment(), watchdogVariable},
+		PIDs: []string{"WATCHDOG_PID"},
+	})
+	return proxy, notify
+}
+
+func watchdogIdle(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	_, notify := startWatched(t, p, target.Target())
+	for range 6 {
+		notify.Await(t, "WATCHDOG=1")
+	}
+}
+
+func watchdogUnderLoad(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy, notify := startWatched(t, p, target.Target())
+	client := proxy.Dial(t)
+	go func() { _ = harness.NewPattern(1, 1).SendTo(client.Conn, 1<<40, nil) }()
+	buffer := make([]byte, 256<<10)
+	read := func() {
+		if _, err := client.Read(buffer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read()
+	notify.Pending()
+	heard := 0
+	for end := time.Now().Add(harness.Patience); heard < 6; {
+		read()
+		for _, message := range notify.Pending() {
+			if message == "WATCHDOG=1" {
+				heard++
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("only %d messages in %v", heard, harness.Patience)
+		}
+	}
+}
+
+func watchdogStopped(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy, notify := startWatched(t, p, target.Target())
+	notify.Await(t, "WATCHDOG=1")
+	proxy.Signal(syscall.SIGSTOP)
+	harness.Until(t, "the program to stop", func() bool { return proxy.State() == 'T' })
+	// What it sent before may still be on its way to us.
+	var late []string
+	harness.Settled(t, "the notify socket", func() int64 {
+		late = append(late, notify.Pending()...)
+		return int64(len(late))
+	}, 100*time.Millisecond)
+	harness.Stays(t, "a stopped program is silent", 3*watchdogInterval, func() bool { return len(notify.Pending()) == 0 })
+	proxy.Signal(syscall.SIGCONT)
+	for range 3 {
+		notify.Await(t, "WATCHDOG=1")
+	}
+}
+
+func watchdogOfAnother(t *testing.T, p *harness.Program) {
+	notify := harness.NewNotify(t)
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+		Args: []string{target.Target()},
+		Env:  []string{notify.Environment(), watchdogVariable, "WATCHDOG_PID=1"},
+	})
+	echoOnce(t, proxy)
+	silent := func() bool {
+		for _, message := range notify.Pending() {
+			if message == "WATCHDOG=1" {
+				return false
+			}
+		}
+		return true
+	}
+	harness.Stays(t, "the watchdog is off", 3*watchdogInterval, silent)
+}

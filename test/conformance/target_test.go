@@ -1,0 +1,119 @@
+package conformance
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var targetCases = []Case{
+	{
+		Name:  "target/unreachable",
+		Shows: "a target that refuses, is not there or has no address costs its client the connection and one line in the log; the proxy lives on",
+		Run: func(t *testing.T, p *harness.Program) {
+			each(t, unreachables, func(u unreachable) string { return u.name },
+				func(t *testing.T, u unreachable) { targetUnreachable(t, p, u) })
+		},
+	},
+	{
+		Name:  "target/comes-back",
+		Shows: "once the target listens, the next connection reaches it",
+		Run:   targetComesBack,
+	},
+	{
+		Name:   "target/next-address",
+		Shows:  "when the first address of a target refuses, the next is tried",
+		Except: original("only the first address is tried"),
+		Run:    nextAddress,
+	},
+	{
+		Name:   "target/full-backlog",
+		Shows:  "connections to a UNIX target whose queue is full wait until it accepts",
+		Except: notOriginal("its connect fails with EAGAIN"),
+		Run:    fullBacklog,
+	},
+}
+
+type unreachable struct {
+	name   string
+	target func(t *testing.T) string
+	reason string // in the log, of our program
+}
+
+var unreachables = []unreachable{
+	{"refused", func(t *testing.T) string { return harness.Unused(t, harness.TCP4).Target() }, "connection refused"},
+	{"no such path", func(t *testing.T) string { return harness.Unused(t, harness.Unix).Target() }, "no such file"},
+	{"no such abstract name", func(t *testing.T) string { return harness.Unused(t, harness.Abstract).Target() }, "connection refused"},
+	{"unresolvable", func(t *testing.T) string { return "no-such-host.invalid:80" }, "no-such-host.invalid"},
+}
+
+func targetUnreachable(t *testing.T, p *harness.Program, u unreachable) {
+	target := u.target(t)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target)
+	for i := range 2 { // the second shows that it lives on
+		client := proxy.Dial(t)
+		client.ExpectGone()
+		if !p.IsOurs() {
+			harness.Until(t, "a line in the log", func() bool { return len(proxy.Lines()) > i })
+			continue
+		}
+		harness.Until(t, "a line in the log", func() bool { return len(proxy.Lines()) > i })
+		lines := proxy.Lines()
+		line := lines[len(lines)-1]
+		if len(lines) != i+1 || !strings.Contains(line, target) || !strings.Contains(line, u.reason) {
+			t.Errorf("after %d connections the log is not %d lines that name %q and %q:\n%s", i+1, i+1, target, u.reason, proxy.Stderr())
+		}
+	}
+	if !proxy.Running() {
+		t.Error("the proxy has ended")
+	}
+}
+
+func targetComesBack(t *testing.T, p *harness.Program) {
+	address := harness.NewAddress(t, harness.Unix)
+	proxy := harness.StartProxy(t, p, harness.TCP4, address.Target())
+	proxy.Dial(t).ExpectGone()
+	script, accepted := harness.Hand()
+	harness.ServeOn(t, harness.ListenOn(t, address, harness.SocketOptions{}), script)
+	echoes(t, proxy, accepted)
+}
+
+// nextAddress relies on "*", which stands for ::1, then 127.0.0.1, whatever the
+// machine's host names are.
+func nextAddress(t *testing.T, p *harness.Program) {
+	listening := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+	if c, err := harness.TryDial(harness.Address{Network: "tcp6", Text: "[::1]:" + listening.Port()}, harness.SocketOptions{}); err == nil {
+		c.Close()
+		t.Skip("somebody has the same port on ::1")
+	}
+	target := harness.ServeOn(t, listening, harness.Echo)
+	proxy := harness.StartProxy(t, p, harness.TCP4, "*:"+target.Port())
+	client := proxy.Dial(t)
+	if !p.IsOurs() {
+		client.ExpectGone()
+		return
+	}
+	client.SendText("found")
+	client.ExpectText("found")
+}
+
+// fullBacklog fills the queue of a UNIX target that does not accept, then makes
+// it accept.
+func fullBacklog(t *testing.T, p *harness.Program) {
+	stuck := filepath.Join(harness.ShortDir(t), "stuck")
+	backlog := listenWithBacklog(t, stuck, 1)
+	proxy := harness.StartProxy(t, p, harness.TCP4, stuck)
+	var clients []*harness.Conn
+	for i := range 8 {
+		c := proxy.Dial(t)
+		c.SendText(fmt.Sprint(i))
+		clients = append(clients, c)
+	}
+	harness.ServeOn(t, backlog, harness.Echo)
+	for i, c := range clients {
+		c.ExpectText(fmt.Sprint(i))
+	}
+}

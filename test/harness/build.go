@@ -1,0 +1,68 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+const commandPackage = "uring-socket-proxyd/cmd/uring-socket-proxyd"
+
+// Main runs a package's tests and removes what they built. Call it from TestMain.
+func Main(m *testing.M) int {
+	defer func() {
+		if dir := builds.dir; dir != "" {
+			os.RemoveAll(dir)
+		}
+	}()
+	return m.Run()
+}
+
+// builds holds the executables of this test process, each made on first use.
+var builds struct {
+	mu   sync.Mutex
+	dir  string
+	done map[string]string // by name: the path
+}
+
+// build returns the command's executable, with or without the race detector.
+func build(t testing.TB, race bool) string {
+	t.Helper()
+	name, args := "plain", []string{"build", "-buildvcs=false", "-ldflags=-checklinkname=0"}
+	if race {
+		name, args = "race", append(args, "-race")
+	}
+	builds.mu.Lock()
+	defer builds.mu.Unlock()
+	if path, ok := builds.done[name]; ok {
+		return path
+	}
+	path, err := buildAs(name, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if builds.done == nil {
+		builds.done = make(map[string]string)
+	}
+	builds.done[name] = path
+	return path
+}
+
+func buildAs(name string, args []string) (string, error) {
+	if builds.dir == "" {
+		dir, err := os.MkdirTemp("", "proxy-build-")
+		if err != nil {
+			return "", err
+		}
+		builds.dir = dir
+	}
+	path := filepath.Join(builds.dir, name)
+	cmd := exec.Command("go", append(args, "-o", path, commandPackage)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", commandPackage, err, out)
+	}
+	return path, nil
+}

@@ -1,0 +1,202 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a running program.
+type Process struct {
+	Program *Program
+
+	t          testing.TB
+	cmd        *exec.Cmd
+	stdout     bytes.Buffer
+	log        lineLog
+	afterStart *os.File // our copy of the program's stderr
+	mayFail    bool
+	exited     chan struct{}
+}
+
+func (p *Process) started() {
+	if p.afterStart != nil {
+		p.afterStart.Close()
+	}
+	go func() {
+		defer close(p.exited)
+		// The status is in cmd.ProcessState; what else can go wrong is copying
+		// stdout, which a test that reads it notices.
+		_ = p.cmd.Wait()
+	}()
+}
+
+// PID is the program's process id; the shell that started it became it.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends a signal.
+func (p *Process) Signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatalf("signal %v: %v", s, err)
+	}
+}
+
+// Running tells whether the process has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// Exited is closed when the process has ended.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// AwaitExit waits for the end and returns how it came, as "exit status 0" or
+// "signal: terminated".
+func (p *Process) AwaitExit() string {
+	p.t.Helper()
+	p.mayFail = true // the test looks at it now
+	select {
+	case <-p.exited:
+	case <-time.After(Patience):
+		p.t.Fatalf("%s still runs after %v; it wrote:\n%s", p.Program.Name, Patience, p.Stderr())
+	}
+	return p.status()
+}
+
+func (p *Process) status() string {
+	if state := p.cmd.ProcessState; state != nil && state.Success() {
+		return "exit status 0"
+	} else if state != nil {
+		return state.String()
+	}
+	return "not started"
+}
+
+// Stdout is what the program wrote there, once it has ended.
+func (p *Process) Stdout() string {
+	<-p.exited
+	return p.stdout.String()
+}
+
+// Stderr is what the program has written there so far.
+func (p *Process) Stderr() string { return strings.Join(p.Lines(), "\n") }
+
+// Lines are the lines on stderr so far; all of them once the program has ended.
+func (p *Process) Lines() []string {
+	for {
+		lines, more, ended := p.log.snapshot()
+		if ended || p.Running() || more == nil {
+			return lines
+		}
+		<-more // the pipe may still hold the last ones
+	}
+}
+
+// AwaitLine waits for a line on stderr that matches, and returns it.
+func (p *Process) AwaitLine(pattern string) string {
+	p.t.Helper()
+	matcher := regexp.MustCompile(pattern)
+	timeout := time.After(Patience)
+	for {
+		lines, more, ended := p.log.snapshot()
+		for _, line := range lines {
+			if matcher.MatchString(line) {
+				return line
+			}
+		}
+		if ended {
+			p.t.Fatalf("no line matches %q in:\n%s", pattern, strings.Join(lines, "\n"))
+		}
+		select {
+		case <-more:
+		case <-timeout:
+			p.t.Fatalf("within %v no line matches %q in:\n%s", Patience, pattern, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+// end ends the process with the test, and fails the test for a bad ending or for
+// what must never be in the log.
+func (p *Process) end() {
+	if p.Running() {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT) // in case a test stopped it
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.exited:
+		case <-time.After(Patience):
+			_ = p.cmd.Process.Signal(syscall.SIGQUIT) // shows where a Go program hangs
+			select {
+			case <-p.exited:
+			case <-time.After(time.Second):
+				_ = p.cmd.Process.Kill()
+				<-p.exited
+			}
+			p.t.Errorf("%s did not end on SIGTERM; it wrote:\n%s", p.Program.Name, p.Stderr())
+			return
+		}
+	}
+	if status := p.status(); !p.mayFail && status != "exit status 0" && (p.Program.Graceful || status != "signal: terminated") {
+		p.t.Errorf("%s ended with %s", p.Program.Name, status)
+	}
+	for _, line := range p.Lines() {
+		if alarming.MatchString(line) {
+			p.t.Errorf("%s wrote %q", p.Program.Name, line)
+		}
+	}
+	if p.t.Failed() {
+		p.t.Logf("%s %s wrote:\n%s", p.Program.Name, strings.Join(p.cmd.Args[4:], " "), p.Stderr())
+	}
+}
+
+// Descriptors counts the program's open file descriptors.
+func (p *Process) Descriptors() int {
+	p.t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// ResidentBytes is the program's resident memory.
+func (p *Process) ResidentBytes() int64 {
+	p.t.Helper()
+	kib, err := strconv.ParseInt(strings.TrimSuffix(p.statusField("VmRSS"), " kB"), 10, 64)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// State is the letter of proc(5): R, S, T and so on.
+func (p *Process) State() byte {
+	p.t.Helper()
+	return p.statusField("State")[0]
+}
+
+func (p *Process) statusField(name string) string {
+	p.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	p.t.Fatalf("/proc/%d/status has no %s", p.PID(), name)
+	return ""
+}

@@ -1,0 +1,67 @@
+package harness
+
+import (
+	"os"
+	"testing"
+)
+
+// Program is a proxy under test.
+type Program struct {
+	Name string
+	// Args come before those of a test, as --engine= would.
+	Args []string
+	// Graceful tells that SIGTERM ends the program with exit status 0, not by
+	// the signal.
+	Graceful bool
+
+	find func(t testing.TB) string
+}
+
+// Uring and Epoll are our program with either engine.
+var (
+	Uring = &Program{Name: "uring", Args: []string{"--engine=uring"}, Graceful: true, find: findOurs}
+	Epoll = &Program{Name: "epoll", Args: []string{"--engine=epoll"}, Graceful: true, find: findOurs}
+)
+
+// Original is the program that ours replaces.
+var Original = &Program{Name: "original", find: findOriginal}
+
+// Ours are the engines of our program.
+var Ours = []*Program{Uring, Epoll}
+
+// Programs are all that a case is run against.
+var Programs = append(Ours[:len(Ours):len(Ours)], Original)
+
+// Executable returns the program's path. It skips the test when the program is
+// not installed.
+func (p *Program) Executable(t testing.TB) string {
+	t.Helper()
+	return p.find(t)
+}
+
+// IsOurs tells whether the program is ours, whatever its engine.
+func (p *Program) IsOurs() bool { return p != Original && p.Name != Original.Name }
+
+// Plain returns the program without the race detector, whose own memory and
+// time would drown what a test measures.
+func (p *Program) Plain() *Program {
+	if !p.IsOurs() {
+		return p
+	}
+	plain := *p
+	plain.find = func(t testing.TB) string { return build(t, false) }
+	return &plain
+}
+
+func findOurs(t testing.TB) string { return build(t, RaceBuilt) }
+
+func findOriginal(t testing.TB) string {
+	t.Helper()
+	for _, path := range []string{"/lib/systemd/systemd-socket-proxyd", "/usr/lib/systemd/systemd-socket-proxyd"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	t.Skip("systemd-socket-proxyd is not installed")
+	return ""
+}

@@ -1,0 +1,7 @@
+//go:build race
+
+package harness
+
+// RaceBuilt tells whether the tests, and so the program under test, were built
+// with the race detector.
+const RaceBuilt = true
