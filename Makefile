@@ -10,7 +10,7 @@ build: ## build bin/uring-socket-proxyd
 
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
-	go test -race ./...
+	go test $$(test/race-flag) ./...
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
