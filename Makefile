@@ -3,7 +3,7 @@
 # make" in README.md.
 export GOFLAGS := $(shell go env GOFLAGS) -ldflags=-checklinkname=0
 
-.PHONY: build test lint demo fuzz clean
+.PHONY: build test parity lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -11,6 +11,9 @@ build: ## build bin/uring-socket-proxyd
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
 	go test $$(test/race-flag) ./...
+
+parity: ## renew docs/parity.md: what each program does, case by case
+	PARITY=$(CURDIR)/docs/parity.md go test -count=1 ./test/conformance
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

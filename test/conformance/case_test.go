@@ -2,8 +2,8 @@
 // original. A case says what it shows; where a program is known to do otherwise,
 // that is part of the case, and asserted like the rest.
 //
-// With $PARITY=FILE the table of cases and programs is written to FILE, in
-// Markdown.
+// With $PARITY=FILE the table of cases and programs, and what an idle connection
+// costs, are written to FILE, in Markdown.
 package conformance
 
 import (
@@ -63,6 +63,7 @@ var cases = slices.Concat(
 	optionCases,
 	logCases,
 	descriptorCases,
+	idleCostCases,
 	heavyCases,
 )
 

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -40,9 +41,20 @@ func (c *Case) outcome(p *harness.Program, t *testing.T) string {
 	return "yes"
 }
 
-// writeParity writes the table of cases and programs.
+// parityIntroduction heads the file. It takes kernel and versions.
+const parityIntroduction = `# What each program does
+
+%d cases, run as black boxes through sockets and signals against our program with
+either engine and against the original (%s), on Linux %s.
+"no: ..." is a difference that the case asserts like the rest; what stands in
+parentheses was not tried, and why. ` + "`make parity`" + ` writes this file.
+
+`
+
+// writeParity writes the tables.
 func writeParity(path string) error {
 	var table strings.Builder
+	fmt.Fprintf(&table, parityIntroduction, len(cases), originalVersion(), kernelRelease())
 	row := func(cells ...string) { fmt.Fprintf(&table, "| %s |\n", strings.Join(cells, " | ")) }
 	heads, lines := []string{"case", "what it shows"}, []string{"---", "---"}
 	for _, p := range harness.Programs {
@@ -61,7 +73,30 @@ func writeParity(path string) error {
 		}
 		row(cells...)
 	}
+	table.WriteString("\n## What an idle connection costs\n\n" + figures.markdown())
 	return os.WriteFile(path, []byte(table.String()), 0o644)
+}
+
+// originalVersion is the first line of the original's --version.
+func originalVersion() string {
+	path, err := harness.OriginalPath()
+	if err != nil {
+		return "not installed"
+	}
+	out, err := exec.Command(path, "--version").Output()
+	if err != nil {
+		return "of unknown version"
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+}
+
+func kernelRelease() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "(unknown)"
+	}
+	return strings.TrimSpace(string(release))
 }
 
 func TestCaseNamesAreUnique(t *testing.T) {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"os"
 	"testing"
 )
@@ -57,11 +58,19 @@ func findOurs(t testing.TB) string { return build(t, RaceBuilt) }
 
 func findOriginal(t testing.TB) string {
 	t.Helper()
+	path, err := OriginalPath()
+	if err != nil {
+		t.Skip(err)
+	}
+	return path
+}
+
+// OriginalPath is where the original is installed.
+func OriginalPath() (string, error) {
 	for _, path := range []string{"/lib/systemd/systemd-socket-proxyd", "/usr/lib/systemd/systemd-socket-proxyd"} {
 		if _, err := os.Stat(path); err == nil {
-			return path
+			return path, nil
 		}
 	}
-	t.Skip("systemd-socket-proxyd is not installed")
-	return ""
+	return "", errors.New("systemd-socket-proxyd is not installed")
 }
