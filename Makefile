@@ -11,6 +11,7 @@ build: ## build bin/uring-socket-proxyd
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
 	go test $$(test/race-flag) ./...
+	TEST_SYSCTL=yes go test -count=1 -run TestSysctl ./test/refused
 
 parity: ## renew docs/parity.md: what each program does, case by case
 	PARITY=$(CURDIR)/docs/parity.md go test -count=1 ./test/conformance

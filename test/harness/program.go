@@ -14,18 +14,18 @@ type Program struct {
 	// Graceful tells that SIGTERM ends the program with exit status 0, not by
 	// the signal.
 	Graceful bool
-
-	find func(t testing.TB) string
+	// Find returns the executable, made if need be, or skips the test.
+	Find func(t testing.TB) string
 }
 
 // Uring and Epoll are our program with either engine.
 var (
-	Uring = &Program{Name: "uring", Args: []string{"--engine=uring"}, Graceful: true, find: findOurs}
-	Epoll = &Program{Name: "epoll", Args: []string{"--engine=epoll"}, Graceful: true, find: findOurs}
+	Uring = &Program{Name: "uring", Args: []string{"--engine=uring"}, Graceful: true, Find: findOurs}
+	Epoll = &Program{Name: "epoll", Args: []string{"--engine=epoll"}, Graceful: true, Find: findOurs}
 )
 
 // Original is the program that ours replaces.
-var Original = &Program{Name: "original", find: findOriginal}
+var Original = &Program{Name: "original", Find: findOriginal}
 
 // Ours are the engines of our program.
 var Ours = []*Program{Uring, Epoll}
@@ -37,7 +37,7 @@ var Programs = append(Ours[:len(Ours):len(Ours)], Original)
 // not installed.
 func (p *Program) Executable(t testing.TB) string {
 	t.Helper()
-	return p.find(t)
+	return p.Find(t)
 }
 
 // IsOurs tells whether the program is ours, whatever its engine.
@@ -50,7 +50,7 @@ func (p *Program) Plain() *Program {
 		return p
 	}
 	plain := *p
-	plain.find = func(t testing.TB) string { return build(t, false) }
+	plain.Find = func(t testing.TB) string { return build(t, false) }
 	return &plain
 }
 

@@ -1,0 +1,92 @@
+// Package refused runs the proxy where io_uring is refused: under seccomp filters
+// as container runtimes have them, and by the sysctl. Traffic must flow all the
+// same, with one line that says why, and a program told to use io_uring must fail
+// with that line.
+package refused
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+func TestMain(m *testing.M) {
+	if errno := os.Getenv(filterVariable); errno != "" {
+		becomeFiltered(errno, os.Args[1:])
+	}
+	os.Exit(harness.Main(m))
+}
+
+func TestSeccompFilter(t *testing.T) {
+	for name, errno := range map[string]unix.Errno{"EPERM": unix.EPERM, "ENOSYS": unix.ENOSYS} {
+		t.Run(name, func(t *testing.T) {
+			program := filtered(errno)
+			fallsBack(t, program, "seccomp filter")
+			failsWhenAsked(t, program, "seccomp filter")
+		})
+	}
+}
+
+// TestSysctl changes a setting of the whole machine for a moment, which would
+// hinder other tests that run meanwhile; make test runs it by itself.
+func TestSysctl(t *testing.T) {
+	const path = "/proc/sys/kernel/io_uring_disabled"
+	if os.Getenv("TEST_SYSCTL") == "" {
+		t.Skip("TEST_SYSCTL is not set: this changes " + path)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Skipf("this kernel (before 6.6) has no such setting: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("2"), 0); err != nil {
+		t.Skipf("cannot change the setting: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.WriteFile(path, before, 0); err != nil {
+			t.Errorf("%s is left at 2: %v", path, err)
+		}
+	})
+	auto := &harness.Program{Name: "auto", Graceful: true, Find: harness.Uring.Find}
+	fallsBack(t, auto, "kernel.io_uring_disabled=2")
+	failsWhenAsked(t, auto, "kernel.io_uring_disabled=2")
+}
+
+// fallsBack checks that traffic flows and that the reason is logged once.
+func fallsBack(t *testing.T, program *harness.Program, reason string) {
+	t.Helper()
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxy(t, program, harness.TCP4, target.Target())
+	line := proxy.AwaitLine("epoll")
+	if !strings.Contains(line, reason) {
+		t.Errorf("the line %q does not name the reason, %s", line, reason)
+	}
+	for range 3 {
+		client := proxy.Dial(t)
+		client.SendText("through epoll")
+		client.ExpectText("through epoll")
+	}
+	if lines := proxy.Lines(); len(lines) != 1 {
+		t.Errorf("%d lines were logged, not 1:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+}
+
+// failsWhenAsked checks that --engine=uring does not fall back.
+func failsWhenAsked(t *testing.T, program *harness.Program, reason string) {
+	t.Helper()
+	process := harness.Start(t, program, harness.Options{
+		Args:      []string{"--engine=uring", "127.0.0.1:1"},
+		Listeners: []*harness.Listener{harness.Listen(t, harness.TCP4, harness.SocketOptions{})},
+		MayFail:   true,
+	})
+	if status := process.AwaitExit(); status != "exit status 1" {
+		t.Errorf("ended with %q", status)
+	}
+	lines := process.Lines()
+	if len(lines) != 1 || !strings.Contains(lines[0], reason) || !strings.Contains(lines[0], "--engine=uring") {
+		t.Errorf("logged %q, want one line with the option and the reason, %s", lines, reason)
+	}
+}
