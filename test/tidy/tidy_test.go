@@ -1,0 +1,124 @@
+// Package tidy makes the rules of the tree fail as tests: who may import whom,
+// and how long a function and a file may be.
+package tidy
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	module        = "uring-socket-proxyd/"
+	giouring      = "github.com/pawelgaczynski/giouring"
+	functionLines = 70
+	fileLines     = 500
+)
+
+// files calls check with each Go file of the tree; directory is relative to it.
+func files(t *testing.T, check func(t *testing.T, directory, name string, set *token.FileSet, file *ast.File)) {
+	t.Helper()
+	const root = "../.."
+	n := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" {
+			return err
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		n++
+		check(t, filepath.Dir(name), name, set, file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n < 50 {
+		t.Fatalf("found %d files: this is not the tree", n)
+	}
+}
+
+// mayNot lists what packages in a directory, and below, must not import.
+var mayNot = []struct{ directory, imported string }{
+	{"ring", module + "fallback"},
+	{"ring", module + "cmd"},
+	{"ring/uring", module},
+	{"fallback", module + "ring"},
+	{"fallback", module + "cmd"},
+	{"bufpool", module},
+	{"internal", module + "ring"},
+	{"internal", module + "fallback"},
+	{"internal", module + "bufpool"},
+	{"internal", module + "cmd"},
+	{"internal", "unsafe"},
+	{"cmd", "unsafe"},
+	{"cmd", giouring},
+	{"internal", giouring},
+	{"fallback", giouring},
+	{"test", giouring},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	files(t, func(t *testing.T, directory, name string, _ *token.FileSet, file *ast.File) {
+		if strings.HasSuffix(name, "_test.go") {
+			return // a test may look from outside
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rule := range mayNot {
+				if within(directory, rule.directory) && strings.HasPrefix(imported, rule.imported) {
+					t.Errorf("%s imports %s", name, imported)
+				}
+			}
+			if imported == giouring && directory != "ring/uring" && directory != "bufpool" {
+				t.Errorf("%s imports giouring, which only ring/uring and bufpool may", name)
+			}
+		}
+	})
+}
+
+func within(directory, parent string) bool {
+	return directory == parent || strings.HasPrefix(directory, parent+"/")
+}
+
+func TestFunctionsFitAScreen(t *testing.T) {
+	files(t, func(t *testing.T, _, name string, set *token.FileSet, file *ast.File) {
+		if lines := set.Position(file.End()).Line; lines > fileLines {
+			t.Errorf("%s has %d lines, more than %d", name, lines, fileLines)
+		}
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok {
+				if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > functionLines {
+					t.Errorf("%s: %s has %d lines, more than %d", name, f.Name.Name, n, functionLines)
+				}
+			}
+		}
+	})
+}
+
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	documented := make(map[string]bool)
+	files(t, func(t *testing.T, directory, name string, _ *token.FileSet, file *ast.File) {
+		documented[directory] = documented[directory] || file.Doc != nil
+	})
+	for directory, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no comment", directory)
+		}
+	}
+}
