@@ -25,7 +25,11 @@ func (w *worker) accept(l *listener) {
 		return
 	}
 	l.accepting = true
-	w.ring.AcceptMultishot(l.route.Listener.FD, uint64(newUserData(opAccept, l.index, 0)))
+	accept := w.ring.Accept
+	if w.acceptMultishot {
+		accept = w.ring.AcceptMultishot
+	}
+	accept(l.route.Listener.FD, uint64(newUserData(opAccept, l.index, 0)))
 }
 
 // accepted handles a completion of a listener's accept.

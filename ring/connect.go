@@ -77,6 +77,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		return
 	}
 	c.state = stateForwarding
+	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)
 }

@@ -47,16 +47,22 @@ type Engine struct {
 	ended    chan error
 }
 
+// Selection switches features of io_uring on or off; nil leaves them as they are.
+type Selection = uring.Selection
+
+// ParseSelection reads a list such as "-recv-multishot,+sqpoll".
+func ParseSelection(list string) (Selection, error) { return uring.ParseSelection(list) }
+
 // New sets the engine up: its thread, ring, buffers. The error says why io_uring
 // cannot be used here. Listeners stay the caller's.
-func New(policy *forward.Policy) (*Engine, error) {
+func New(policy *forward.Policy, selection Selection) (*Engine, error) {
 	e := &Engine{begin: make(chan struct{}), ended: make(chan error, 1)}
 	ready := make(chan error)
 	go func() {
 		// The ring takes submissions from the thread that made it only. The
 		// thread is not unlocked: it ends with the worker.
 		runtime.LockOSThread()
-		w, err := newWorker(policy, &e.counters)
+		w, err := newWorker(policy, selection, &e.counters)
 		if err == nil {
 			e.worker = w
 		}
@@ -96,21 +102,20 @@ func (e *Engine) Name() string { return "uring" }
 func (e *Engine) Counters() *forward.Counters { return &e.counters }
 
 // newWorker makes a worker on the calling thread.
-func newWorker(policy *forward.Policy, counters *forward.Counters) (*worker, error) {
-	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries})
-	if err != nil {
-		return nil, err
-	}
-	features, err := uring.Probe()
+func newWorker(policy *forward.Policy, selection Selection, counters *forward.Counters) (*worker, error) {
+	features, err := uring.Probe(selection)
 	if err == nil {
 		err = features.Missing()
 	}
 	if err != nil {
-		ring.Close()
+		return nil, err
+	}
+	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries}, features)
+	if err != nil {
 		return nil, err
 	}
 	shape := classicPool
-	if features.Has(uring.FeatureIncrementalBuffers) {
+	if features.Uses(uring.FeatureIncrementalBuffers) {
 		shape = incrementalPool
 	}
 	pool, err := bufpool.New(shape, ring.Registrar())
@@ -119,13 +124,16 @@ func newWorker(policy *forward.Policy, counters *forward.Counters) (*worker, err
 		return nil, err
 	}
 	w := &worker{
-		policy:    policy,
-		ring:      ring,
-		pool:      pool,
-		sockets:   socket.System{},
-		counters:  counters,
-		recvLimit: features.Has(uring.FeatureRecvMultishotLimit),
-		lowWater:  policy.Limits.BufferSize / 2,
+		policy:          policy,
+		ring:            ring,
+		pool:            pool,
+		sockets:         socket.System{},
+		counters:        counters,
+		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot),
+		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
+		recvLimit:       features.Uses(uring.FeatureRecvLimit),
+		bulkSize:        defaultBulkSize,
+		lowWater:        policy.Limits.BufferSize / 2,
 	}
 	if err := w.prepare(); err != nil {
 		w.release()

@@ -23,11 +23,13 @@ type half struct {
 	stopping  bool // ... and is being cancelled; stays until the next recv
 	sending   bool // a send is in flight
 	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
+	bulk      bool // receives piece by piece, each bounded
 	starved   bool // waits in line for a free buffer
 	ended     bool // the source has no more bytes for us
 	failed    bool // ... because it broke: the destination is to be reset
 	done      bool
 
+	messages uint32 // short pieces in a row
 	sendTick uint32 // the worker's tick when the send in flight began
 }
 

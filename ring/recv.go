@@ -12,13 +12,18 @@ func (w *worker) receive(h *half) {
 	if h.receiving || h.starved || h.ended || h.done || h.queued > w.lowWater {
 		return
 	}
-	limit := 0
-	if w.recvLimit {
-		limit = w.policy.Limits.BufferSize - h.queued
-	}
 	h.receiving, h.stopping = true, false
 	h.connection.inFlight++
-	w.ring.RecvMultishot(h.source(), bufpool.Group, uint32(limit), uint64(h.connection.userData(h.recvOp)))
+	data := uint64(h.connection.userData(h.recvOp))
+	room := uint32(w.policy.Limits.BufferSize - h.queued)
+	switch {
+	case !w.recvMultishot, h.bulk:
+		w.ring.Recv(h.source(), bufpool.Group, room, data)
+	case w.recvLimit:
+		w.ring.RecvMultishot(h.source(), bufpool.Group, room, data)
+	default:
+		w.ring.RecvMultishot(h.source(), bufpool.Group, 0, data)
+	}
 }
 
 // received handles a completion of a half's recv: a piece, the end of the
@@ -28,6 +33,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 		h.receiving = false
 		h.connection.inFlight--
 	}
+	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
 		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
 	}
@@ -42,6 +48,36 @@ func (w *worker) received(h *half, completion uring.Completion) {
 		w.sourceFailed(h)
 	}
 	w.proceed(h)
+}
+
+// Where the kernel cannot bound a multishot recv (before 6.17), one of a fast
+// source takes far more than the half may hold before it can be cancelled. There,
+// a half begins by receiving piece by piece, each bounded; messagesAfter pieces in
+// a row of at most messageSize bytes make it use a multishot recv, and a piece of
+// worker.bulkSize undoes that.
+const (
+	defaultBulkSize = 32 << 10
+	messageSize     = 4 << 10
+	messagesAfter   = 32
+)
+
+// judge decides by the size of a received piece how a half receives.
+func (w *worker) judge(h *half, size int32) {
+	switch {
+	case w.recvLimit || size <= 0:
+	case size >= w.bulkSize:
+		h.messages = 0
+		if !h.bulk {
+			h.bulk = true
+			w.stopReceiving(h)
+		}
+	case size > messageSize:
+		h.messages = 0
+	default:
+		if h.messages++; h.messages == messagesAfter {
+			h.messages, h.bulk = 0, false
+		}
+	}
 }
 
 // enqueue gives a half a received piece to send.

@@ -9,10 +9,11 @@ import (
 // FeatureReport tells of one feature of io_uring, by the kernel's name for it.
 type FeatureReport struct {
 	Name    string `json:"name"`
-	Since   string `json:"since"`   // the kernel that brought it
-	Present *bool  `json:"present"` // here; null if that could not be tried
-	Used    bool   `json:"used"`    // by the engine, here
-	Why     string `json:"why"`     // what for, or why not
+	Since   string `json:"since"`            // the kernel that brought it
+	Toggle  string `json:"toggle,omitempty"` // its name in --ring-features=
+	Present *bool  `json:"present"`          // here; null if that could not be tried
+	Used    bool   `json:"used"`             // by the engine, here
+	Why     string `json:"why"`              // what for, or why not
 }
 
 // Report tries every feature and says whether the engine could start: nil, or why
@@ -21,15 +22,16 @@ func Report() (reports []FeatureReport, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	features, err := uring.ProbeAll()
-	if err == nil {
+	tried := err == nil
+	if tried {
 		err = features.Missing()
 	}
 	for _, f := range uring.Probed {
-		report := FeatureReport{Name: f.Name, Since: f.Since, Why: f.Why}
-		if features != nil {
+		report := FeatureReport{Name: f.Name, Since: f.Since, Toggle: f.Toggle, Why: f.Why}
+		if tried {
 			present := features.Has(f)
 			report.Present = &present
-			report.Used = present && f.Used && err == nil
+			report.Used = features.Uses(f) && err == nil
 		}
 		reports = append(reports, report)
 	}

@@ -358,7 +358,7 @@ func (s *simulation) connect(op *simOp) {
 func (s *simulation) recv(op *simOp) {
 	p := s.sockets[int(op.Fd)]
 	switch {
-	case s.limit && op.SpliceFdIn == 0:
+	case s.limit && op.SpliceFdIn == 0 && op.IoPrio&giouring.RecvMultishot != 0:
 		s.t.Fatal("a recv without bound")
 	case len(p.incoming) > 0:
 		s.fill(op, p)
@@ -378,7 +378,9 @@ func (s *simulation) fill(op *simOp, p *simSocket) {
 	}
 	entry := &entries[s.bufferHead&s.bufferMask]
 	n := min(uint32(len(p.incoming)), entry.Len)
-	if s.limit {
+	if op.IoPrio&giouring.RecvMultishot == 0 {
+		n = min(n, op.Len)
+	} else if s.limit {
 		n = min(n, op.left)
 		op.left -= n
 	}
@@ -392,7 +394,7 @@ func (s *simulation) fill(op *simOp, p *simSocket) {
 	} else {
 		s.bufferHead++
 	}
-	if s.limit && op.left == 0 || s.rng.IntN(50) == 0 {
+	if op.IoPrio&giouring.RecvMultishot == 0 || s.limit && op.left == 0 || s.rng.IntN(50) == 0 {
 		s.finish(op, int32(n), flags)
 		return
 	}

@@ -27,8 +27,11 @@ type worker struct {
 	inbox    *forward.Inbox
 	counters *forward.Counters
 
-	recvLimit bool // the kernel can bound a multishot recv (6.17)
-	lowWater  int  // a half with at most that many bytes queued reads on
+	// What the kernel has and is used.
+	acceptMultishot, recvMultishot, recvLimit bool
+
+	bulkSize int32 // see judge
+	lowWater int   // a half with at most that many bytes queued reads on
 
 	mode        mode
 	listeners   []*listener

@@ -18,11 +18,11 @@ const (
 
 // newEngine sets up the engine of a name. auto takes epoll where io_uring cannot
 // be used, and says so once; a name that was asked for fails instead.
-func newEngine(name engineName, policy *forward.Policy, log *slog.Logger) (forward.Engine, error) {
+func newEngine(name engineName, features ring.Selection, policy *forward.Policy, log *slog.Logger) (forward.Engine, error) {
 	if name == engineEpoll {
 		return newEpoll(policy)
 	}
-	engine, err := ring.New(policy)
+	engine, err := ring.New(policy, features)
 	if err == nil {
 		return engine, nil
 	}

@@ -17,6 +17,7 @@ import (
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/timespan"
+	"uring-socket-proxyd/ring"
 )
 
 func main() {
@@ -65,7 +66,7 @@ func serve(opts *options, log *slog.Logger) error {
 		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
 		engine.StopIfIdle()
 	})
-	engine, err = newEngine(opts.engine, policy, log)
+	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
 		return err
 	}

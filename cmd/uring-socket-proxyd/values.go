@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"uring-socket-proxyd/internal/timespan"
+	"uring-socket-proxyd/ring"
 )
 
 // errAnswered stops parsing at --help or --version.
@@ -118,3 +119,17 @@ func (f *probeFormat) Set(value string) error {
 }
 func (f *probeFormat) String() string { return string(*f) }
 func (f *probeFormat) Type() string   { return "FORMAT" }
+
+// ringFeatures is the value of --ring-features=.
+type ringFeatures ring.Selection
+
+func (r *ringFeatures) Set(value string) error {
+	selection, err := ring.ParseSelection(value)
+	if err != nil {
+		return err
+	}
+	*r = ringFeatures(selection)
+	return nil
+}
+func (r *ringFeatures) String() string { return "" }
+func (r *ringFeatures) Type() string   { return "LIST" }

@@ -16,6 +16,7 @@ type systemKernel struct {
 	memory []byte // holds arg and timespec, which the kernel reads
 	arg    *getEventsArg
 	ts     *unix.Timespec
+	wake   bool // the kernel's submission thread sleeps (IORING_SETUP_SQPOLL)
 }
 
 func newSystemKernel(fd int) (*systemKernel, error) {
@@ -40,6 +41,9 @@ func newSystemKernel(fd int) (*systemKernel, error) {
 // collection and other goroutines never depend on traffic.
 func (k *systemKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
 	flags := uintptr(giouring.EnterGetEvents)
+	if k.wake {
+		flags |= uintptr(giouring.EnterSQWakeup)
+	}
 	if timeout > 0 {
 		*k.ts = unix.NsecToTimespec(int64(timeout))
 		n, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, k.fd, uintptr(toSubmit), uintptr(minComplete),

@@ -20,6 +20,13 @@ func (r *Ring) AcceptMultishot(fd int, userData uint64) {
 	sqe.UserData = userData
 }
 
+// Accept accepts one connection, as AcceptMultishot does many.
+func (r *Ring) Accept(fd int, userData uint64) {
+	sqe := r.next()
+	sqe.PrepareAccept(fd, 0, 0, unix.SOCK_CLOEXEC)
+	sqe.UserData = userData
+}
+
 // Connect connects fd to the sockaddr at addr.
 func (r *Ring) Connect(fd int, addr uintptr, addrLen uint32, userData uint64) {
 	// Not PrepareConnect: it passes the address of a Go interface.
@@ -30,13 +37,23 @@ func (r *Ring) Connect(fd int, addr uintptr, addrLen uint32, userData uint64) {
 // RecvMultishot receives from fd into buffers of the given group, one completion
 // for each piece, until end of stream, an error, or a total of limit bytes. A
 // limit of 0 means none; another value needs kernel 6.17
-// (FeatureRecvMultishotLimit). (Kernel 6.0, IORING_RECV_MULTISHOT.)
+// (FeatureRecvLimit). (Kernel 6.0, IORING_RECV_MULTISHOT.)
 func (r *Ring) RecvMultishot(fd int, group uint16, limit uint32, userData uint64) {
 	sqe := r.next()
 	sqe.PrepareRecvMultishot(fd, 0, 0, 0)
 	sqe.Flags |= giouring.SqeBufferSelect
 	sqe.BufIG = group
 	sqe.SpliceFdIn = int32(limit) // the union's optlen
+	sqe.UserData = userData
+}
+
+// Recv receives one piece of at most limit bytes from fd into a buffer of the
+// given group.
+func (r *Ring) Recv(fd int, group uint16, limit uint32, userData uint64) {
+	sqe := r.next()
+	sqe.PrepareRecv(fd, 0, limit, 0)
+	sqe.Flags |= giouring.SqeBufferSelect
+	sqe.BufIG = group
 	sqe.UserData = userData
 }
 

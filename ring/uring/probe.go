@@ -3,64 +3,13 @@ package uring
 import (
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"syscall"
 	"unsafe"
 
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 )
-
-// Feature is something that a kernel's io_uring has or lacks, by the kernel's
-// own name for it.
-type Feature struct {
-	Name  string
-	Since string // the kernel that brought it; explains, never decides
-	Used  bool   // by the engine, where the kernel has it
-	Why   string // what it is used for, or why it is not
-	probe func(*prober) (bool, error)
-}
-
-// The features that the engine decides by.
-var (
-	FeatureAcceptMultishot = &Feature{"IORING_ACCEPT_MULTISHOT", "5.19", true,
-		"one operation accepts all connections of a listener", (*prober).acceptMultishot}
-	FeatureBufferRing = &Feature{"IORING_REGISTER_PBUF_RING", "5.19", true,
-		"the kernel picks a buffer when bytes arrive, not before", (*prober).bufferRing}
-	FeatureRecvMultishot = &Feature{"IORING_RECV_MULTISHOT", "6.0", true,
-		"one operation receives all messages of a half",
-		func(p *prober) (bool, error) { return p.recvMultishot(0) }}
-	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", true,
-		"completions come in batches, when the worker asks",
-		func(p *prober) (bool, error) { return p.ring.DeferTaskrun(), nil }}
-	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", true,
-		"few large buffers serve short messages and streams alike", (*prober).incrementalBuffers}
-	// The kernel has no name of its own for it: sqe->optlen bounds what a
-	// multishot recv takes in all.
-	FeatureRecvMultishotLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", true,
-		"the kernel stops a half at its limit, exactly",
-		func(p *prober) (bool, error) { return p.recvMultishot(1) }}
-)
-
-// Probed is every Feature, in the order in which they are reported.
-var Probed = []*Feature{
-	FeatureAcceptMultishot,
-	FeatureBufferRing,
-	FeatureRecvMultishot,
-	FeatureDeferTaskrun,
-	FeatureIncrementalBuffers,
-	FeatureRecvMultishotLimit,
-	{"IORING_OP_SHUTDOWN", "5.11", false,
-		"the kernel runs it on another thread: 100 times as slow", opcode(giouring.OpShutdown)},
-	{"IORING_OP_SPLICE", "5.7", false,
-		"the kernel runs it on another thread, which may block", opcode(giouring.OpSplice)},
-	{"IORING_OP_SEND_ZC", "6.0", false,
-		"not measured here", opcode(giouring.OpSendZC)},
-	{"IORING_RECVSEND_BUNDLE", "6.10", false,
-		"did not help streams beside large buffers", featureBit(1 << 14)},
-	{"IORING_FEAT_MIN_TIMEOUT", "6.12", false,
-		"not measured here", featureBit(1 << 15)},
-}
 
 // opcode probes an operation by IORING_REGISTER_PROBE.
 func opcode(op uint8) func(*prober) (bool, error) {
@@ -73,66 +22,50 @@ func opcode(op uint8) func(*prober) (bool, error) {
 	}
 }
 
+// setupFlag probes IORING_SETUP_* flags by setting a ring up with them.
+func setupFlag(flags uint32) func(*prober) (bool, error) {
+	return func(*prober) (bool, error) {
+		ring, err := setup(Config{Entries: 1, CQEntries: 2}, flags)
+		if err == nil {
+			ring.Close()
+		}
+		return err == nil, nil
+	}
+}
+
 // featureBit probes an IORING_FEAT_* bit that the kernel reports at set-up.
 func featureBit(bit uint32) func(*prober) (bool, error) {
 	return func(p *prober) (bool, error) { return p.ring.features&bit != 0, nil }
 }
 
-// required are the features without which the engine does not start.
-var required = []*Feature{FeatureAcceptMultishot, FeatureBufferRing, FeatureRecvMultishot}
-
-// Features is what Probe found.
-type Features map[*Feature]bool
-
-// Has tells whether the kernel has a feature.
-func (f Features) Has(feature *Feature) bool { return f[feature] }
-
-// Missing returns an error that names the first feature that the engine cannot
-// do without and the kernel lacks, nil if there is none.
-func (f Features) Missing() error {
-	for _, feature := range required {
-		if !f[feature] {
-			return fmt.Errorf("kernel too old for %s (needs %s): %w", feature.Name, feature.Since, errors.ErrUnsupported)
-		}
-	}
-	return nil
-}
-
-// Probe tries each feature that the engine uses once for the process, on a small
-// ring and a socket pair of its own, and remembers what it found. It takes well
-// under a millisecond. The calling goroutine must be locked to its thread.
-func Probe() (Features, error) {
-	probed.once.Do(func() {
-		probed.features, probed.err = probe(func(f *Feature) bool { return f.Used })
-	})
-	return probed.features, probed.err
-}
-
-var probed struct {
-	once     sync.Once
-	features Features
-	err      error
+// Probe tries each feature that a selection wants, on a small ring and a socket
+// pair of its own. It takes well under a millisecond. The calling goroutine must
+// be locked to its thread.
+func Probe(s Selection) (Features, error) {
+	return probe(s, func(f *Feature) bool { return s.wants(f) || slices.Contains(required, f) })
 }
 
 // ProbeAll tries every feature, those included that are not used.
-func ProbeAll() (Features, error) { return probe(func(*Feature) bool { return true }) }
+func ProbeAll() (Features, error) {
+	return probe(nil, func(*Feature) bool { return true })
+}
 
-func probe(wanted func(*Feature) bool) (Features, error) {
+func probe(s Selection, wanted func(*Feature) bool) (Features, error) {
 	p, err := newProber()
 	if err != nil {
-		return nil, err
+		return Features{}, err
 	}
 	defer p.close()
-	features := make(Features)
+	features := Features{make(map[*Feature]bool), s}
 	for _, feature := range Probed {
 		if !wanted(feature) {
 			continue
 		}
 		has, err := feature.probe(p)
 		if err != nil {
-			return nil, fmt.Errorf("probing %s: %w", feature.Name, err)
+			return Features{}, fmt.Errorf("probing %s: %w", feature.Name, err)
 		}
-		features[feature] = has
+		features.present[feature] = has
 	}
 	return features, nil
 }
@@ -147,7 +80,7 @@ type prober struct {
 const proberGroup = 1
 
 func newProber() (*prober, error) {
-	ring, err := New(Config{Entries: 8, CQEntries: 16})
+	ring, err := setup(Config{Entries: 8, CQEntries: 16}, giouring.SetupCoopTaskrun)
 	if err != nil {
 		return nil, err
 	}

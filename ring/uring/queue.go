@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/pawelgaczynski/giouring"
 )
 
 // rawWait is how long a wait keeps the Go scheduler out before it lets it in.
@@ -61,6 +63,9 @@ func (r *Ring) submit(minComplete uint32, timeout time.Duration) syscall.Errno {
 		r.unsubmitted += tail - *r.sqTail
 		atomic.StoreUint32(r.sqTail, tail)
 	}
+	if r.flags&giouring.SetupSQPoll != 0 {
+		return r.wakeSubmitter(minComplete, timeout)
+	}
 	r.Stats.Enters++
 	consumed, errno := r.kernel.Enter(r.unsubmitted, minComplete, timeout)
 	if errno != 0 {
@@ -69,6 +74,22 @@ func (r *Ring) submit(minComplete uint32, timeout time.Duration) syscall.Errno {
 	r.unsubmitted -= consumed
 	r.Stats.Submissions += uint64(consumed)
 	return 0
+}
+
+// wakeSubmitter is submit for a ring with IORING_SETUP_SQPOLL: a thread of the
+// kernel takes what is published, and has to be told only if it sleeps.
+func (r *Ring) wakeSubmitter(minComplete uint32, timeout time.Duration) syscall.Errno {
+	r.Stats.Submissions += uint64(r.unsubmitted)
+	r.unsubmitted = 0
+	wake := atomic.LoadUint32(r.sqFlags)&giouring.SQNeedWakeup != 0
+	if !wake && minComplete == 0 {
+		return 0
+	}
+	r.Stats.Enters++
+	kernel := r.kernel.(*systemKernel)
+	kernel.wake = wake
+	_, errno := kernel.Enter(0, minComplete, timeout)
+	return errno
 }
 
 // SubmitAndWait submits all prepared operations and returns when at least one

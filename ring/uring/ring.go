@@ -81,14 +81,6 @@ type Stats struct {
 	SQFull      uint64 // times an entry had to wait for an extra submission
 }
 
-// setupFlags are tried in order; the first set that the kernel takes is used.
-var setupFlags = []uint32{
-	// 6.1: completions are posted only when the owner asks, in one batch.
-	giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun | giouring.SetupSubmitAll,
-	// 6.0: no interrupt of the owner to run completions.
-	giouring.SetupSingleIssuer | giouring.SetupCoopTaskrun | giouring.SetupSubmitAll,
-}
-
 // requiredFeatures are the IORING_FEAT_* without which the engine cannot keep
 // its promises, with the name to report.
 var requiredFeatures = []struct {
@@ -100,24 +92,39 @@ var requiredFeatures = []struct {
 	{giouring.FeatExtArg, "IORING_FEAT_EXT_ARG"},
 }
 
-// New sets up a ring for the calling OS thread. The caller closes it, on the
-// same thread. The error wraps the errno of io_uring_setup(2): ENOSYS and EPERM
-// mean that io_uring is not to be had, ENOMEM that RLIMIT_MEMLOCK is too low.
-func New(cfg Config) (*Ring, error) {
-	for _, flags := range setupFlags {
-		p := params{flags: flags | giouring.SetupCQSize | giouring.SetupClamp, cqEntries: cfg.CQEntries}
-		ring := giouring.NewRing()
-		err := ring.QueueInitParams(cfg.Entries, (*giouring.Params)(unsafe.Pointer(&p)))
-		if err == syscall.EINVAL {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("io_uring_setup: %w", err)
-		}
-		return adopt(ring, &p)
+// New sets up a ring for the calling OS thread, with what features say. The
+// caller closes it, on the same thread. The error wraps the errno of
+// io_uring_setup(2): ENOSYS and EPERM mean that io_uring is not to be had.
+func New(cfg Config, features Features) (*Ring, error) {
+	flags := giouring.SetupCoopTaskrun // 5.19: no interrupt to run completions
+	switch {
+	case features.Uses(FeatureSQPoll):
+		flags = giouring.SetupSQPoll
+	case features.Uses(FeatureDeferTaskrun):
+		flags = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
 	}
-	return nil, fmt.Errorf("io_uring_setup: kernel too old for IORING_SETUP_SINGLE_ISSUER (needs 6.0): %w", errors.ErrUnsupported)
+	return setup(cfg, flags)
 }
+
+// setup sets up a ring with IORING_SETUP_* flags beside those that every ring
+// has.
+func setup(cfg Config, flags uint32) (*Ring, error) {
+	p := params{flags: flags | giouring.SetupCQSize | giouring.SetupClamp | giouring.SetupSubmitAll, cqEntries: cfg.CQEntries}
+	p.sqThreadIdle = sqThreadIdle
+	ring := giouring.NewRing()
+	err := ring.QueueInitParams(cfg.Entries, (*giouring.Params)(unsafe.Pointer(&p)))
+	if errors.Is(err, syscall.EINVAL) {
+		return nil, fmt.Errorf("io_uring_setup: this kernel is too old for IORING_SETUP_COOP_TASKRUN (needs Linux 5.19): %w", errors.ErrUnsupported)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("io_uring_setup: %w", err)
+	}
+	return adopt(ring, &p)
+}
+
+// sqThreadIdle is after how many milliseconds without work the kernel's
+// submission thread (IORING_SETUP_SQPOLL) sleeps.
+const sqThreadIdle = 50
 
 // adopt maps the queues of a ring that giouring has set up.
 func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
@@ -191,10 +198,6 @@ func (r *Ring) Close() {
 
 // Registrar gives bufpool the way to register buffers with this ring.
 func (r *Ring) Registrar() *giouring.Ring { return r.ring }
-
-// DeferTaskrun tells whether completions are posted only when the owner enters
-// the kernel for them.
-func (r *Ring) DeferTaskrun() bool { return r.flags&giouring.SetupDeferTaskrun != 0 }
 
 // overflown tells whether completions wait in the kernel for room in the CQ.
 func (r *Ring) overflown() bool {

@@ -15,7 +15,7 @@ func newRing(t *testing.T, cfg Config) *Ring {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
-	r, err := New(cfg)
+	r, err := New(cfg, Features{})
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EPERM) {
 		t.Skipf("no io_uring here: %v", err)
 	}

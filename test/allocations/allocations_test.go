@@ -17,7 +17,7 @@ import (
 	"uring-socket-proxyd/ring"
 )
 
-func newUring(policy *forward.Policy) (forward.Engine, error) { return ring.New(policy) }
+func newUring(policy *forward.Policy) (forward.Engine, error) { return ring.New(policy, nil) }
 func newEpoll(policy *forward.Policy) (forward.Engine, error) { return fallback.New(policy) }
 
 func TestUringAllocatesNothingPerMessage(t *testing.T) { allocatesNothing(t, newUring) }

@@ -45,8 +45,8 @@ func (c *Case) outcome(p *harness.Program, t *testing.T) string {
 const parityIntroduction = `# What each program does
 
 %d cases, run as black boxes through sockets and signals against our program with
-either engine and against the original (%s), on Linux %s.
-"no: ..." is a difference that the case asserts like the rest; what stands in
+each engine (io_uring also with no more of it than Linux 6.1 has) and against the
+original (%s), on Linux %s. "no: ..." is a difference that the case asserts like the rest; what stands in
 parentheses was not tried, and why. ` + "`make parity`" + ` writes this file.
 
 `

@@ -18,9 +18,11 @@ type Program struct {
 	Find func(t testing.TB) string
 }
 
-// Uring and Epoll are our program with either engine.
+// Uring and Epoll are our program with its engines.
 var (
 	Uring = &Program{Name: "uring", Args: []string{"--engine=uring"}, Graceful: true, Find: findOurs}
+	// On61 uses of io_uring what Linux 6.1 has.
+	On61  = &Program{Name: "uring as of 6.1", Args: []string{"--engine=uring", "--ring-features=-incremental-buffers,-recv-limit"}, Graceful: true, Find: findOurs}
 	Epoll = &Program{Name: "epoll", Args: []string{"--engine=epoll"}, Graceful: true, Find: findOurs}
 )
 
@@ -28,7 +30,7 @@ var (
 var Original = &Program{Name: "original", Find: findOriginal}
 
 // Ours are the engines of our program.
-var Ours = []*Program{Uring, Epoll}
+var Ours = []*Program{Uring, On61, Epoll}
 
 // Programs are all that a case is run against.
 var Programs = append(Ours[:len(Ours):len(Ours)], Original)

@@ -1,0 +1,135 @@
+package uring
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pawelgaczynski/giouring"
+)
+
+// Feature is something that a kernel's io_uring has or lacks, by the kernel's
+// own name for it.
+type Feature struct {
+	Name   string
+	Since  string // the kernel that brought it; explains, never decides
+	Toggle string // its name in a Selection, if it can be switched
+	Used   bool   // where the kernel has it, unless a Selection says otherwise
+	Why    string // what it is used for, or why it is not
+	probe  func(*prober) (bool, error)
+}
+
+// The features that the engine can use.
+var (
+	FeatureAcceptMultishot = &Feature{"IORING_ACCEPT_MULTISHOT", "5.19", "accept-multishot", true,
+		"one operation accepts all connections of a listener", (*prober).acceptMultishot}
+	FeatureBufferRing = &Feature{"IORING_REGISTER_PBUF_RING", "5.19", "", true,
+		"the kernel picks a buffer when bytes arrive, not before", (*prober).bufferRing}
+	FeatureRecvMultishot = &Feature{"IORING_RECV_MULTISHOT", "6.0", "recv-multishot", true,
+		"one operation receives all messages of a half",
+		func(p *prober) (bool, error) { return p.recvMultishot(0) }}
+	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", "defer-taskrun", true,
+		"completions come in batches, when the worker asks", setupFlag(giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun)}
+	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", "incremental-buffers", true,
+		"few large buffers serve short messages and streams alike", (*prober).incrementalBuffers}
+	// The kernel has no name of its own for it: sqe->optlen bounds what a
+	// multishot recv takes in all.
+	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
+		"the kernel stops a half at its limit, exactly",
+		func(p *prober) (bool, error) { return p.recvMultishot(1) }}
+	FeatureSQPoll = &Feature{"IORING_SETUP_SQPOLL", "5.11", "sqpoll", false,
+		"a kernel thread submits, but keeps a core busy", setupFlag(giouring.SetupSQPoll)}
+)
+
+// Probed is every Feature, in the order in which they are reported.
+var Probed = []*Feature{
+	FeatureAcceptMultishot,
+	FeatureBufferRing,
+	FeatureRecvMultishot,
+	FeatureDeferTaskrun,
+	FeatureIncrementalBuffers,
+	FeatureRecvLimit,
+	FeatureSQPoll,
+	{"IORING_OP_SHUTDOWN", "5.11", "", false,
+		"the kernel runs it on another thread: 100 times as slow", opcode(giouring.OpShutdown)},
+	{"IORING_OP_SPLICE", "5.7", "", false,
+		"the kernel runs it on another thread, which may block", opcode(giouring.OpSplice)},
+	{"IORING_OP_SEND_ZC", "6.0", "", false,
+		"not measured here", opcode(giouring.OpSendZC)},
+	{"IORING_RECVSEND_BUNDLE", "6.10", "", false,
+		"did not help streams beside large buffers", featureBit(1 << 14)},
+	{"IORING_FEAT_MIN_TIMEOUT", "6.12", "", false,
+		"not measured here", featureBit(1 << 15)},
+}
+
+// required are the features that a kernel must have for the engine to start, used
+// or not: together they stand for 6.0.
+var required = []*Feature{FeatureAcceptMultishot, FeatureBufferRing, FeatureRecvMultishot}
+
+// Selection switches features on or off against their default, by Toggle.
+type Selection map[string]bool
+
+// ParseSelection reads a list of features to switch off ("-NAME") or on
+// ("+NAME"), separated by commas.
+func ParseSelection(list string) (Selection, error) {
+	s := make(Selection)
+	for item := range strings.SplitSeq(list, ",") {
+		if item == "" {
+			continue
+		}
+		name := item[1:]
+		if (item[0] != '-' && item[0] != '+') || !slices.Contains(toggles(), name) {
+			return nil, fmt.Errorf("no feature can be switched by %q; write -NAME or +NAME with one of %s", item, strings.Join(toggles(), ", "))
+		}
+		s[name] = item[0] == '+'
+	}
+	return s, nil
+}
+
+// toggles are the names that a Selection knows.
+func toggles() (names []string) {
+	for _, f := range Probed {
+		if f.Toggle != "" {
+			names = append(names, f.Toggle)
+		}
+	}
+	return names
+}
+
+// wants tells whether a feature is to be used if the kernel has it.
+func (s Selection) wants(f *Feature) bool {
+	if on, ok := s[f.Toggle]; ok {
+		return on
+	}
+	return f.Used
+}
+
+// Features is what a probe found.
+type Features struct {
+	present   map[*Feature]bool
+	selection Selection
+}
+
+// Has tells whether the kernel has a feature.
+func (f Features) Has(feature *Feature) bool { return f.present[feature] }
+
+// Uses tells whether the engine uses a feature.
+func (f Features) Uses(feature *Feature) bool {
+	return f.present[feature] && f.selection.wants(feature)
+}
+
+// Select makes a selection decide what is used.
+func (f Features) Select(s Selection) Features { return Features{f.present, s} }
+
+// Missing returns an error that names the first feature that the engine cannot do
+// without and the kernel lacks, nil if there is none. It wraps
+// errors.ErrUnsupported.
+func (f Features) Missing() error {
+	for _, feature := range required {
+		if !f.present[feature] {
+			return fmt.Errorf("this kernel is too old for %s (needs Linux %s): %w", feature.Name, feature.Since, errors.ErrUnsupported)
+		}
+	}
+	return nil
+}
