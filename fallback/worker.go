@@ -55,11 +55,9 @@ const (
 	kindWake
 )
 
-// maxSlots keeps a slot and a kind within the 32 bits of an event's Fd.
-const maxSlots = 1 << 24
-
 // newEvent puts kind, slot and the slot's generation into an event's data, so
-// that an event of an earlier connection in the slot is told apart.
+// that an event of an earlier connection in the slot is told apart. Its 32 bits
+// of Fd hold a kind and as many slots as forward.MaxConnections.
 func newEvent(k kind, slot, generation uint32) unix.EpollEvent {
 	return unix.EpollEvent{Fd: int32(slot<<2 | uint32(k)), Pad: int32(generation)}
 }

@@ -77,13 +77,10 @@ func (w *worker) admit(l *listener, fd int) {
 		w.close(fd, true)
 		return
 	}
-	if w.connections.InUse() == maxSlots || !w.policy.Gate.Admit() {
-		w.counters.Refused.Add(1)
-		w.policy.ReportRefused(l.route.Listener)
+	if !w.policy.Admit(l.route, w.counters) {
 		w.close(fd, false)
 		return
 	}
-	w.counters.Accepted.Add(1)
 	if l.route.Listener.Family != unix.AF_UNIX {
 		w.sockets.NoDelay(fd)
 	}

@@ -40,10 +40,9 @@ func (o operation) String() string {
 //
 //	63          32 31           8 7      0
 //	 generation     slot           kind
+//
+// 24 bits tell as many slots apart as forward.MaxConnections.
 type userData uint64
-
-// maxSlots is what 24 bits of a userData can tell apart.
-const maxSlots = 1 << 24
 
 func newUserData(op operation, slot, generation uint32) userData {
 	return userData(generation)<<32 | userData(slot)<<8 | userData(op)

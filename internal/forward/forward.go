@@ -62,3 +62,15 @@ type Policy struct {
 	Log      *slog.Logger
 	Heart    *Heart // watchdog keep-alives; nil without a watchdog
 }
+
+// Admit lets an accepted client in, or tells the engine to close it at once, and
+// counts it. Each one that was let in is given back by Gate.Release.
+func (p *Policy) Admit(r *Route, counters *Counters) bool {
+	if !p.Gate.Admit() {
+		counters.Refused.Add(1)
+		p.Log.Warn("connection limit reached, refusing a connection", "limit", p.Limits.Connections, "listener", r.Listener.Address)
+		return false
+	}
+	counters.Accepted.Add(1)
+	return true
+}

@@ -9,10 +9,14 @@ type Gate struct {
 	idle    *IdleClock // nil: never exits idle
 }
 
+// MaxConnections is how many connections an engine can tell apart; a limit above
+// it means as many.
+const MaxConnections = 1 << 24
+
 // NewGate returns a gate that lets limit connections in at a time. idle, if not
 // nil, runs whenever there are none.
 func NewGate(limit int, idle *IdleClock) *Gate {
-	g := &Gate{limit: int64(limit), idle: idle}
+	g := &Gate{limit: int64(min(limit, MaxConnections)), idle: idle}
 	if idle != nil {
 		idle.gate = g
 	}

@@ -10,11 +10,6 @@ import (
 	"uring-socket-proxyd/internal/activation"
 )
 
-// ReportRefused logs a client turned away at the limit.
-func (p *Policy) ReportRefused(l *activation.Listener) {
-	p.Log.Warn("connection limit reached, refusing a connection", "limit", p.Limits.Connections, "listener", l.Address)
-}
-
 // ReportUnreachable logs a connection that ends because no address of its target
 // could be reached. err is why there was none to dial, if so.
 func (p *Policy) ReportUnreachable(r *Route, d *Dial, err error) {
