@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
 )
 
 // Group is the buffer group id of a pool; a ring has one pool.
@@ -72,6 +73,12 @@ func New(cfg Config, kernel Registrar) (*Pool, error) {
 		Unmap(entries)
 		return nil, fmt.Errorf("buffer pool: %w", err)
 	}
+	if !cfg.Incremental {
+		// A receive takes a buffer and may fill little of it: with huge
+		// pages each would take 2 MiB. Where the advice is unknown, there
+		// are none.
+		_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
+	}
 	p := &Pool{cfg: cfg, entries: entries, mem: mem, buffers: make([]buffer, cfg.Count)}
 	p.ring = (*giouring.BufAndRing)(unsafe.Pointer(&entries[0]))
 	p.ring.BufRingInit()
@@ -120,7 +127,9 @@ func (p *Pool) bufferAddr(id int32) uintptr {
 }
 
 // Take turns a receive of n bytes into buffer id into a Piece. more is the
-// completion's IORING_CQE_F_BUF_MORE: the kernel goes on filling this buffer.
+// completion's IORING_CQE_F_BUF_MORE: the kernel goes on filling this buffer. Of
+// one incremental buffer, completions must be taken in the order in which the
+// kernel has filled it.
 func (p *Pool) Take(id uint16, n uint32, more bool) Piece {
 	b := &p.buffers[id]
 	if b.ours || b.filled+n > uint32(p.cfg.Size) {
@@ -175,7 +184,7 @@ func (p *Pool) Addr(piece Piece) uintptr { return uintptr(unsafe.Pointer(&p.byte
 
 func (p *Pool) bytes(piece Piece) []byte {
 	if piece.id < 0 {
-		return p.parking.chunks[^piece.id][piece.offset:][:piece.Len]
+		return p.parking.chunks[^piece.id].memory[piece.offset:][:piece.Len]
 	}
 	return p.mem[int(piece.id)*p.cfg.Size+int(piece.offset):][:piece.Len]
 }

@@ -67,7 +67,7 @@ func (w *worker) admit(l *listener, fd int) {
 		return
 	}
 	if l.route.Listener.Family != unix.AF_UNIX {
-		w.sockets.NoDelay(fd)
+		w.sockets.Tune(fd)
 	}
 	slot, c := w.connections.Allocate()
 	c.begin(slot, l.route, fd)

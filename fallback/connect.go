@@ -44,7 +44,7 @@ func (w *worker) connectNext(c *connection) {
 	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
 		fd, err := w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK)
 		if err == nil {
-			c.target = side{fd: fd}
+			c.target = newSide(fd, int(address.Family))
 			c.state = stateConnecting
 			if err = w.connect(c); err == nil {
 				return

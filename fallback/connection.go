@@ -1,6 +1,10 @@
 package fallback
 
-import "uring-socket-proxyd/internal/forward"
+import (
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+)
 
 // state is where a connection is in its life:
 //
@@ -24,8 +28,14 @@ type side struct {
 	fd       int // owned; noFD when not open
 	readable bool
 	writable bool
-	ending   bool // the stream has ended or broken: read on to find out how
+	// drained tells that a read which does not fill its block has taken all
+	// that was there, as epoll(7) says of streams. Not so for AF_UNIX, where
+	// a read stops at a passed descriptor, for urgent data, where it stops at
+	// the mark, or when an event has already told of the end.
+	drained bool
 }
+
+func newSide(fd, family int) side { return side{fd: fd, drained: family != unix.AF_UNIX} }
 
 // connection joins a client to a target. Its worker alone touches it, from
 // accept to close.
@@ -49,7 +59,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.generation++
 	c.state = stateResolving
 	c.route = route
-	c.client, c.target = side{fd: client}, side{fd: noFD}
+	c.client, c.target = newSide(client, route.Listener.Family), side{fd: noFD}
 	c.dial = forward.Dial{}
 	c.broken = false
 	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}

@@ -6,13 +6,14 @@ import (
 	"uring-socket-proxyd/internal/forward"
 )
 
-// rounds is how often a half may receive and send before others get their turn.
-const rounds = 16
+// turn is how many bytes a half may receive before others get their turn.
+const turn = 256 << 10
 
 // proceed takes a half's next steps after anything has happened to it: send what
 // is held, read while there is room, pass the end of the stream on.
 func (w *worker) proceed(h *half) {
-	for range rounds {
+	w.budget = turn
+	for w.budget > 0 {
 		sent := w.send(h)
 		received := w.receive(h)
 		if !sent && !received {

@@ -46,13 +46,12 @@ func (w *worker) receiveCopying(h *half) bool {
 		return true
 	}
 	if n < len(w.block) {
-		// Drained, as epoll(7) allows to conclude from a short read of a
-		// stream, unless an event has already told of more: its end.
-		h.source.readable = h.source.ending
+		h.source.readable = !h.source.drained
 		h.full = 0
 	} else if h.full++; h.full >= streamAfter && !h.noSplice {
 		h.splicing, h.small = true, 0
 	}
+	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 	return true
 }
@@ -68,7 +67,7 @@ func (w *worker) receiveSplicing(h *half) bool {
 		}
 		h.pipe = pipe
 	}
-	room := min(h.pipe.Size, w.policy.Limits.BufferSize) - h.queued
+	room := min(min(h.pipe.Size, w.policy.Limits.BufferSize)-h.queued, w.budget)
 	if room <= 0 {
 		return false
 	}
@@ -96,6 +95,7 @@ func (w *worker) receiveSplicing(h *half) bool {
 		return true
 	}
 	h.queued += n
+	w.budget -= n
 	if n > smallSplice {
 		h.small = 0
 	} else if h.small++; h.small >= messagesAfter {

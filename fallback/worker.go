@@ -35,6 +35,7 @@ type worker struct {
 	listeners   []*listener
 	connections forward.Slots[connection]
 	timers      timers
+	budget      int         // bytes that the half at hand may still receive in its turn
 	line        []scheduled // halves that go on after the events at hand
 }
 
@@ -69,7 +70,7 @@ func (w *worker) watch(c *connection, s *side) error {
 		k = kindTarget
 	}
 	event := newEvent(k, c.slot, c.generation)
-	event.Events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+	event.Events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
@@ -106,7 +107,9 @@ func (w *worker) handle(event *unix.EpollEvent) {
 	slot := uint32(event.Fd) >> 2
 	switch k := kind(event.Fd & 3); k {
 	case kindListener:
-		w.accepted(w.listeners[slot])
+		if w.mode == modeServing { // else it waits for our successor
+			w.accepted(w.listeners[slot])
+		}
 	case kindWake:
 		w.woken()
 	default:
@@ -119,11 +122,29 @@ func (w *worker) handle(event *unix.EpollEvent) {
 		if k == kindTarget {
 			s = &c.target
 		}
-		const over = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
-		s.readable = s.readable || event.Events&(unix.EPOLLIN|over) != 0
-		s.writable = s.writable || event.Events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0
-		s.ending = s.ending || event.Events&over != 0
+		const gone = unix.EPOLLHUP | unix.EPOLLERR
+		s.readable = s.readable || event.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) != 0
+		s.writable = s.writable || event.Events&(unix.EPOLLOUT|gone) != 0
+		s.drained = s.drained && event.Events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
+		if event.Events&unix.EPOLLERR != 0 {
+			w.broken(c, s)
+		}
 		w.ready(c, s)
+	}
+}
+
+// broken handles a side that was reset. If it is still read, that will tell; else
+// nobody would notice, and what is sent to it is in vain.
+func (w *worker) broken(c *connection, s *side) {
+	from, to := &c.toTarget, &c.toClient
+	if s == &c.target {
+		from, to = to, from
+	}
+	switch {
+	case c.state == stateForwarding && (from.ended || from.done):
+		w.discard(to)
+	case c.state != stateForwarding && s == &c.client:
+		w.abort(c)
 	}
 }
 

@@ -82,9 +82,12 @@ func (w *worker) admit(l *listener, fd int) {
 		return
 	}
 	if l.route.Listener.Family != unix.AF_UNIX {
-		w.sockets.NoDelay(fd)
+		w.sockets.Tune(fd)
 	}
 	slot, c := w.connections.Allocate()
 	c.begin(slot, l.route, fd)
 	w.resolve(c)
+	if c.state == stateResolving || c.state == stateConnecting {
+		w.watchSoon()
+	}
 }

@@ -53,9 +53,11 @@ func (w *worker) pending(data userData) bool {
 	}
 	switch op {
 	case opConnect:
-		return c.state == stateConnecting && c.inFlight > 0
+		return c.state == stateConnecting && c.inFlight > 0 && c.finished()
 	case opRecvClient, opRecvTarget:
 		return c.half(op).stopping && c.half(op).receiving
+	case opWatchClient, opWatchTarget:
+		return c.half(op).watching
 	}
 	return c.half(op).sending
 }

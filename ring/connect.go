@@ -1,6 +1,9 @@
 package ring
 
 import (
+	"syscall"
+	"time"
+
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
@@ -45,8 +48,7 @@ func (w *worker) connectNext(c *connection) {
 }
 
 func (w *worker) connect(c *connection, address *target.Address) error {
-	addr, length, err := w.addresses.put(c.slot, address)
-	if err != nil {
+	if err := w.addresses.put(c.slot, address); err != nil {
 		return err
 	}
 	// Blocking, so that io_uring waits for readiness instead of failing with
@@ -57,9 +59,14 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	}
 	c.target = fd
 	c.state = stateConnecting
-	c.inFlight++
-	w.ring.Connect(fd, addr, length, uint64(c.userData(opConnect)))
+	w.submitConnect(c)
 	return nil
+}
+
+func (w *worker) submitConnect(c *connection) {
+	addr, length := w.addresses.at(c.slot)
+	c.inFlight++
+	w.ring.Connect(c.target, addr, length, uint64(c.userData(opConnect)))
 }
 
 // connected handles the completion of a connect.
@@ -69,7 +76,14 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		w.settle(c)
 		return
 	}
-	if errno := completion.Errno(); errno != 0 {
+	errno := completion.Errno()
+	if errno == syscall.ECANCELED {
+		// Not by us. The kernel gives up a connect to a UNIX socket with a
+		// full backlog when it has no thread to wait with.
+		w.retryConnect(c)
+		return
+	}
+	if errno != 0 {
 		c.dial.Fail(errno)
 		w.close(c.target, false)
 		c.target = noFD
@@ -80,6 +94,28 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)
+}
+
+// backlogPause is how long to wait before a connect is tried again.
+const backlogPause = 10 * time.Millisecond
+
+// retryConnect tries the same address again in a while.
+func (w *worker) retryConnect(c *connection) {
+	w.refused = append(w.refused, waiting{&c.toTarget, c.generation})
+	if !w.backlog.running {
+		w.start(w.backlog, backlogPause)
+	}
+}
+
+// connectRefused tries those again that are still wanted.
+func (w *worker) connectRefused() {
+	refused := w.refused
+	w.refused = nil
+	for _, r := range refused {
+		if c := r.half.connection; c.generation == r.generation && c.state == stateConnecting {
+			w.submitConnect(c)
+		}
+	}
 }
 
 // unreachable ends a connection whose target cannot be reached.

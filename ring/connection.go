@@ -50,9 +50,10 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.toClient.begin(c, opRecvTarget, opSendClient)
 }
 
-// half returns the half that a recv or send belongs to.
+// half returns the half that a recv, send or watch belongs to.
 func (c *connection) half(op operation) *half {
-	if op == opRecvClient || op == opSendTarget {
+	switch op {
+	case opRecvClient, opSendTarget, opWatchClient:
 		return &c.toTarget
 	}
 	return &c.toClient

@@ -115,7 +115,12 @@ func newWorker(policy *forward.Policy, selection Selection, counters *forward.Co
 		return nil, err
 	}
 	shape := classicPool
-	if features.Uses(uring.FeatureIncrementalBuffers) {
+	// Which bytes of an incremental buffer a completion is about follows from
+	// the order of completions. Kernels without the limit may post an
+	// operation's last completion late (before the kernel commit "ensure
+	// deferred completions are flushed for multishot"), so there each receive
+	// gets a buffer of its own.
+	if features.Uses(uring.FeatureIncrementalBuffers) && features.Has(uring.FeatureRecvLimit) {
 		shape = incrementalPool
 	}
 	pool, err := bufpool.New(shape, ring.Registrar())
@@ -151,11 +156,13 @@ func (w *worker) prepare() error {
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = newTimerTable(3 + len(w.policy.Routes)); err != nil {
+	if w.timers, err = newTimerTable(5 + len(w.policy.Routes)); err != nil {
 		return err
 	}
 	w.scarcity = w.timers.add(w.relieve)
 	w.recancel = w.timers.add(w.cancelMissed)
+	w.backlog = w.timers.add(w.connectRefused)
+	w.lookout = w.timers.add(w.watchSilent)
 	for i := range w.policy.Routes {
 		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })

@@ -24,6 +24,7 @@ type half struct {
 	sending   bool // a send is in flight
 	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
 	bulk      bool // receives piece by piece, each bounded
+	watching  bool // its source is polled for errors
 	starved   bool // waits in line for a free buffer
 	ended     bool // the source has no more bytes for us
 	failed    bool // ... because it broke: the destination is to be reset
@@ -69,6 +70,7 @@ type queue struct {
 }
 
 func (q *queue) empty() bool           { return q.head == len(q.pieces) }
+func (q *queue) len() int              { return len(q.pieces) - q.head }
 func (q *queue) first() *bufpool.Piece { return &q.pieces[q.head] }
 func (q *queue) last() *bufpool.Piece  { return &q.pieces[len(q.pieces)-1] }
 

@@ -12,6 +12,8 @@ const (
 	opRecvTarget // target→client half
 	opSendTarget // client→target half
 	opSendClient // target→client half
+	opWatchClient
+	opWatchTarget
 	opClose
 	opWake
 	opTimer
@@ -26,7 +28,7 @@ func (o operation) String() string {
 		return "cancel of " + (o &^ opCancel).String()
 	}
 	names := [...]string{"accept", "connect", "recv from client", "recv from target",
-		"send to target", "send to client", "close", "wake", "timer"}
+		"send to target", "send to client", "watch of client", "watch of target", "close", "wake", "timer"}
 	if int(o) < len(names) {
 		return names[o]
 	}

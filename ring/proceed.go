@@ -33,6 +33,7 @@ func (w *worker) end(h *half) {
 		// Closing the descriptor says the same.
 	default:
 		w.sockets.ShutdownWrite(h.destination())
+		w.watchSoon()
 	}
 }
 
@@ -57,7 +58,11 @@ func (w *worker) discard(h *half) {
 
 // settle closes a connection that has nothing left to do and nothing in flight.
 func (w *worker) settle(c *connection) {
-	if c.state == stateFree || !c.finished() || c.inFlight > 0 {
+	if c.state == stateFree || !c.finished() {
+		return
+	}
+	if c.inFlight > 0 {
+		w.unwatch(c)
 		return
 	}
 	w.close(c.target, c.broken)

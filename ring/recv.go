@@ -89,11 +89,22 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	h.queued += int(piece.Len)
 	// This may lengthen a piece in flight: its send takes what it was given,
 	// and the rest goes with the next.
-	if !h.queue.empty() && w.pool.Merge(h.queue.last(), piece) {
+	switch {
+	case h.queue.empty():
+	case w.pool.Merge(h.queue.last(), piece), w.pool.Append(h.queue.last(), piece):
 		return
+	case h.queue.len() >= maxPieces:
+		// Many small pieces that do not adjoin: gather them.
+		if gathered, err := w.pool.Park([]bufpool.Piece{piece}); err == nil {
+			piece = gathered
+		}
 	}
 	h.queue.push(piece)
 }
+
+// maxPieces is how many pieces a half queues before it copies further ones
+// together, so that its memory is bounded by bytes, however small they come.
+const maxPieces = 64
 
 // sourceFailed handles a source that broke. What came before is still sent,
 // then the destination is reset; nothing more can be sent to the source.

@@ -29,6 +29,11 @@ type waiting struct {
 	generation uint32
 }
 
+// over tells that the half waits no more: its connection has ended.
+func (n waiting) over() bool {
+	return n.half.done || !n.half.starved || n.half.connection.generation != n.generation
+}
+
 // starve puts a half at the end of the line.
 func (w *worker) starve(h *half) {
 	if h.starved || h.done {
@@ -42,14 +47,15 @@ func (w *worker) starve(h *half) {
 // feed lets halves at the head of the line resume, one for each buffer that the
 // kernel can pick from, and watches for scarcity.
 func (w *worker) feed() {
-	n := min(len(w.line), w.pool.Available())
-	for _, next := range w.line[:n] {
-		if next.half.starved && next.half.connection.generation == next.generation {
+	done := 0
+	for buffers := w.pool.Available(); done < len(w.line) && (buffers > 0 || w.line[done].over()); done++ {
+		if next := w.line[done]; !next.over() {
 			next.half.starved = false
 			w.receive(next.half)
+			buffers--
 		}
 	}
-	w.line = w.line[:copy(w.line, w.line[n:])]
+	w.line = w.line[:copy(w.line, w.line[done:])]
 	if !w.scarcity.running && w.scarce() {
 		w.start(w.scarcity, scarcityTick)
 	}

@@ -37,6 +37,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 		// The destination is gone. What it sent before may still be on its
 		// way to us, so the opposite half goes on until it ends by itself.
 		w.discard(h)
+		w.watchSoon()
 	}
 	if h.unpinning {
 		h.unpinning = false

@@ -243,12 +243,14 @@ func (s *simulation) peer(p *simSocket) {
 		p.stuck = s.rng.IntN(300)
 	}
 	switch n := min(len(p.toCome), s.rng.IntN(3000)); {
+	case p.eof && p.ends == endsReset && s.rng.IntN(50) == 0:
+		p.reset = true // after its end
 	case p.reset || p.eof:
 	case n > 0:
 		p.written = append(p.written, p.toCome[:n]...)
 		p.incoming = append(p.incoming, p.toCome[:n]...)
 		p.toCome = p.toCome[n:]
-	case len(p.toCome) == 0 && p.ends == endsReset:
+	case len(p.toCome) == 0 && p.ends == endsReset && s.rng.IntN(2) == 0:
 		p.reset = true
 	case len(p.toCome) == 0 && p.ends == endsLast:
 		p.eof = p.shutdown
@@ -294,6 +296,10 @@ func (s *simulation) progress(op *simOp) {
 		s.recv(op)
 	case giouring.OpSend:
 		s.send(op)
+	case giouring.OpPollAdd:
+		if s.sockets[int(op.Fd)].reset {
+			s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
+		}
 	case giouring.OpTimeout:
 		s.finish(op, -int32(unix.ETIME), 0)
 	case giouring.OpRead: // the eventfd of the inbox
@@ -340,8 +346,12 @@ func (s *simulation) socket(pair *simPair) *simSocket {
 }
 
 func (s *simulation) connect(op *simOp) {
-	if s.rng.IntN(4) == 0 {
+	switch s.rng.IntN(8) {
+	case 0, 1:
 		s.finish(op, -int32(unix.ECONNREFUSED), 0)
+		return
+	case 2:
+		s.finish(op, -int32(unix.ECANCELED), 0) // for want of a thread
 		return
 	}
 	// The slot tells which client it is for.
@@ -432,6 +442,6 @@ func (s *simulation) Open(int, int) (int, error) {
 	}
 	return s.socket(nil).fd, nil
 }
-func (s *simulation) NoDelay(fd int)       {}
+func (s *simulation) Tune(fd int)          {}
 func (s *simulation) ResetOnClose(fd int)  { s.sockets[fd].linger = true }
 func (s *simulation) ShutdownWrite(fd int) { s.sockets[fd].shutdown = true }

@@ -9,7 +9,7 @@ package ring
 // takes about a hundred times as long.
 type sockets interface {
 	Open(family, flags int) (fd int, err error)
-	NoDelay(fd int)
+	Tune(fd int)
 	ResetOnClose(fd int)
 	ShutdownWrite(fd int)
 }

@@ -42,6 +42,9 @@ type worker struct {
 
 	missed   []userData // operations to cancel again
 	recancel *timer
+	refused  []waiting // connections whose connect is to be tried again
+	backlog  *timer
+	lookout  *timer    // looks for sides to watch
 	line     []waiting // halves that wait for a buffer, in order
 	scarcity *timer
 	tick     uint32 // counts scarcity ticks
@@ -68,7 +71,7 @@ func (w *worker) run() error {
 func (w *worker) handle(completion uring.Completion) {
 	data := userData(completion.UserData)
 	switch op := data.operation(); op {
-	case opRecvClient, opRecvTarget, opSendTarget, opSendClient, opConnect:
+	case opRecvClient, opRecvTarget, opSendTarget, opSendClient, opWatchClient, opWatchTarget, opConnect:
 		c := w.connections.At(data.slot())
 		if c.generation != data.generation() || c.state == stateFree {
 			w.stale(completion)
@@ -79,6 +82,8 @@ func (w *worker) handle(completion uring.Completion) {
 			w.connected(c, completion)
 		case opRecvClient, opRecvTarget:
 			w.received(c.half(op), completion)
+		case opWatchClient, opWatchTarget:
+			w.watched(c.half(op), completion)
 		default:
 			w.sent(c.half(op), completion)
 		}

@@ -26,6 +26,8 @@ func main() {
 
 // run is main with its surroundings as arguments. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
+	// The runtime would end the program when a log line meets a broken pipe.
+	signal.Ignore(syscall.SIGPIPE)
 	log := newLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
 	opts, err := parseOptions(args)
 	switch {

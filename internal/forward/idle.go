@@ -44,11 +44,13 @@ func (c *IdleClock) check() {
 	if c.gate.Current() > 0 {
 		return
 	}
-	if idle >= c.after {
-		c.expired()
+	// A connection may have come and gone between the looks, while start saw
+	// a running timer.
+	if idle = time.Since(c.epoch) - time.Duration(c.since.Load()); idle < c.after {
+		if c.running.CompareAndSwap(false, true) {
+			time.AfterFunc(c.after-idle, c.check)
+		}
 		return
 	}
-	// The gate became empty between the two looks, while start still saw a
-	// running timer.
-	c.start()
+	c.expired()
 }

@@ -33,16 +33,17 @@ func (p *Policy) ReportAcceptFailed(l *activation.Listener, err error, pause tim
 	p.Log.Warn("cannot accept connections, pausing", "listener", l.Address, "error", err, "pause", pause)
 }
 
-// AcceptPause tells how long to stop accepting after an error: not at all when
-// the error is the client's or the network's, longer and longer (100 ms to 1 s)
-// while the machine or the process is out of descriptors or memory, so that the
-// loop does not spin on a backlog that it cannot take.
+// AcceptPause tells how long to stop accepting after an error: not at all when it
+// was about one client, who has left (accept(2) lists those); else longer and
+// longer (100 ms to 1 s), as the process is out of descriptors or memory, or the
+// listener is broken, and the loop must not spin.
 func AcceptPause(errno syscall.Errno, previous time.Duration) time.Duration {
 	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
-		return min(max(2*previous, 100*time.Millisecond), time.Second)
+	case syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN,
+		syscall.ENONET, syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
+		return 0
 	}
-	return 0
+	return min(max(2*previous, 100*time.Millisecond), time.Second)
 }
 
 // Disconnected tells whether an error is the peer's leaving, which needs no line

@@ -11,15 +11,15 @@ import (
 // System makes the calls on the running system.
 type System struct{}
 
-// Open returns a close-on-exec stream socket of a family, with TCP_NODELAY unless
-// it is AF_UNIX. flags is 0 or SOCK_NONBLOCK. The caller closes it.
+// Open returns a close-on-exec stream socket of a family, tuned unless it is
+// AF_UNIX. flags is 0 or SOCK_NONBLOCK. The caller closes it.
 func (s System) Open(family, flags int) (fd int, err error) {
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	if family != unix.AF_UNIX {
-		s.NoDelay(fd)
+		s.Tune(fd)
 	}
 	return fd, nil
 }
@@ -27,9 +27,12 @@ func (s System) Open(family, flags int) (fd int, err error) {
 // The calls below fail only on a socket whose peer is gone, which its next
 // operation reports.
 
-// NoDelay sends small pieces at once (TCP_NODELAY).
-func (System) NoDelay(fd int) {
+// Tune makes a TCP socket send small pieces at once (TCP_NODELAY) and take urgent
+// data in line (SO_OOBINLINE, as RFC 6093 advises): else its byte would be lost,
+// and io_uring would take a socket for empty that stands at the urgent mark.
+func (System) Tune(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 }
 
 // ResetOnClose makes the close of a TCP socket a reset. AF_UNIX has no reset:

@@ -1,7 +1,6 @@
 package uring
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,12 +122,12 @@ func (f Features) Uses(feature *Feature) bool {
 func (f Features) Select(s Selection) Features { return Features{f.present, s} }
 
 // Missing returns an error that names the first feature that the engine cannot do
-// without and the kernel lacks, nil if there is none. It wraps
+// without and the kernel lacks, nil if there is none. It is an
 // errors.ErrUnsupported.
 func (f Features) Missing() error {
 	for _, feature := range required {
 		if !f.present[feature] {
-			return fmt.Errorf("this kernel is too old for %s (needs Linux %s): %w", feature.Name, feature.Since, errors.ErrUnsupported)
+			return &tooOld{feature.Name, feature.Since}
 		}
 	}
 	return nil

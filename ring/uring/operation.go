@@ -72,6 +72,13 @@ func (r *Ring) Read(fd int, addr uintptr, length uint32, userData uint64) {
 	sqe.UserData = userData
 }
 
+// PollError completes with POLLERR or POLLHUP in Result when fd has either.
+func (r *Ring) PollError(fd int, userData uint64) {
+	sqe := r.next()
+	sqe.PreparePollAdd(fd, 0)
+	sqe.UserData = userData
+}
+
 // Timeout completes with -ETIME after the relative time at ts (CLOCK_MONOTONIC).
 func (r *Ring) Timeout(ts *unix.Timespec, userData uint64) {
 	sqe := r.next()

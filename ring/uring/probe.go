@@ -3,7 +3,6 @@ package uring
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"syscall"
 	"unsafe"
 
@@ -38,11 +37,11 @@ func featureBit(bit uint32) func(*prober) (bool, error) {
 	return func(p *prober) (bool, error) { return p.ring.features&bit != 0, nil }
 }
 
-// Probe tries each feature that a selection wants, on a small ring and a socket
-// pair of its own. It takes well under a millisecond. The calling goroutine must
-// be locked to its thread.
+// Probe tries each feature that is used or that a selection switches, on a small
+// ring and a socket pair of its own. It takes well under a millisecond. The calling
+// goroutine must be locked to its thread.
 func Probe(s Selection) (Features, error) {
-	return probe(s, func(f *Feature) bool { return s.wants(f) || slices.Contains(required, f) })
+	return probe(s, func(f *Feature) bool { return f.Used || s.wants(f) })
 }
 
 // ProbeAll tries every feature, those included that are not used.

@@ -120,12 +120,22 @@ func (r *Ring) SubmitAndWait() error {
 	return fmt.Errorf("io_uring_enter: %w", errno)
 }
 
-// Flush submits all prepared operations without waiting.
+// Flush submits all prepared operations without waiting for completions.
 func (r *Ring) Flush() error {
-	if errno := r.submit(0, 0); errno != 0 && errno != syscall.EINTR {
-		return fmt.Errorf("io_uring_enter: %w", errno)
+	for range sqStuckLimit {
+		switch errno := r.submit(0, 0); errno {
+		case 0:
+			if r.unsubmitted == 0 {
+				return nil
+			}
+		case syscall.EINTR:
+		case syscall.EAGAIN, syscall.EBUSY:
+			time.Sleep(time.Millisecond)
+		default:
+			return fmt.Errorf("io_uring_enter: %w", errno)
+		}
 	}
-	return nil
+	return errSQStuck
 }
 
 // ready returns the number of completions that can be reaped.

@@ -30,6 +30,16 @@ func Refusal(err error) string {
 	return err.Error()
 }
 
+// tooOld says that the kernel lacks what the engine cannot do without. It is an
+// errors.ErrUnsupported.
+type tooOld struct{ feature, since string }
+
+func (e *tooOld) Error() string {
+	return fmt.Sprintf("this kernel is too old for %s (needs Linux %s)", e.feature, e.since)
+}
+
+func (e *tooOld) Is(other error) bool { return other == errors.ErrUnsupported }
+
 // errnoOf is the errno in an error, as its name.
 func errnoOf(err error) error {
 	var errno syscall.Errno

@@ -84,12 +84,12 @@ type Stats struct {
 // requiredFeatures are the IORING_FEAT_* without which the engine cannot keep
 // its promises, with the name to report.
 var requiredFeatures = []struct {
-	bit  uint32
-	name string
+	bit         uint32
+	name, since string
 }{
-	{giouring.FeatNoDrop, "IORING_FEAT_NODROP"},
-	{giouring.FeatSubmitStable, "IORING_FEAT_SUBMIT_STABLE"},
-	{giouring.FeatExtArg, "IORING_FEAT_EXT_ARG"},
+	{giouring.FeatNoDrop, "IORING_FEAT_NODROP", "5.5"},
+	{giouring.FeatSubmitStable, "IORING_FEAT_SUBMIT_STABLE", "5.5"},
+	{giouring.FeatExtArg, "IORING_FEAT_EXT_ARG", "5.11"},
 }
 
 // New sets up a ring for the calling OS thread, with what features say. The
@@ -114,7 +114,7 @@ func setup(cfg Config, flags uint32) (*Ring, error) {
 	ring := giouring.NewRing()
 	err := ring.QueueInitParams(cfg.Entries, (*giouring.Params)(unsafe.Pointer(&p)))
 	if errors.Is(err, syscall.EINVAL) {
-		return nil, fmt.Errorf("io_uring_setup: this kernel is too old for IORING_SETUP_COOP_TASKRUN (needs Linux 5.19): %w", errors.ErrUnsupported)
+		return nil, &tooOld{"IORING_SETUP_COOP_TASKRUN", "5.19"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("io_uring_setup: %w", err)
@@ -132,7 +132,7 @@ func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 	for _, f := range requiredFeatures {
 		if p.features&f.bit == 0 {
 			ring.QueueExit()
-			return nil, fmt.Errorf("io_uring_setup: kernel too old for %s: %w", f.name, errors.ErrUnsupported)
+			return nil, &tooOld{f.name, f.since}
 		}
 	}
 	if err := r.mapQueues(p); err != nil {
@@ -144,9 +144,28 @@ func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 		r.Close()
 		return nil, err
 	}
+	if err := r.limitThreads(); err != nil {
+		r.Close()
+		return nil, err
+	}
 	r.kernel = kernel
 	r.mappings = append(r.mappings, kernel.memory)
 	return r, nil
+}
+
+// ioThreads bounds the kernel's threads that run operations which cannot do without
+// one: of ours, a connect to a UNIX socket with a full backlog.
+const ioThreads = 8
+
+// limitThreads sets that bound (IORING_REGISTER_IOWQ_MAX_WORKERS, kernel 5.15).
+// Not by giouring's call, which passes 64-bit numbers.
+func (r *Ring) limitThreads() error {
+	bounds := [2]uint32{ioThreads, ioThreads} // of both kinds of work
+	_, errno := r.ring.Register(r.fd, giouring.RegisterIOWQMaxWorkers, unsafe.Pointer(&bounds), 2)
+	if errno != 0 {
+		return fmt.Errorf("io_uring_register: bounding the kernel's threads: %w", errno)
+	}
+	return nil
 }
 
 // mapQueues maps SQ, CQ and the entries a second time, beside giouring's own

@@ -51,6 +51,7 @@ var cases = slices.Concat(
 	transportCases,
 	halfCloseCases,
 	streamCases,
+	boundaryCases,
 	resetCases,
 	targetCases,
 	memoryCases,
@@ -63,6 +64,7 @@ var cases = slices.Concat(
 	optionCases,
 	logCases,
 	descriptorCases,
+	troubleCases,
 	idleCostCases,
 	heavyCases,
 )

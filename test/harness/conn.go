@@ -146,7 +146,7 @@ func (c *Conn) AwaitDelivered() {
 	c.t.Helper()
 	Until(c.t, "the peer's kernel to take what was sent", func() bool {
 		pending := -1
-		c.control(func(fd int) (err error) {
+		c.Control(func(fd int) (err error) {
 			pending, err = unix.IoctlGetInt(fd, unix.TIOCOUTQ)
 			return err
 		})
@@ -157,10 +157,11 @@ func (c *Conn) AwaitDelivered() {
 // SendOutOfBand sends one byte of TCP urgent data.
 func (c *Conn) SendOutOfBand(b byte) {
 	c.t.Helper()
-	c.control(func(fd int) error { return unix.Sendto(fd, []byte{b}, unix.MSG_OOB, nil) })
+	c.Control(func(fd int) error { return unix.Sendto(fd, []byte{b}, unix.MSG_OOB, nil) })
 }
 
-func (c *Conn) control(f func(fd int) error) {
+// Control calls f with the descriptor.
+func (c *Conn) Control(f func(fd int) error) {
 	c.t.Helper()
 	raw, err := c.Conn.(syscall.Conn).SyscallConn()
 	if err != nil {
@@ -184,7 +185,7 @@ func firstDifference(a, b []byte) int {
 // Readable is the number of bytes that have arrived and are not yet read.
 func (c *Conn) Readable() (n int) {
 	c.t.Helper()
-	c.control(func(fd int) (err error) {
+	c.Control(func(fd int) (err error) {
 		n, err = unix.IoctlGetInt(fd, unix.TIOCINQ)
 		return err
 	})
