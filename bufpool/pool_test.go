@@ -139,6 +139,40 @@ func TestParkedBytesSurviveTheirBuffers(t *testing.T) {
 	}
 }
 
+func TestAppendFillsAParkedCopy(t *testing.T) {
+	p, k := newPool(t, Config{Count: 2, Size: 4})
+	parked, err := p.Park([]Piece{p.Take(k.receive(t, "ab"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := p.Take(k.receive(t, "xy"))
+	if p.Append(&held, p.Take(k.receive(t, "zz"))) {
+		t.Fatal("a piece was appended to one of the ring")
+	}
+	parked.Consume(1)
+	if !p.Append(&parked, held) || string(p.bytes(parked)) != "bxy" {
+		t.Fatalf("appended to %q", p.bytes(parked))
+	}
+	appended := 3
+	for i := 0; ; i++ {
+		piece := p.Take(k.receive(t, "1234"))
+		if !p.Append(&parked, piece) {
+			p.Release(piece)
+			break
+		}
+		if appended += 4; appended > 2*minChunk {
+			t.Fatal("a copy has no end")
+		}
+	}
+	if int(parked.Len) != appended || appended < minChunk-8 {
+		t.Errorf("the copy has %d bytes, %d were appended", parked.Len, appended)
+	}
+	p.Release(parked)
+	if p.Parked() != 0 {
+		t.Errorf("%d bytes still parked", p.Parked())
+	}
+}
+
 func TestPoolSizesAreChecked(t *testing.T) {
 	for _, cfg := range []Config{{Count: 0, Size: 1}, {Count: 3, Size: 1}, {Count: 8192, Size: 1}, {Count: 4, Size: 0}} {
 		if _, err := New(cfg, new(kernel)); err == nil || !strings.Contains(err.Error(), "power of two") {
