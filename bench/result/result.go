@@ -57,6 +57,7 @@ type Row struct {
 	Peer    string  `json:"peer"`
 	Rounds  []Round `json:"rounds"`
 	Invalid string  `json:"invalid,omitempty"` // why the row does not count: errors, bytes lost or altered
+	Skipped string  `json:"skipped,omitempty"` // why there are no rounds: what the peer cannot do
 }
 
 // Round is one measurement. Figures that a scenario does not have are absent
@@ -73,7 +74,9 @@ type Round struct {
 	CPUUnit     string   `json:"cpu_unit,omitempty"` // "s/GB", "s/Mreq", "s/kconn"
 	PeakRSS     *int64   `json:"peak_rss_bytes,omitempty"`
 	Descriptors *int     `json:"descriptors,omitempty"` // of the proxy, at the peak
-	Syscalls    *float64 `json:"syscalls_per_message,omitempty"`
+	// Syscalls is counted while connections warm up, as counting slows them; a
+	// message of a stream is a write of 64 KiB.
+	Syscalls *float64 `json:"syscalls_per_message,omitempty"`
 	// For idle-3000: bytes of system memory and descriptors for each idle
 	// connection, and wake-ups of the proxy per second while idle.
 	IdleBytes       *float64 `json:"idle_bytes,omitempty"`

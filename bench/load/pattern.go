@@ -1,0 +1,60 @@
+package load
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+)
+
+const (
+	// period is how many bytes the pattern has before it repeats. A prime just
+	// above 64 KiB: no power of two that a buffer may have is a multiple of it.
+	period = 65537
+	// longest is the most bytes that a write takes from the pattern.
+	longest = 64 << 10
+	// stride is between the first bytes of consecutive connections.
+	stride = 7919
+)
+
+// pattern is the endless payload, the same in all processes of one seed.
+type pattern struct{ block []byte }
+
+func newPattern(seed uint64) pattern {
+	p := pattern{make([]byte, period+longest)}
+	random := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), byte(seed >> 24),
+		byte(seed >> 32), byte(seed >> 40), byte(seed >> 48), byte(seed >> 56)})
+	_, _ = random.Read(p.block[:period]) // never fails
+	copy(p.block[period:], p.block)
+	return p
+}
+
+// Payload is the first n <= 64 KiB bytes of a seed's pattern.
+func Payload(seed uint64, n int) []byte { return newPattern(seed).at(0, n) }
+
+// at is the n <= longest bytes from position on.
+func (p pattern) at(position uint64, n int) []byte {
+	offset := position % period
+	return p.block[offset : offset+uint64(n)]
+}
+
+// check compares received bytes with those from position on.
+func (p pattern) check(position uint64, received []byte) error {
+	for len(received) > 0 {
+		n := min(len(received), longest)
+		if expected := p.at(position, n); !bytes.Equal(received[:n], expected) {
+			return fmt.Errorf("wrong bytes at position %d of a connection", position+uint64(mismatch(received[:n], expected)))
+		}
+		received, position = received[n:], position+uint64(n)
+	}
+	return nil
+}
+
+// mismatch is the index of the first difference.
+func mismatch(a, b []byte) int {
+	for i := range a {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return len(a)
+}
