@@ -31,3 +31,18 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 clean: ## remove what was built
 	rm -rf bin
+
+.PHONY: bench bench-quick bench-build bench-docs
+
+bench-build: build ## build the benchmark, and as root on Debian install what it compares
+	go build -o bin/ ./bench/peer/gocopy
+	bench/install-peers
+
+bench: bench-build ## measure all scenarios and write bench-results/ (under 15 minutes)
+	bin/proxy-bench run
+
+bench-quick: bench-build ## the same in under 2 minutes, less exact
+	bin/proxy-bench run --quick
+
+bench-docs: bench-build ## put bench-results/ into docs/benchmarks.md
+	bin/proxy-bench docs bench-results/result.json docs/benchmarks.md

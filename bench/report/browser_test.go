@@ -1,0 +1,136 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"html"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// probe looks at the page from inside: errors, overlapping or clipped labels in
+// plots, and a page wider than its window.
+//
+//go:embed testdata/probe.js
+var probe string
+
+// browser runs headless Chromium on a file and returns its standard output and
+// what the page put on the console.
+func browser(t *testing.T, file string, arguments ...string) (output string, console []string) {
+	t.Helper()
+	program := ""
+	for _, name := range []string{"chromium", "chromium-browser"} {
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+			break
+		}
+	}
+	if program == "" {
+		t.Skip("neither chromium nor chromium-browser is in $PATH: apt-get install chromium")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	arguments = append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),
+		"--enable-logging=stderr", "--v=0",
+	}, append(arguments, "file://"+file)...)
+	command := exec.CommandContext(ctx, program, arguments...)
+	var out, log bytes.Buffer
+	command.Stdout, command.Stderr = &out, &log
+	if err := command.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, log.String())
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "CONSOLE") {
+			console = append(console, "on the console: "+line)
+		}
+	}
+	return out.String(), console
+}
+
+// views are the ways in which people look at the page.
+var views = []struct {
+	name      string
+	arguments []string
+}{
+	{"desktop", []string{"--window-size=1280,3600"}},
+	{"phone", []string{"--window-size=390,6000"}},
+	{"dark", []string{"--window-size=1280,3600", "--blink-settings=preferredColorScheme=0"}},
+}
+
+// TestReportInBrowser keeps its screenshots in $BENCH_SCREENSHOTS, if set.
+func TestReportInBrowser(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, fabricated(1, 5)); err != nil {
+		t.Fatal(err)
+	}
+	shots := os.Getenv("BENCH_SCREENSHOTS")
+	if shots == "" {
+		shots = dir
+	}
+	for _, view := range views {
+		t.Run(view.name, func(t *testing.T) {
+			shot := filepath.Join(shots, "report-"+view.name+".png")
+			_, problems := browser(t, filepath.Join(dir, "report.html"), append(view.arguments, "--screenshot="+shot)...)
+			if info, err := os.Stat(shot); err != nil || info.Size() < 10_000 {
+				t.Errorf("no screenshot worth the name at %s: %v", shot, err)
+			}
+			problems = append(problems, probed(t, filepath.Join(dir, "report.html"), view.arguments...)...)
+			for _, problem := range problems {
+				t.Error(problem)
+			}
+		})
+	}
+}
+
+var problemList = regexp.MustCompile(`(?s)<pre id="problems">(.*?)</pre>\s*</body>`)
+
+// probed runs the probe in a copy of the page, whose policy would forbid it, and
+// returns the problems.
+func probed(t *testing.T, page string, arguments ...string) []string {
+	t.Helper()
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy"[^>]*>`)
+	if !policy.Match(content) {
+		t.Fatal("the page has no Content-Security-Policy")
+	}
+	content = policy.ReplaceAllLiteral(content, []byte("<script>"+probe+"</script>"))
+	copied := filepath.Join(t.TempDir(), "probed.html")
+	if err := os.WriteFile(copied, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dom, console := browser(t, copied, append(arguments, "--dump-dom")...)
+	found := problemList.FindStringSubmatch(dom)
+	if found == nil {
+		t.Fatal("the probe did not run")
+	}
+	return append(console, strings.FieldsFunc(html.UnescapeString(found[1]), func(r rune) bool { return r == '\n' })...)
+}
+
+// TestProbeFindsProblems: a probe that finds nothing anywhere would prove nothing.
+func TestProbeFindsProblems(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "bad.html")
+	content := `<!DOCTYPE html><meta http-equiv="Content-Security-Policy" content="">
+<div style="width:9999px">wide</div>
+<svg viewBox="0 0 100 100" width="100"><text x="10" y="50">one</text><text x="12" y="52">two</text><text x="90" y="20">outside</text></svg>
+<script>throw new Error("broken")</script>`
+	if err := os.WriteFile(page, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	found := strings.Join(probed(t, page), "\n")
+	for _, want := range []string{"wider than its window", "overlap: one and two", "outside its plot: outside", "error: Uncaught Error: broken", "on the console"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("the probe did not find %q, only:\n%s", want, found)
+		}
+	}
+}
