@@ -128,5 +128,5 @@ func (e *Engine) StopIfIdle() { e.worker.inbox.Post(e.worker.retire) }
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "epoll" }
 
-// Counters are the engine's counts since start.
+// Counters implements forward.Engine.
 func (e *Engine) Counters() *forward.Counters { return &e.counters }

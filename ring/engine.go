@@ -98,7 +98,7 @@ func (e *Engine) StopIfIdle() { e.worker.inbox.Post(e.worker.retire) }
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
 
-// Counters are the engine's counts since start.
+// Counters implements forward.Engine.
 func (e *Engine) Counters() *forward.Counters { return &e.counters }
 
 // newWorker makes a worker on the calling thread.

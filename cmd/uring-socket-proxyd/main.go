@@ -91,6 +91,7 @@ func serve(opts *options, log *slog.Logger) error {
 	if err := notifier.Ready(); err != nil {
 		log.Warn("cannot tell the service manager that start-up is complete", "error", err)
 	}
+	defer policy.ReportEnd(engine.Counters())
 	return engine.Run()
 }
 

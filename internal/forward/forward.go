@@ -35,6 +35,8 @@ type Engine interface {
 	StopIfIdle()
 	// Name is the engine's name as in --engine=.
 	Name() string
+	// Counters are its counts since start; anyone may read them.
+	Counters() *Counters
 }
 
 // Route leads from a listener to the target of its connections.

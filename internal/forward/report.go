@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -21,6 +20,12 @@ func (p *Policy) ReportUnreachable(r *Route, d *Dial, err error) {
 		tried = append(tried, err.Error())
 	}
 	p.Log.Error("cannot reach the target, closing the connection", "target", r.Target.String(), "tried", strings.Join(tried, "; "))
+}
+
+// ReportEnd logs what an engine has done, when it ends.
+func (p *Policy) ReportEnd(c *Counters) {
+	p.Log.Debug("ended", "accepted", c.Accepted.Load(), "refused", c.Refused.Load(), "failed", c.Failed.Load(),
+		"broken", c.Broken.Load(), "bytes-to-target", c.BytesToTarget.Load(), "bytes-to-client", c.BytesToClient.Load())
 }
 
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on
@@ -44,10 +49,4 @@ func AcceptPause(errno syscall.Errno, previous time.Duration) time.Duration {
 		return 0
 	}
 	return min(max(2*previous, 100*time.Millisecond), time.Second)
-}
-
-// Disconnected tells whether an error is the peer's leaving, which needs no line
-// in the log.
-func Disconnected(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ENOTCONN)
 }

@@ -86,13 +86,6 @@ func (r *Ring) Timeout(ts *unix.Timespec, userData uint64) {
 	sqe.UserData = userData
 }
 
-// CancelFD cancels every operation in flight on fd. (Kernel 5.19.)
-func (r *Ring) CancelFD(fd int, userData uint64) {
-	sqe := r.next()
-	sqe.PrepareCancelFd(fd, giouring.AsyncCancelAll)
-	sqe.UserData = userData
-}
-
 // Cancel cancels the operation in flight that has the user data target.
 func (r *Ring) Cancel(target, userData uint64) {
 	sqe := r.next()
