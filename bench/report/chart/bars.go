@@ -103,7 +103,7 @@ func (b *barPlotter) GlyphBoxes(p *plot.Plot) []plot.GlyphBox {
 		}
 		boxes = append(boxes, plot.GlyphBox{
 			X: p.X.Norm(end), Y: p.Y.Norm(row(i, b.bars)),
-			Rectangle: vg.Rectangle{Max: vg.Point{X: captionGap + style.Width(bar.caption())}},
+			Rectangle: vg.Rectangle{Max: vg.Point{X: captionGap + fontSlack*style.Width(bar.caption())}},
 		})
 	}
 	return boxes

@@ -30,8 +30,11 @@ const (
 	panelTitle   vg.Length = 21
 	figureTitle  vg.Length = 30
 	figureMargin vg.Length = 14
-	gap          vg.Length = 22 // between panels
-	rim          vg.Length = 3
+	// fontSlack is how much wider text may be where an SVG is shown in another
+	// typeface, as DejaVu Sans is than the one it was measured in.
+	fontSlack vg.Length = 1.2
+	gap       vg.Length = 22 // between panels
+	rim       vg.Length = 3
 )
 
 // columns is how many panels stand side by side.

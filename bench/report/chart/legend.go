@@ -30,7 +30,7 @@ func (l legend) entries() (entries []entry, lines vg.Length) {
 	style := textStyle(10.5)
 	var pitch vg.Length
 	for _, name := range l.names {
-		pitch = max(pitch, legendSample+5+style.Width(name)+legendGap)
+		pitch = max(pitch, legendSample+5+fontSlack*style.Width(name)+legendGap)
 	}
 	var x vg.Length
 	for _, name := range l.names {
