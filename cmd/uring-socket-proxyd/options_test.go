@@ -234,6 +234,31 @@ func TestVersion(t *testing.T) {
 
 // FuzzParseOptions splits its text at newlines, so that any argument but one
 // with a newline can come up.
+func TestEngineOptions(t *testing.T) {
+	for _, engine := range []engineName{engineAuto, engineUring, engineEpoll} {
+		o, err := parseOptions([]string{"--engine=" + string(engine), "/x"})
+		if err != nil || o.engine != engine {
+			t.Errorf("--engine=%s: %+v, %v", engine, o, err)
+		}
+	}
+	o, err := parseOptions([]string{"--ring-features=-recv-multishot,+sqpoll", "/x"})
+	if err != nil || len(o.ringFeatures) != 2 || o.ringFeatures["recv-multishot"] || !o.ringFeatures["sqpoll"] {
+		t.Errorf("--ring-features: %+v, %v", o, err)
+	}
+	for argument, format := range map[string]probeFormat{"--probe": probeTable, "--probe=table": probeTable, "--probe=json": probeJSON} {
+		if o, err := parseOptions([]string{argument}); err != nil || o.probe != format {
+			t.Errorf("%s: %+v, %v", argument, o, err)
+		}
+	}
+	for _, bad := range []string{"--engine=", "--engine=kqueue", "--ring-features=recv-multishot", "--ring-features=-nonsense", "--probe=xml"} {
+		_, err := parseOptions([]string{bad, "/x"})
+		name, value, _ := strings.Cut(bad, "=")
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), value) {
+			t.Errorf("%s: %v; want an error with option and value", bad, err)
+		}
+	}
+}
+
 func FuzzParseOptions(f *testing.F) {
 	for _, seed := range slices.Concat(differentialLines, randomLines(1, 50)) {
 		f.Add(strings.Join(seed, "\n"))
@@ -249,7 +274,7 @@ func FuzzParseOptions(f *testing.F) {
 			if message := err.Error(); o != nil || message == "" || strings.ContainsAny(message, "\r\n\x00\x1b") {
 				t.Errorf("parseOptions(%q) = %v, %q; want one plain line", args, o, message)
 			}
-		case o.help || o.version:
+		case o.help || o.version || o.probe != "":
 			if o.help && o.version {
 				t.Errorf("parseOptions(%q) answers twice", args)
 			}
