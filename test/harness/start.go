@@ -29,6 +29,9 @@ type Options struct {
 	ListenPID string
 	// Journal makes stderr look like the journal's stream.
 	Journal bool
+	// PipeKills leaves SIGPIPE as a shell does; else it is ignored, as systemd
+	// does (IgnoreSIGPIPE=).
+	PipeKills bool
 	// Stderr replaces the pipe that stderr is read from; Lines stay empty.
 	Stderr *os.File
 	// MayFail tells that the test itself looks at the exit status.
@@ -72,6 +75,9 @@ func (o *Options) script() string {
 	}
 	for _, name := range pids {
 		fmt.Fprintf(&script, "export %s=$$; ", name)
+	}
+	if !o.PipeKills {
+		script.WriteString("trap '' PIPE; ")
 	}
 	return script.String() + `exec "$@"`
 }
