@@ -32,7 +32,7 @@ const (
 
 // Shapes of the buffer pool, 32 MiB of address space either way, of which only
 // touched pages take memory. Few large incremental buffers serve short messages
-// and streams from one pool; without them (before 6.12) each receive spends a
+// and streams from one pool; without them (before 6.17) each receive spends a
 // buffer, so there must be many.
 var (
 	incrementalPool = bufpool.Config{Count: 32, Size: 1 << 20, Incremental: true}
@@ -115,12 +115,7 @@ func newWorker(policy *forward.Policy, selection Selection, counters *forward.Co
 		return nil, err
 	}
 	shape := classicPool
-	// Which bytes of an incremental buffer a completion is about follows from
-	// the order of completions. Kernels without the limit may post an
-	// operation's last completion late (before the kernel commit "ensure
-	// deferred completions are flushed for multishot"), so there each receive
-	// gets a buffer of its own.
-	if features.Uses(uring.FeatureIncrementalBuffers) && features.Has(uring.FeatureRecvLimit) {
+	if features.Uses(uring.FeatureIncrementalBuffers) {
 		shape = incrementalPool
 	}
 	pool, err := bufpool.New(shape, ring.Registrar())

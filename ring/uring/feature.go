@@ -31,7 +31,7 @@ var (
 	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", "defer-taskrun", true,
 		"completions come in batches, when the worker asks", setupFlag(giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun)}
 	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", "incremental-buffers", true,
-		"few large buffers serve short messages and streams alike", (*prober).incrementalBuffers}
+		"few large buffers serve messages and streams; needs the limit below", (*prober).incrementalBuffers}
 	// The kernel has no name of its own for it: sqe->optlen bounds what a
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
@@ -114,7 +114,15 @@ type Features struct {
 func (f Features) Has(feature *Feature) bool { return f.present[feature] }
 
 // Uses tells whether the engine uses a feature.
+//
+// Which bytes of an incremental buffer a completion is about follows from the order
+// of completions. Kernels without FeatureRecvLimit may post an operation's last
+// completion late (before the kernel commit "ensure deferred completions are flushed
+// for multishot"), so there each receive gets a buffer of its own.
 func (f Features) Uses(feature *Feature) bool {
+	if feature == FeatureIncrementalBuffers && !f.present[FeatureRecvLimit] {
+		return false
+	}
 	return f.present[feature] && f.selection.wants(feature)
 }
 
