@@ -115,15 +115,15 @@ func (c *client) ready(fd int, k *conn, events uint32) {
 
 // obey does what a command wants, and answers it.
 func (c *client) obey(name string) {
+	now := c.now()
 	switch name {
 	case "", commandDrain:
 		return
 	case commandMark:
-		now := c.now()
 		c.counts.Late = c.recordLate(now)
 		c.counts.Latency = c.latency.take()
 	}
-	c.answer()
+	c.answer(now)
 	c.counts.Latency = nil
 }
 
@@ -148,7 +148,7 @@ func (c *client) start() {
 		return
 	}
 	c.said = true
-	c.answer()
+	c.answer(c.now())
 	c.schedule = schedule{start: c.now(), rate: c.Rate}
 	if c.Rate > 0 {
 		return
@@ -208,7 +208,7 @@ func (c *client) drained() {
 		c.fail(fmt.Errorf("the client received %d bytes of the %d sent", c.counts.Received, c.expected))
 	}
 	c.draining = false
-	c.answer()
+	c.answer(c.now())
 }
 
 // sendDue sends the messages whose time has come, as long as connections are free.

@@ -33,7 +33,7 @@ func serve(config Config) error {
 	if err := s.add(s.listener, unix.EPOLLIN, nil); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
-	s.answer()
+	s.answer(s.now())
 	for !s.quit {
 		if err := s.wait(s.ready); err != nil {
 			return err
@@ -48,7 +48,7 @@ func (s *server) ready(fd int, c *conn, events uint32) {
 		s.accept()
 	case fd == control:
 		if name := s.command(); name != commandDrain && name != "" {
-			s.answer()
+			s.answer(s.now())
 		}
 	case fd == s.ticker:
 		s.clearTimer(fd)
@@ -167,5 +167,5 @@ func (s *server) drained() {
 		s.fail(fmt.Errorf("the target received %d bytes of the %d sent", s.counts.Received, s.expected))
 	}
 	s.draining = false
-	s.answer()
+	s.answer(s.now())
 }
