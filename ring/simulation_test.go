@@ -232,8 +232,16 @@ func (s *simulation) checkBounds() {
 	}
 }
 
-// quiet tells that every connection has come and ended by itself.
-func (s *simulation) quiet() bool { return s.clients == 0 && s.worker.connections.InUse() == 0 }
+// quiet tells that every connection has come and ended by itself, those included
+// whose accept the worker has yet to learn of.
+func (s *simulation) quiet() bool {
+	for _, pair := range s.connected {
+		if !pair.client.closed {
+			return false
+		}
+	}
+	return s.clients == 0 && s.worker.connections.InUse() == 0
+}
 
 // peer lets a remote peer write some, then end its stream.
 func (s *simulation) peer(p *simSocket) {
