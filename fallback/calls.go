@@ -68,6 +68,16 @@ func poll(epoll int, events []unix.EpollEvent, timeout time.Duration) (int, erro
 	return int(n), nil
 }
 
+// pollBusily looks for events for as long as limit, without sleeping.
+func pollBusily(epoll int, events []unix.EpollEvent, limit time.Duration) (int, error) {
+	for began := time.Now(); ; {
+		n, err := poll(epoll, events, 0)
+		if n > 0 || err != nil || time.Since(began) > limit {
+			return n, err
+		}
+	}
+}
+
 // milliseconds rounds up, so that a wait does not end before its time.
 func milliseconds(d time.Duration) int {
 	if d < 0 {

@@ -49,6 +49,7 @@ func New(policy *forward.Policy) (*Engine, error) {
 		epoll:    noFD,
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(blockSize, keepBlocks),
+		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		counters: &e.counters,
 	}

@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,7 @@ type worker struct {
 	listeners   []*listener
 	connections forward.Slots[connection]
 	timers      timers
+	busyPoll    forward.BusyPoll
 	budget      int         // bytes that the half at hand may still receive in its turn
 	line        []scheduled // halves that go on after the events at hand
 }
@@ -89,7 +91,7 @@ func (w *worker) run() error {
 		if len(w.line) > 0 {
 			timeout = 0
 		}
-		n, err := poll(w.epoll, w.events, timeout)
+		n, err := w.wait(timeout)
 		if err != nil {
 			return fmt.Errorf("epoll_wait: %w", err)
 		}
@@ -100,6 +102,21 @@ func (w *worker) run() error {
 		w.timers.run()
 	}
 	return nil
+}
+
+// wait returns the number of events that have come, within timeout.
+func (w *worker) wait(timeout time.Duration) (int, error) {
+	if timeout != 0 && w.busyPoll.Pays() {
+		n, err := pollBusily(w.epoll, w.events, w.busyPoll.Limit())
+		w.busyPoll.Polled(n > 0)
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	began := w.busyPoll.Began()
+	n, err := poll(w.epoll, w.events, timeout)
+	w.busyPoll.Slept(began)
+	return n, err
 }
 
 // handle dispatches one event to what it belongs to.

@@ -110,7 +110,7 @@ func newWorker(policy *forward.Policy, selection Selection, counters *forward.Co
 	if err != nil {
 		return nil, err
 	}
-	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries}, features)
+	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries, Polled: policy.BusyPoll > 0}, features)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +132,7 @@ func newWorker(policy *forward.Policy, selection Selection, counters *forward.Co
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
+		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
 		bulkSize:        defaultBulkSize,
 		lowWater:        policy.Limits.BufferSize / 2,
 	}

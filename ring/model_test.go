@@ -96,6 +96,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	}
 	w := &worker{
 		policy: policy, sockets: s, counters: new(forward.Counters),
+		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, bulkSize: 1400, lowWater: policy.Limits.BufferSize / 2,
 	}
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)

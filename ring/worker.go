@@ -30,6 +30,7 @@ type worker struct {
 	// What the kernel has and is used.
 	acceptMultishot, recvMultishot, recvLimit bool
 
+	busyPoll forward.BusyPoll
 	bulkSize int32 // see judge
 	lowWater int   // a half with at most that many bytes queued reads on
 
@@ -58,13 +59,28 @@ func (w *worker) run() error {
 		w.accept(l)
 	}
 	for !w.over() {
-		if err := w.ring.SubmitAndWait(); err != nil {
+		if err := w.wait(); err != nil {
 			return err
 		}
 		w.ring.Reap(w.handle)
 		w.feed()
 	}
 	return w.ring.Flush() // the last closes
+}
+
+// wait returns when there are completions to reap, as a rule.
+func (w *worker) wait() error {
+	if w.busyPoll.Pays() {
+		found, err := w.ring.SubmitAndPoll(w.busyPoll.Limit())
+		w.busyPoll.Polled(found)
+		if found || err != nil {
+			return err
+		}
+	}
+	began := w.busyPoll.Began()
+	err := w.ring.SubmitAndWait()
+	w.busyPoll.Slept(began)
+	return err
 }
 
 // handle dispatches one completion to what it belongs to.

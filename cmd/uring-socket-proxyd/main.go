@@ -121,6 +121,7 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		Limits:   forward.Limits{Connections: int(opts.connectionsMax), BufferSize: forward.DefaultBufferSize},
 		Resolver: forward.NewResolver(),
 		Log:      log,
+		BusyPoll: timespan.Span(opts.busyPoll).Duration(),
 	}
 	var clock *forward.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {

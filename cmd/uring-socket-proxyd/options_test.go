@@ -16,6 +16,20 @@ import (
 // args splits at blanks, for command lines that hold none themselves.
 func args(line string) []string { return strings.Fields(line) }
 
+func TestBusyPollOption(t *testing.T) {
+	for text, want := range map[string]timespan.Span{"50us": 50, "0": 0, "10ms": 10_000, "0.01": 10_000} {
+		o, err := parseOptions([]string{"--busy-poll=" + text, "/x"})
+		if err != nil || timespan.Span(o.busyPoll) != want {
+			t.Errorf("--busy-poll=%s is %v, %v, want %v", text, o, err, want)
+		}
+	}
+	for _, text := range []string{"", "1", "infinity", "11ms", "-1us", "fast"} {
+		if _, err := parseOptions([]string{"--busy-poll=" + text, "/x"}); err == nil || !strings.Contains(err.Error(), "--busy-poll=") {
+			t.Errorf("--busy-poll=%q: %v", text, err)
+		}
+	}
+}
+
 func TestParseOptions(t *testing.T) {
 	const infinity = timespan.Infinity
 	const second = 1_000_000

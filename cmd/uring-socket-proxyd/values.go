@@ -73,6 +73,27 @@ func parseUint32(text string) (uint32, error) {
 func (l *connectionLimit) String() string { return strconv.FormatUint(uint64(*l), 10) }
 func (l *connectionLimit) Type() string   { return "N" }
 
+// pollTime is the value of --busy-poll=.
+type pollTime timespan.Span
+
+// longestPoll bounds --busy-poll=: after 10 ms of polling, the runtime signals a
+// thread to let others in.
+const longestPoll = timespan.Span(10_000)
+
+func (t *pollTime) Set(value string) error {
+	span, err := timespan.Parse(value)
+	if err != nil {
+		return err
+	}
+	if span > longestPoll {
+		return fmt.Errorf("need a time of at most %s; 50us is a good start", longestPoll)
+	}
+	*t = pollTime(span)
+	return nil
+}
+func (t *pollTime) String() string { return timespan.Span(*t).String() }
+func (t *pollTime) Type() string   { return "TIME" }
+
 // idleTime is the value of --exit-idle-time=.
 type idleTime timespan.Span
 

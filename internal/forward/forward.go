@@ -8,6 +8,7 @@ package forward
 
 import (
 	"log/slog"
+	"time"
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/target"
@@ -62,7 +63,8 @@ type Policy struct {
 	Gate     *Gate
 	Resolver *Resolver
 	Log      *slog.Logger
-	Heart    *Heart // watchdog keep-alives; nil without a watchdog
+	BusyPoll time.Duration // for how long workers poll before they sleep; 0 is not at all
+	Heart    *Heart        // watchdog keep-alives; nil without a watchdog
 }
 
 // Admit lets an accepted client in, or tells the engine to close it at once, and

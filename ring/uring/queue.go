@@ -120,6 +120,39 @@ func (r *Ring) SubmitAndWait() error {
 	return fmt.Errorf("io_uring_enter: %w", errno)
 }
 
+// SubmitAndPoll submits all prepared operations and looks for completions for as
+// long as limit, without sleeping. It tells whether there are any to reap.
+func (r *Ring) SubmitAndPoll(limit time.Duration) (bool, error) {
+	if err := r.Submit(); err != nil {
+		return false, err
+	}
+	for began := time.Now(); r.ready() == 0; {
+		switch {
+		case atomic.LoadUint32(r.sqFlags)&giouring.SQTaskrun != 0:
+			if err := r.Submit(); err != nil {
+				return false, err
+			}
+		case time.Since(began) > limit:
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Submit submits all prepared operations and runs what is ready to complete,
+// without waiting. What the kernel does not take stays for the next call.
+func (r *Ring) Submit() error {
+	if r.fault != nil {
+		return r.fault
+	}
+	switch errno := r.submit(0, 0); errno {
+	case 0, syscall.EINTR, syscall.EAGAIN, syscall.EBUSY:
+		return nil
+	default:
+		return fmt.Errorf("io_uring_enter: %w", errno)
+	}
+}
+
 // Flush submits all prepared operations without waiting for completions.
 func (r *Ring) Flush() error {
 	for range sqStuckLimit {

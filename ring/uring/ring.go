@@ -43,6 +43,9 @@ type Config struct {
 	// CQEntries is the number of completion entries, a power of two. More
 	// completions than that at once go through the kernel's overflow list.
 	CQEntries uint32
+	// Polled is to be set for SubmitAndPoll: the kernel then flags in shared
+	// memory that it has something to complete.
+	Polled bool
 }
 
 // Ring is one io_uring, owned by one OS thread.
@@ -102,6 +105,9 @@ func New(cfg Config, features Features) (*Ring, error) {
 		flags = giouring.SetupSQPoll
 	case features.Uses(FeatureDeferTaskrun):
 		flags = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
+	}
+	if cfg.Polled && flags != giouring.SetupSQPoll {
+		flags |= giouring.SetupTaskrunFlag // 5.19
 	}
 	return setup(cfg, flags)
 }

@@ -66,6 +66,7 @@ var cases = slices.Concat(
 	descriptorCases,
 	troubleCases,
 	idleCostCases,
+	busyPollCases,
 	heavyCases,
 )
 

@@ -186,6 +186,26 @@ func (p *Process) State() byte {
 	return p.statusField("State")[0]
 }
 
+// CPUTicks is the processor time that all its threads have used, in hundredths of
+// a second (utime and stime of proc_pid_stat(5)).
+func (p *Process) CPUTicks() int64 {
+	p.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // from the third on
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			p.t.Fatalf("processor time of %d: %v", p.PID(), err)
+		}
+		ticks += n
+	}
+	return ticks
+}
+
 func (p *Process) statusField(name string) string {
 	p.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
