@@ -38,7 +38,7 @@ type worker struct {
 	timers      timers
 	busyPoll    forward.BusyPoll
 	budget      int         // bytes that the half at hand may still receive in its turn
-	line        []scheduled // halves that go on after the events at hand
+	line        []scheduled // halves whose turn is to come, in order
 }
 
 // scheduled is a half in line. The generation tells whether the connection is
@@ -174,14 +174,23 @@ func (w *worker) ready(c *connection, s *side) {
 		}
 	case stateForwarding:
 		generation := c.generation
-		w.proceed(&c.toTarget)
+		w.goOn(&c.toTarget)
 		if c.state == stateForwarding && c.generation == generation {
-			w.proceed(&c.toClient)
+			w.goOn(&c.toClient)
 		}
 	}
 }
 
-// schedule puts a half in line to go on when the events at hand are handled.
+// goOn lets a half proceed: at once, or in its turn if it is a stream.
+func (w *worker) goOn(h *half) {
+	if h.splicing && !h.done {
+		w.schedule(h)
+	} else {
+		w.proceed(h)
+	}
+}
+
+// schedule puts a half in line for its turn.
 func (w *worker) schedule(h *half) {
 	if !h.scheduled {
 		h.scheduled = true
@@ -189,17 +198,18 @@ func (w *worker) schedule(h *half) {
 	}
 }
 
-// advance lets each half in line go on once.
+// advance gives the first half in line its turn. Between two turns the worker looks
+// for events, so that a message waits for one of them at most.
 func (w *worker) advance() {
-	n := len(w.line)
-	for _, next := range w.line[:n] {
-		h := next.half
-		if h.connection.generation == next.generation && h.connection.state == stateForwarding {
+	for len(w.line) > 0 {
+		next := w.line[0]
+		w.line = w.line[:copy(w.line, w.line[1:])]
+		if h := next.half; h.connection.generation == next.generation && h.connection.state == stateForwarding {
 			h.scheduled = false
 			w.proceed(h)
+			return
 		}
 	}
-	w.line = w.line[:copy(w.line, w.line[n:])]
 }
 
 // woken runs the messages that have come in.
