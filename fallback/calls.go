@@ -25,13 +25,6 @@ func send(fd int, block []byte) (int, syscall.Errno) {
 	return int(n), errno
 }
 
-// splice moves up to n bytes between a socket and a pipe.
-func splice(from, to, n int) (int, syscall.Errno) {
-	moved, _, errno := syscall.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
-		unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
-	return int(moved), errno
-}
-
 // connect connects a non-blocking socket to a sockaddr.
 func connect(fd int, sockaddr []byte) syscall.Errno {
 	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))

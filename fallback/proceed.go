@@ -6,16 +6,10 @@ import (
 	"uring-socket-proxyd/internal/forward"
 )
 
-// turn is how many bytes a half may receive before others get their turn. A stream
-// is drained as far as that goes: its peers are then woken once for much, not often
-// for little, and waking them is what costs. 256 KiB took twice the CPU of 4 MiB,
-// 16 MiB was no better.
-const turn = 4 << 20
-
 // proceed takes a half's next steps after anything has happened to it: send what
 // is held, read while there is room, pass the end of the stream on.
 func (w *worker) proceed(h *half) {
-	w.budget = turn
+	w.budget = forward.Turn
 	for w.budget > 0 {
 		sent := w.send(h)
 		received := w.receive(h)

@@ -71,7 +71,7 @@ func (w *worker) receiveSplicing(h *half) bool {
 	if room <= 0 {
 		return false
 	}
-	n, errno := splice(h.source.fd, h.pipe.Write, room)
+	n, errno := w.sockets.Splice(h.source.fd, h.pipe.Write, room)
 	defer w.putPipe(h)
 	switch {
 	case errno == unix.EAGAIN && h.queued > 0:

@@ -67,7 +67,7 @@ func (w *worker) putBlock(h *half) {
 
 // sendSplicing moves bytes from the pipe to the destination.
 func (w *worker) sendSplicing(h *half) bool {
-	n, errno := splice(h.pipe.Read, h.destination.fd, h.queued)
+	n, errno := w.sockets.Splice(h.pipe.Read, h.destination.fd, h.queued)
 	switch errno {
 	case 0:
 		h.queued -= n

@@ -127,6 +127,7 @@ func newWorker(policy *forward.Policy, selection Selection, counters *forward.Co
 		policy:          policy,
 		ring:            ring,
 		pool:            pool,
+		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		sockets:         socket.System{},
 		counters:        counters,
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot),
@@ -185,6 +186,7 @@ func (w *worker) beat(interval time.Duration) {
 func (w *worker) release() {
 	w.ring.Close()
 	w.pool.Close()
+	w.pipes.Close()
 	w.addresses.close()
 	if w.inbox != nil {
 		w.inbox.Close()

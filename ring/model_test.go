@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -62,9 +63,10 @@ func TestModel(t *testing.T) {
 func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) int {
 	t.Helper()
 	s := &simulation{
-		t: t, rng: rand.New(rand.NewPCG(seed, 0)), limit: limit, clients: 12, nextFD: 100,
+		t: t, rng: rand.New(rand.NewPCG(seed, 0)), limit: limit, clients: 12, nextFD: firstFD,
 		sockets: make(map[int]*simSocket), stopAt: math.MaxInt,
 	}
+	s.noSplice = []int{0, 10, 100}[s.rng.IntN(3)]
 	if s.rng.IntN(4) == 0 {
 		s.stopAt = s.rng.IntN(5000)
 	}
@@ -73,13 +75,27 @@ func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) int {
 			t.Logf("seed %d", seed)
 		}
 	}()
+	before := descriptors(t)
 	w := newModelWorker(t, s, shape)
 	if err := w.run(); err != nil {
 		t.Fatal(err)
 	}
 	s.check()
 	w.release()
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, %d were before: a pipe was lost", after, before)
+	}
 	return s.steps
+}
+
+// descriptors is the number of descriptors that are open.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }
 
 func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
@@ -101,6 +117,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	}
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w
+	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2)
 	if w.pool, err = bufpool.New(shape, s); err != nil {
 		t.Fatal(err)
 	}

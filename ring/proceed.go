@@ -14,6 +14,8 @@ func (w *worker) proceed(h *half) {
 		} else {
 			w.receive(h)
 		}
+	case h.pipe != nil, h.splicing && !h.ended:
+		w.stream(h)
 	case h.ended:
 		w.end(h)
 	default:
@@ -45,13 +47,14 @@ func (w *worker) discard(h *half) {
 	h.done = true
 	h.connection.broken = true
 	keep := 0
-	if h.sending {
+	if h.sending && !h.blocked {
 		keep = 1 // until its completion
 	}
 	for _, piece := range h.queue.all()[keep:] {
 		w.pool.Release(piece)
 	}
 	h.queue.truncate(keep)
+	w.discardPipe(h)
 	w.stopReceiving(h)
 	w.stopSending(h)
 }

@@ -9,7 +9,7 @@ import (
 
 // receive starts or resumes reading from a half's source, if there is room.
 func (w *worker) receive(h *half) {
-	if h.receiving || h.starved || h.ended || h.done || h.queued > w.lowWater {
+	if h.receiving || h.splicing || h.starved || h.ended || h.done || h.queued > w.lowWater {
 		return
 	}
 	h.receiving, h.stopping = true, false
@@ -29,6 +29,10 @@ func (w *worker) receive(h *half) {
 // received handles a completion of a half's recv: a piece, the end of the
 // stream, or a reason to stop reading.
 func (w *worker) received(h *half, completion uring.Completion) {
+	if h.awaiting {
+		w.readable(h, completion)
+		return
+	}
 	if !completion.More() {
 		h.receiving = false
 		h.connection.inFlight--
@@ -61,8 +65,17 @@ const (
 	messagesAfter   = 32
 )
 
-// judge decides by the size of a received piece how a half receives.
+// judge decides by the size of a received piece how a half goes on.
 func (w *worker) judge(h *half, size int32) {
+	switch {
+	case size < w.bulkSize:
+		h.large = 0
+	case !h.noSplice:
+		if h.large++; h.large >= streamAfter && !h.splicing {
+			h.splicing, h.messages = true, 0
+			w.stopReceiving(h)
+		}
+	}
 	switch {
 	case w.recvLimit || size <= 0:
 	case size >= w.bulkSize:

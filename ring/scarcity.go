@@ -80,7 +80,7 @@ func (w *worker) relieve() {
 // unpin moves a slow half's bytes out of the pool.
 func (w *worker) unpin(h *half) {
 	switch {
-	case h.done || !h.sending || h.unpinning || w.tick-h.sendTick < slowTicks:
+	case h.done || !h.sending || h.blocked || h.unpinning || w.tick-h.sendTick < slowTicks:
 	case h.queue.first().Parked():
 		w.parkQueue(h, 1)
 	default:

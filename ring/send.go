@@ -19,6 +19,10 @@ func (w *worker) send(h *half) {
 
 // sent handles the completion of a half's send.
 func (w *worker) sent(h *half, completion uring.Completion) {
+	if h.blocked {
+		w.writable(h)
+		return
+	}
 	h.sending = false
 	h.connection.inFlight--
 	n := max(completion.Result, 0)
@@ -34,16 +38,20 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	case 0, syscall.EINTR:
 	case syscall.ECANCELED: // by unpin, or by discard
 	default:
-		// The destination is gone. What it sent before may still be on its
-		// way to us, so the opposite half goes on until it ends by itself.
-		w.discard(h)
-		w.watchSoon()
+		w.destinationFailed(h)
 	}
 	if h.unpinning {
 		h.unpinning = false
 		w.parkQueue(h, 0)
 	}
 	w.proceed(h)
+}
+
+// destinationFailed handles a destination that is gone. What it sent before may
+// still be on its way to us, so the opposite half goes on until it ends by itself.
+func (w *worker) destinationFailed(h *half) {
+	w.discard(h)
+	w.watchSoon()
 }
 
 // stopSending cancels a send in flight.

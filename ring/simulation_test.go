@@ -29,6 +29,7 @@ type simulation struct {
 	inFlight    []*simOp
 	backlog     []uring.CQE // completions that found the queue full
 	clients     int         // clients still to come
+	noSplice    int         // how many of 100 sockets have no splice
 	connected   []*simPair
 	steps       int
 	stopAt      int // the step at which the engine is stopped at the latest
@@ -48,6 +49,8 @@ type simPair struct{ client, target *simSocket }
 // simSocket is our end of a stream to a remote peer.
 type simSocket struct {
 	fd       int
+	noSplice bool // is of a kind that has no splice
+	blocking bool // a splice that would wait does
 	pair     *simPair
 	toCome   []byte // what the peer will still write
 	written  []byte // all it has written
@@ -61,6 +64,9 @@ type simSocket struct {
 	closed   bool
 	stuck    int // steps for which the peer takes nothing
 }
+
+// firstFD is above all descriptors that are real.
+const firstFD = 1 << 20
 
 // forever is how long some peers take nothing: until nobody else has anything
 // left to do.
@@ -305,15 +311,25 @@ func (s *simulation) progress(op *simOp) {
 	case giouring.OpSend:
 		s.send(op)
 	case giouring.OpPollAdd:
-		if s.sockets[int(op.Fd)].reset {
-			s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
-		}
+		s.poll(op)
 	case giouring.OpTimeout:
 		s.finish(op, -int32(unix.ETIME), 0)
 	case giouring.OpRead: // the eventfd of the inbox
 		if s.worker.inbox.Pending() {
 			s.finish(op, 8, 0)
 		}
+	}
+}
+
+func (s *simulation) poll(op *simOp) {
+	p := s.sockets[int(op.Fd)]
+	switch {
+	case p.reset:
+		s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
+	case op.OpcodeFlags&unix.POLLIN != 0 && (len(p.incoming) > 0 || p.eof):
+		s.finish(op, unix.POLLIN, 0)
+	case op.OpcodeFlags&unix.POLLOUT != 0 && p.stuck == 0:
+		s.finish(op, unix.POLLOUT, 0)
 	}
 }
 
@@ -341,7 +357,7 @@ func (s *simulation) accept(op *simOp) {
 
 func (s *simulation) socket(pair *simPair) *simSocket {
 	s.nextFD++
-	p := &simSocket{fd: s.nextFD, pair: pair, toCome: make([]byte, s.rng.IntN(60000))}
+	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, pair: pair, toCome: make([]byte, s.rng.IntN(60000))}
 	for i := range p.toCome {
 		p.toCome[i] = byte(s.rng.Uint32())
 	}
@@ -450,6 +466,6 @@ func (s *simulation) Open(int, int) (int, error) {
 	}
 	return s.socket(nil).fd, nil
 }
-func (s *simulation) Tune(fd int)          {}
+func (s *simulation) Tune(int)             {}
 func (s *simulation) ResetOnClose(fd int)  { s.sockets[fd].linger = true }
 func (s *simulation) ShutdownWrite(fd int) { s.sockets[fd].shutdown = true }

@@ -46,7 +46,7 @@ func (w *worker) watch(h *half, op operation) {
 	}
 	h.watching = true
 	h.connection.inFlight++
-	w.ring.PollError(h.source(), uint64(h.connection.userData(op)))
+	w.ring.Poll(h.source(), 0, uint64(h.connection.userData(op)))
 }
 
 // watched handles the end of a watch: an error, a cancel, or the source's leaving

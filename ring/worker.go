@@ -23,6 +23,7 @@ type worker struct {
 	policy   *forward.Policy
 	ring     *uring.Ring
 	pool     *bufpool.Pool
+	pipes    *bufpool.Pipes
 	sockets  sockets
 	inbox    *forward.Inbox
 	counters *forward.Counters
@@ -47,6 +48,7 @@ type worker struct {
 	backlog  *timer
 	lookout  *timer    // looks for sides to watch
 	line     []waiting // halves that wait for a buffer, in order
+	streams  []waiting // halves whose turn is to come, in order
 	scarcity *timer
 	tick     uint32 // counts scarcity ticks
 }
@@ -64,12 +66,17 @@ func (w *worker) run() error {
 		}
 		w.ring.Reap(w.handle)
 		w.feed()
+		w.advance()
 	}
 	return w.ring.Flush() // the last closes
 }
 
-// wait returns when there are completions to reap, as a rule.
+// wait returns when there are completions to reap, as a rule, or streams to go on
+// with.
 func (w *worker) wait() error {
+	if len(w.streams) > 0 {
+		return w.ring.Submit()
+	}
 	if w.busyPoll.Pays() {
 		found, err := w.ring.SubmitAndPoll(w.busyPoll.Limit())
 		w.busyPoll.Polled(found)

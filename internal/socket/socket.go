@@ -4,6 +4,7 @@ package socket
 
 import (
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,6 +40,20 @@ func (System) Tune(fd int) {
 // there the peer sees one only if it left bytes unread here.
 func (System) ResetOnClose(fd int) {
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 0})
+}
+
+// SetNonblocking makes calls on fd that would wait fail instead, splice(2) among
+// them: that has a flag of its own, but heeds it at the pipe only.
+func (System) SetNonblocking(fd int) {
+	_ = unix.SetNonblock(fd, true)
+}
+
+// Splice moves up to n bytes between a non-blocking socket and a pipe. It does not
+// wait, so it goes past the Go scheduler, which would otherwise be told twice.
+func (System) Splice(from, to, n int) (int, syscall.Errno) {
+	moved, _, errno := syscall.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
+		unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
+	return int(moved), errno
 }
 
 // ShutdownWrite tells the peer that nothing more will come (SHUT_WR).

@@ -72,10 +72,11 @@ func (r *Ring) Read(fd int, addr uintptr, length uint32, userData uint64) {
 	sqe.UserData = userData
 }
 
-// PollError completes with POLLERR or POLLHUP in Result when fd has either.
-func (r *Ring) PollError(fd int, userData uint64) {
+// Poll completes when fd has one of events, or POLLERR or POLLHUP, with those that
+// it has in Result.
+func (r *Ring) Poll(fd int, events uint32, userData uint64) {
 	sqe := r.next()
-	sqe.PreparePollAdd(fd, 0)
+	sqe.PreparePollAdd(fd, events)
 	sqe.UserData = userData
 }
 

@@ -1,0 +1,196 @@
+package ring
+
+import (
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/ring/uring"
+)
+
+// A half that streams is moved by splice(2) through a pipe, which passes pages on
+// instead of copying bytes. The ring tells when its source has some or its
+// destination room; the calls themselves are made inline and never wait, because
+// IORING_OP_SPLICE always runs on another thread.
+//
+// A stream is drained as far as its turn goes: its peers are then woken once for
+// much, not often for little, and waking them is what costs. Streams stand in line
+// for their turns. Between two of them the worker looks for completions, so that a
+// message waits for one turn at most.
+
+const (
+	// streamAfter pieces in a row of at least worker.bulkSize make a stream.
+	streamAfter = 2
+	// smallSplice is what a splice moves at most to count as small, bytes;
+	// messagesAfter of them in a row make the half receive again.
+	smallSplice = 4 << 10
+)
+
+// keepPipes is how many idle pipes a worker keeps for reuse.
+const keepPipes = 64
+
+// stream puts a half in line for its turn, once nothing received is left to send.
+func (w *worker) stream(h *half) {
+	if h.receiving || h.sending || h.scheduled {
+		return
+	}
+	if !h.nonblocking {
+		h.nonblocking = true
+		w.sockets.SetNonblocking(h.source())
+		w.sockets.SetNonblocking(h.destination())
+	}
+	h.scheduled = true
+	w.streams = append(w.streams, waiting{h, h.connection.generation})
+}
+
+// advance gives the first half in line its turn.
+func (w *worker) advance() {
+	for len(w.streams) > 0 {
+		next := w.streams[0]
+		w.streams = w.streams[:copy(w.streams, w.streams[1:])]
+		if h := next.half; h.connection.generation == next.generation && !h.done {
+			h.scheduled = false
+			w.splice(h)
+			w.settle(h.connection)
+			return
+		}
+	}
+}
+
+// splice is one turn of a half.
+func (w *worker) splice(h *half) {
+	for moved := 0; moved < forward.Turn; {
+		n, more := w.fill(h)
+		moved += n
+		switch {
+		case h.queued > 0 && !w.drain(h), h.done:
+			return
+		case !more && h.queued == 0:
+			w.putPipe(h)
+			w.proceed(h)
+			return
+		}
+	}
+	w.stream(h)
+}
+
+// fill moves bytes from the source into the pipe. It returns how many, and whether
+// there may be more at once; if not, it has seen to what comes next.
+func (w *worker) fill(h *half) (n int, more bool) {
+	if h.ended || !h.splicing || !w.getPipe(h) {
+		return 0, false
+	}
+	room := min(h.pipe.Size, w.policy.Limits.BufferSize) - h.queued
+	if room <= 0 {
+		return 0, true
+	}
+	n, errno := w.sockets.Splice(h.source(), h.pipe.Write, room)
+	switch {
+	case errno == unix.EINTR:
+		return 0, true
+	case errno == unix.EAGAIN && h.queued > 0:
+		// Perhaps the pipe is full of small pieces: only with an empty one
+		// it must be the source.
+		return 0, false
+	case errno == unix.EAGAIN && !h.readable:
+		w.await(h)
+		return 0, false
+	case errno == unix.EAGAIN, errno == unix.EINVAL:
+		// Bytes that splice does not pass: urgent data, or a kind of socket
+		// that has no splice.
+		h.noSplice = h.noSplice || errno == unix.EINVAL
+		w.unstream(h)
+		return 0, false
+	case errno != 0:
+		w.sourceFailed(h)
+		return 0, false
+	case n == 0:
+		h.ended = true
+		return 0, false
+	}
+	h.readable = false
+	h.queued += n
+	if n > smallSplice {
+		h.messages = 0
+	} else if h.messages++; h.messages >= messagesAfter {
+		w.unstream(h)
+	}
+	return n, h.splicing
+}
+
+// drain moves bytes from the pipe to the destination. It returns false if that has
+// no room now, or is gone.
+func (w *worker) drain(h *half) bool {
+	n, errno := w.sockets.Splice(h.pipe.Read, h.destination(), h.queued)
+	switch errno {
+	case 0:
+		h.queued -= n
+		w.countBytes(h, uint64(n))
+	case unix.EINTR:
+	case unix.EAGAIN:
+		h.sending, h.blocked = true, true
+		h.connection.inFlight++
+		w.ring.Poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
+		return false
+	default:
+		w.destinationFailed(h)
+		return false
+	}
+	return true
+}
+
+// await waits for bytes from the source.
+func (w *worker) await(h *half) {
+	h.receiving, h.stopping, h.awaiting = true, false, true
+	h.connection.inFlight++
+	w.ring.Poll(h.source(), unix.POLLIN|unix.POLLRDHUP, uint64(h.connection.userData(h.recvOp)))
+}
+
+// readable handles the end of a wait for the source.
+func (w *worker) readable(h *half, completion uring.Completion) {
+	h.receiving, h.awaiting = false, false
+	h.connection.inFlight--
+	h.readable = completion.Errno() == 0
+	w.proceed(h)
+}
+
+// writable handles the end of a wait for the destination.
+func (w *worker) writable(h *half) {
+	h.sending, h.blocked = false, false
+	h.connection.inFlight--
+	w.proceed(h)
+}
+
+// unstream makes a half receive again, when its pipe is empty.
+func (w *worker) unstream(h *half) {
+	h.splicing, h.large, h.messages = false, 0, 0
+}
+
+// getPipe sees to it that a half has a pipe. Out of descriptors, it receives.
+func (w *worker) getPipe(h *half) bool {
+	if h.pipe != nil {
+		return true
+	}
+	pipe, err := w.pipes.Get()
+	if err != nil {
+		w.unstream(h)
+		return false
+	}
+	h.pipe = pipe
+	return true
+}
+
+// putPipe gives an empty pipe back: an idle connection holds none.
+func (w *worker) putPipe(h *half) {
+	if h.pipe != nil {
+		w.pipes.Put(h.pipe)
+		h.pipe = nil
+	}
+}
+
+// discardPipe drops a pipe and what is in it.
+func (w *worker) discardPipe(h *half) {
+	if h.pipe != nil {
+		w.pipes.Discard(h.pipe)
+		h.pipe = nil
+	}
+}
