@@ -22,6 +22,7 @@ type Peer struct {
 	Version string   // as the program tells it
 
 	conf         string   // name of its templates
+	only         []string // scenarios that it is there for; none: all
 	programs     []string // where it may be
 	version      []string // arguments that make it tell its version
 	environ      []string
@@ -50,6 +51,10 @@ func all(ours, gocopy string) []Peer {
 			programs: []string{gocopy}},
 		{Name: "uring", activated: true, version: []string{"--version"},
 			programs: []string{ours}},
+		// It spends a core on waiting, to cut the delay of single messages. With more
+		// under way there is little to wait for, and others want the core.
+		{Name: "uring-busy", conf: "uring", Extra: []string{"--busy-poll=50us"}, only: []string{"echo-1"}, activated: true,
+			version: []string{"--version"}, programs: []string{ours}},
 		{Name: "epoll", activated: true, version: []string{"--version"},
 			programs: []string{ours}},
 	}
@@ -97,6 +102,12 @@ func (p *Peer) Variant(name string, extra ...string) Peer {
 // LISTEN and TARGET, as gocopy takes them.
 func Program(name, path string, environ ...string) Peer {
 	return Peer{Name: name, Program: path, conf: "gocopy", environ: environ}
+}
+
+// TakesPart tells whether p has a row in s at all. Some peers are there for what
+// single scenarios show.
+func (p *Peer) TakesPart(s *scenario.Scenario) bool {
+	return len(p.only) == 0 || slices.Contains(p.only, s.Name)
 }
 
 // Cannot is the reason why p cannot run s, or "".

@@ -34,6 +34,7 @@ func TestArguments(t *testing.T) {
 	}{
 		{"original", passed, "--connections-max=5000 127.0.0.1:80"},
 		{"uring", passed, "--engine=uring --connections-max=5000 127.0.0.1:80"},
+		{"uring-busy", passed, "--engine=uring --connections-max=5000 --busy-poll=50us 127.0.0.1:80"},
 		{"epoll", local, "--engine=epoll --connections-max=5000 /d/target"},
 		{"gocopy", tcp, "127.0.0.1:1234 127.0.0.1:80"},
 		{"gocopy", passed, "inherited 127.0.0.1:80"},
@@ -116,6 +117,24 @@ func TestCannot(t *testing.T) {
 	}
 	if reason := find(t, "nginx").Cannot(&scenario.Scenario{Kind: scenario.Echo}); reason != "" {
 		t.Errorf("nginx cannot echo: %s", reason)
+	}
+}
+
+func TestSomeTakePartInSingleScenarios(t *testing.T) {
+	for _, test := range []struct {
+		peer, scenario string
+		want           bool
+	}{{"uring", "echo-1", true}, {"uring", "echo-8", true}, {"uring-busy", "echo-1", true}, {"uring-busy", "echo-8", false}} {
+		if got := find(t, test.peer).TakesPart(&scenario.Scenario{Name: test.scenario}); got != test.want {
+			t.Errorf("%s takes part in %s: %v", test.peer, test.scenario, got)
+		}
+	}
+	for _, p := range all("", "") {
+		for _, name := range p.only {
+			if !slices.Contains(scenario.Names(), name) {
+				t.Errorf("%s is for %s, which is no scenario", p.Name, name)
+			}
+		}
 	}
 }
 

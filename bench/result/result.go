@@ -32,14 +32,14 @@ type Machine struct {
 
 // Peer is a forwarder that was measured, or was missing.
 type Peer struct {
-	Name    string   `json:"name"`              // "direct", "original", "socat", "haproxy", "nginx", "gocopy", "uring", "epoll"
+	Name    string   `json:"name"`              // "direct", "original", "socat", "haproxy", "nginx", "gocopy", "uring", "uring-busy", "epoll"
 	Version string   `json:"version,omitempty"` // as the program tells it
 	Command []string `json:"command,omitempty"` // full command line
 	Config  string   `json:"config,omitempty"`  // contents of its configuration file
 	Missing string   `json:"missing,omitempty"` // why it was not measured
 }
 
-// Table is one scenario with a row for each peer.
+// Table is one scenario with a row for each peer that takes part.
 type Table struct {
 	Name        string   `json:"name"`        // "echo-64"
 	Description string   `json:"description"` // one sentence

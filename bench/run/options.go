@@ -41,7 +41,22 @@ func (o *Options) check() error {
 	case len(o.Peers) == 0 || len(o.Scenarios) == 0:
 		return fmt.Errorf("nothing to do: %d peers, %d scenarios", len(o.Peers), len(o.Scenarios))
 	}
+	for _, s := range o.Scenarios {
+		if len(o.taking(&s)) == 0 {
+			return fmt.Errorf("nothing to do: none of the peers takes part in %s", s.Name)
+		}
+	}
 	return nil
+}
+
+// taking lists the peers that take part in s.
+func (o *Options) taking(s *scenario.Scenario) (part []*peer.Peer) {
+	for i := range o.Peers {
+		if p := &o.Peers[i]; p.TakesPart(s) {
+			part = append(part, p)
+		}
+	}
+	return part
 }
 
 // warmUp is how long connections work before the clock runs.

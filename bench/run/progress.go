@@ -22,7 +22,7 @@ func newProgress(o *Options) progress {
 		p.tell = func(Step) {}
 	}
 	for _, s := range o.Scenarios {
-		for _, peer := range o.Peers {
+		for _, peer := range o.taking(&s) {
 			if peer.Cannot(&s) == "" {
 				p.total += float64(o.Rounds) * p.cost(&s)
 			}

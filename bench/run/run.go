@@ -64,8 +64,9 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario) (result.Tab
 	if table.Rate > 0 {
 		table.Loop = "open"
 	}
+	peers := r.taking(s)
 	var able []int // indices of peers, which are those of rows
-	for i, p := range r.Peers {
+	for i, p := range peers {
 		row := result.Row{Peer: p.Name, Skipped: p.Cannot(s)}
 		if row.Skipped == "" {
 			able = append(able, i)
@@ -74,7 +75,7 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario) (result.Tab
 	}
 	for round := range r.Rounds {
 		for _, i := range order(able, round) {
-			p := &r.Peers[i]
+			p := peers[i]
 			r.progress.begin(s, p.Name, round+1)
 			figures := r.measure(ctx, s, p)
 			if ctx.Err() != nil {

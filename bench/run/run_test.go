@@ -68,6 +68,46 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
+func TestScenariosThatNobodyTakesPartInAreRefused(t *testing.T) {
+	found, err := peer.Find([]string{"uring-busy"}, "/bin/true", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Run(t.Context(), Options{Peers: found, Scenarios: scenario.All, Rounds: 1, Seconds: 1})
+	if err == nil || !strings.Contains(err.Error(), "none of the peers takes part in echo-8") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A program of ours that does not know an option ends at once. Its row says so, and
+// scenarios that it is not for have no row of it.
+func TestAProxyThatRefusesToStart(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "refuses")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho unknown option >&2\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	found, err := peer.Find([]string{peer.Direct, "uring-busy"}, program, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenarios, err := scenario.Named([]string{"echo-1", "echo-8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured, err := Run(t.Context(), Options{Peers: found, Scenarios: scenarios, Rounds: 2, Seconds: 0.05, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := measured.Scenarios[0].Rows
+	if len(rows) != 2 || rows[0].Invalid != "" || rows[1].Invalid == "" ||
+		!strings.Contains(strings.Join(rows[1].Rounds[0].Errors, "\n"), "uring-busy wrote: unknown option") {
+		t.Errorf("rows of echo-1: %+v", rows)
+	}
+	if rows := measured.Scenarios[1].Rows; len(rows) != 1 || rows[0].Peer != peer.Direct {
+		t.Errorf("rows of echo-8: %+v", rows)
+	}
+}
+
 // direct is a run without a proxy.
 func direct(t *testing.T, o Options) *result.Run {
 	t.Helper()

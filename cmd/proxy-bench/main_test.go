@@ -59,6 +59,23 @@ func TestHuman(t *testing.T) {
 	}
 }
 
+// A peer without a row in a scenario leaves its column there empty.
+func TestTableHasEachInItsColumn(t *testing.T) {
+	rate := 5000.0
+	rounds := []result.Round{{Rate: &rate, Unit: "req/s"}}
+	found := &result.Run{
+		Peers: []result.Peer{{Name: "a"}, {Name: "sometimes"}, {Name: "b"}},
+		Scenarios: []result.Table{{Name: "echo-8", Rows: []result.Row{
+			{Peer: "a", Rounds: rounds}, {Peer: "b", Rounds: rounds}}}},
+	}
+	var out bytes.Buffer
+	printTable(&out, found)
+	head, line, _ := strings.Cut(out.String(), "\n")
+	if last := strings.LastIndex(line, "5 k/s"); last < strings.LastIndex(head, "sometimes")+len("sometimes") {
+		t.Errorf("the last figure is not below b:\n%s", out.String())
+	}
+}
+
 func TestTableTellsWhatIsInvalid(t *testing.T) {
 	rate := 5000.0
 	found := &result.Run{

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -29,10 +30,13 @@ func printTable(out io.Writer, run *result.Run) (invalid int) {
 	fmt.Fprintf(table, "\t%s\t\n", strings.Join(peers, "\t"))
 	for i := range run.Scenarios {
 		scenario := &run.Scenarios[i]
-		cells := []string{scenario.Name}
+		cells := make([]string, 1+len(peers)) // empty for a peer that takes no part
+		cells[0] = scenario.Name
 		for j := range scenario.Rows {
 			row := &scenario.Rows[j]
-			cells = append(cells, cell(row))
+			if at := slices.Index(peers, row.Peer); at >= 0 {
+				cells[1+at] = cell(row)
+			}
 			switch {
 			case row.Invalid != "":
 				invalid++

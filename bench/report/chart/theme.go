@@ -38,14 +38,15 @@ var (
 // looks are the colours of Okabe and Ito, darkened where they would be lost on
 // white, with grey for the limit that no forwarder reaches.
 var looks = map[string]look{
-	"direct":   {hex(0x7f7f7f), hex(0xa8a8a8), draw.CrossGlyph{}, dotted},
-	"original": {hex(0xd55e00), hex(0xff8a3d), draw.SquareGlyph{}, solid},
-	"socat":    {hex(0xb5669a), hex(0xe29cc8), draw.PlusGlyph{}, dashed},
-	"haproxy":  {hex(0xc98a00), hex(0xf0b429), draw.TriangleGlyph{}, dashed},
-	"nginx":    {hex(0x009e73), hex(0x2bc79b), draw.PyramidGlyph{}, dashed},
-	"gocopy":   {hex(0x7a4b2a), hex(0xc49a78), draw.BoxGlyph{}, dotted},
-	"uring":    {hex(0x0062a8), hex(0x4aa8ff), draw.CircleGlyph{}, solid},
-	"epoll":    {hex(0x3d9bd1), hex(0x9bd7ff), draw.RingGlyph{}, solid},
+	"direct":     {hex(0x7f7f7f), hex(0xa8a8a8), draw.CrossGlyph{}, dotted},
+	"original":   {hex(0xd55e00), hex(0xff8a3d), draw.SquareGlyph{}, solid},
+	"socat":      {hex(0xb5669a), hex(0xe29cc8), draw.PlusGlyph{}, dashed},
+	"haproxy":    {hex(0xc98a00), hex(0xf0b429), draw.TriangleGlyph{}, dashed},
+	"nginx":      {hex(0x009e73), hex(0x2bc79b), draw.PyramidGlyph{}, dashed},
+	"gocopy":     {hex(0x7a4b2a), hex(0xc49a78), draw.BoxGlyph{}, dotted},
+	"uring":      {hex(0x0062a8), hex(0x4aa8ff), draw.CircleGlyph{}, solid},
+	"uring-busy": {hex(0x1b2f6b), hex(0x8f9dff), draw.PlusGlyph{}, dashed},
+	"epoll":      {hex(0x3d9bd1), hex(0x9bd7ff), draw.RingGlyph{}, solid},
 }
 
 // others are for names that are not known here, as rows of single features.
@@ -111,7 +112,7 @@ func shades() []shade {
 		{"--plot-faint", faint, hex(0x9da7b3)},
 		{"--plot-grid", grid, hex(0x343b45)},
 	}
-	for _, name := range []string{"direct", "original", "socat", "haproxy", "nginx", "gocopy", "uring", "epoll"} {
+	for _, name := range []string{"direct", "original", "socat", "haproxy", "nginx", "gocopy", "uring", "uring-busy", "epoll"} {
 		all = append(all, shade{"--plot-" + name, looks[name].light, looks[name].dark})
 	}
 	for i, other := range others {
