@@ -15,6 +15,7 @@ func (doc *document) markdown(level int, plots string) string {
 	m.fence(commandLine(doc.Run.Command))
 	m.missing(doc)
 	m.overview(doc)
+	m.targets(doc.Targets)
 	for _, s := range doc.Sections {
 		m.section(s)
 	}
@@ -100,6 +101,24 @@ func (m *markdown) overview(doc *document) {
 		m.row(append(cells, l.Value, verdictText(l.Reference), best)...)
 	}
 	m.out.WriteString("\n")
+}
+
+// targets marks in bold what was missed.
+func (m *markdown) targets(card *scorecard) {
+	if card == nil {
+		return
+	}
+	m.heading(1, "Targets")
+	m.head(4, "scenario", "engine", "figure", "against", "target", "measured", "met")
+	for _, l := range card.Lines {
+		verdict := l.Verdict()
+		if verdict == "no" {
+			verdict = "**no**"
+		}
+		m.row(text(l.Scenario), text(l.Peer), l.Figure, text(l.Against), text(l.Target), text(l.Found()), verdict)
+	}
+	m.out.WriteString("\n")
+	m.paragraph("**" + card.Summary() + "**")
 }
 
 // headed is ratios with what they are against, in one cell.

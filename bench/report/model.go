@@ -7,6 +7,7 @@ import (
 	"uring-socket-proxyd/bench/report/chart"
 	"uring-socket-proxyd/bench/result"
 	"uring-socket-proxyd/bench/stats"
+	"uring-socket-proxyd/bench/target"
 )
 
 // document is what Markdown and HTML show, worked out once.
@@ -14,6 +15,7 @@ type document struct {
 	Run      *result.Run
 	Machine  []fact
 	Overview *overview
+	Targets  *scorecard
 	Sections []section
 	Missing  []result.Peer
 	Peers    []result.Peer // those that ran
@@ -62,6 +64,7 @@ func newDocument(run *result.Run) *document {
 		doc.Sections = append(doc.Sections, doc.section(table))
 	}
 	doc.Overview = newOverview(run)
+	doc.Targets = newScorecard(run, target.All())
 	return doc
 }
 

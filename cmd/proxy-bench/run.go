@@ -136,6 +136,7 @@ func (s *settings) measure(ctx context.Context, peers []peer.Peer, stdout, stder
 	}
 	fmt.Fprintf(stdout, "\nmedians of %d rounds of %g s:\n\n", s.rounds, s.seconds)
 	invalid := printTable(stdout, found)
+	report.PrintTargets(stdout, found)
 	fmt.Fprintf(stdout, "\n%s/report.html has the rest; this took %v\n", s.out, time.Duration(found.Seconds*float64(time.Second)).Round(time.Second))
 	if invalid > 0 {
 		return fmt.Errorf("%d rows are invalid", invalid)
