@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,9 @@ type Options struct {
 	// PipeKills leaves SIGPIPE as a shell does; else it is ignored, as systemd
 	// does (IgnoreSIGPIPE=).
 	PipeKills bool
+	// Session makes the program the leader of a session of its own, whose id is its
+	// process id.
+	Session bool
 	// Stderr replaces the pipe that stderr is read from; Lines stay empty.
 	Stderr *os.File
 	// MayFail tells that the test itself looks at the exit status.
@@ -43,6 +47,7 @@ func Start(t testing.TB, p *Program, o Options) *Process {
 	t.Helper()
 	cmd := exec.Command("sh", append([]string{"-c", o.script(), "sh", p.Executable(t)}, append(p.Args[:len(p.Args):len(p.Args)], o.Args...)...)...)
 	cmd.Env = append(o.environment(), o.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: o.Session}
 	for _, l := range o.Listeners {
 		file, err := l.Listener.(interface{ File() (*os.File, error) }).File()
 		if err != nil {

@@ -1,0 +1,101 @@
+package guard
+
+import (
+	"io"
+	"testing"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+const (
+	messageSize = 64 // bytes: a message that costs nothing but the calls
+	block       = 64 << 10
+)
+
+// load is work for a proxy. It starts the program, and returns what does some of
+// the work and tells how much.
+type load func(t *testing.T, program *harness.Program) (proxy *harness.Proxy, work func() (units int))
+
+// start runs a program between a client and a target with that script.
+func start(t *testing.T, program *harness.Program, script func(*harness.Conn)) *harness.Proxy {
+	t.Helper()
+	target := harness.Serve(t, harness.TCP4, script)
+	return harness.StartProxyWith(t, program.Plain(), harness.TCP4, harness.Options{Args: []string{target.Target()}, Session: true})
+}
+
+// pingPong has one message under way, which is forwarded to the target and back.
+func pingPong(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
+	return rounds(t, program, 1, 1000)
+}
+
+// volleys has 64 messages under way: the client writes all, then reads all replies.
+func volleys(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
+	return rounds(t, program, 64, 50)
+}
+
+// rounds writes a message on each of the connections, then reads the replies.
+func rounds(t *testing.T, program *harness.Program, connections, times int) (*harness.Proxy, func() int) {
+	proxy := start(t, program, harness.Echo)
+	var clients []*harness.Conn
+	for range connections {
+		clients = append(clients, proxy.Dial(t))
+	}
+	message := make([]byte, messageSize)
+	return proxy, func() int {
+		for range times {
+			for _, client := range clients {
+				client.Send(message)
+			}
+			for _, client := range clients {
+				client.Expect(message)
+			}
+			if t.Failed() {
+				break
+			}
+		}
+		return 2 * connections * times
+	}
+}
+
+// stream is one way, in blocks.
+func stream(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
+	const size = 64 << 20
+	arrived := make(chan error, 1)
+	proxy := start(t, program, func(c *harness.Conn) {
+		for {
+			n, err := io.CopyN(io.Discard, c, size)
+			if n == 0 && err != nil {
+				return // the test has ended
+			}
+			arrived <- err
+		}
+	})
+	client := proxy.Dial(t)
+	data := make([]byte, block)
+	return proxy, func() int {
+		for range size / block {
+			client.Send(data)
+		}
+		if err := <-arrived; err != nil {
+			t.Error(err)
+		}
+		return size / block
+	}
+}
+
+// connects opens connections one after the other, with a message and its reply on
+// each.
+func connects(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
+	const times = 300
+	proxy := start(t, program, harness.Echo)
+	message := make([]byte, messageSize)
+	return proxy, func() int {
+		for range times {
+			client := proxy.Dial(t)
+			client.Send(message)
+			client.Expect(message)
+			client.Close()
+		}
+		return times
+	}
+}
