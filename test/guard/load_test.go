@@ -2,6 +2,7 @@ package guard
 
 import (
 	"io"
+	"syscall"
 	"testing"
 
 	"uring-socket-proxyd/test/harness"
@@ -25,35 +26,53 @@ func start(t *testing.T, program *harness.Program, script func(*harness.Conn)) *
 
 // pingPong has one message under way, which is forwarded to the target and back.
 func pingPong(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
-	return rounds(t, program, 1, 1000)
-}
-
-// volleys has 64 messages under way: the client writes all, then reads all replies.
-func volleys(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
-	return rounds(t, program, 64, 50)
-}
-
-// rounds writes a message on each of the connections, then reads the replies.
-func rounds(t *testing.T, program *harness.Program, connections, times int) (*harness.Proxy, func() int) {
+	const times = 1000
 	proxy := start(t, program, harness.Echo)
-	var clients []*harness.Conn
-	for range connections {
-		clients = append(clients, proxy.Dial(t))
-	}
+	client := proxy.Dial(t)
 	message := make([]byte, messageSize)
 	return proxy, func() int {
 		for range times {
-			for _, client := range clients {
-				client.Send(message)
-			}
-			for _, client := range clients {
-				client.Expect(message)
-			}
+			client.Send(message)
+			client.Expect(message)
 			if t.Failed() {
 				break
 			}
 		}
-		return 2 * connections * times
+		return 2 * times
+	}
+}
+
+// volleys has messages of 64 connections come at once: the program is stopped while
+// they are written.
+func volleys(t *testing.T, program *harness.Program) (*harness.Proxy, func() int) {
+	const connections, times = 64, 50
+	arrived := make(chan struct{}, connections)
+	message := make([]byte, messageSize)
+	proxy := start(t, program, func(c *harness.Conn) {
+		for piece := make([]byte, messageSize); ; {
+			if _, err := io.ReadFull(c, piece); err != nil {
+				return // the test has ended
+			}
+			arrived <- struct{}{}
+		}
+	})
+	var clients []*harness.Conn
+	for range connections {
+		clients = append(clients, proxy.Dial(t))
+	}
+	return proxy, func() int {
+		for range times {
+			proxy.Signal(syscall.SIGSTOP)
+			harness.Until(t, "the program to stop", func() bool { return proxy.State() == 'T' })
+			for _, client := range clients {
+				client.Send(message)
+			}
+			proxy.Signal(syscall.SIGCONT)
+			for range clients {
+				<-arrived
+			}
+		}
+		return connections * times
 	}
 }
 
