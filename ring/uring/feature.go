@@ -26,17 +26,16 @@ var (
 	FeatureBufferRing = &Feature{"IORING_REGISTER_PBUF_RING", "5.19", "", true,
 		"the kernel picks a buffer when bytes arrive, not before", (*prober).bufferRing}
 	FeatureRecvMultishot = &Feature{"IORING_RECV_MULTISHOT", "6.0", "recv-multishot", true,
-		"one operation receives all messages of a half",
-		func(p *prober) (bool, error) { return p.recvMultishot(0) }}
+		"one operation receives all messages of a half", (*prober).unboundedRecv}
 	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", "defer-taskrun", true,
-		"completions come in batches, when the worker asks", setupFlag(giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun)}
+		"completions come in batches, when the worker asks",
+		func(p *prober) (bool, error) { return p.deferred, nil }}
 	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", "incremental-buffers", true,
 		"few large buffers serve messages and streams; needs the limit below", (*prober).incrementalBuffers}
 	// The kernel has no name of its own for it: sqe->optlen bounds what a
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
-		"the kernel stops a half at its limit, exactly",
-		func(p *prober) (bool, error) { return p.recvMultishot(1) }}
+		"the kernel stops a half at its limit, exactly", (*prober).boundedRecv}
 	FeatureSQPoll = &Feature{"IORING_SETUP_SQPOLL", "5.11", "sqpoll", false,
 		"a kernel thread submits, but keeps a core busy", setupFlag(giouring.SetupSQPoll)}
 )

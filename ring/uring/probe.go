@@ -71,19 +71,29 @@ func probe(s Selection, wanted func(*Feature) bool) (Features, error) {
 
 // prober is what probes work with.
 type prober struct {
-	ring   *Ring
-	pair   [2]int
-	memory []byte // a page for the buffer ring, a page of buffers
+	ring     *Ring
+	deferred bool // the ring has IORING_SETUP_DEFER_TASKRUN
+	pair     [2]int
+	memory   []byte // a page for the buffer ring, a page of buffers
+
+	// What boundedRecv has found. As it receives with a multishot recv into a
+	// buffer ring, it answers for those too: a start-up waits for the probe.
+	tried, bounded bool
 }
 
 const proberGroup = 1
 
 func newProber() (*prober, error) {
-	ring, err := setup(Config{Entries: 8, CQEntries: 16}, giouring.SetupCoopTaskrun)
+	size := Config{Entries: 8, CQEntries: 16}
+	ring, err := setup(size, deferTaskrun)
+	deferred := err == nil
+	if !deferred {
+		ring, err = setup(size, giouring.SetupCoopTaskrun)
+	}
 	if err != nil {
 		return nil, err
 	}
-	p := &prober{ring: ring, pair: [2]int{-1, -1}}
+	p := &prober{ring: ring, deferred: deferred, pair: [2]int{-1, -1}}
 	if p.memory, err = unix.Mmap(-1, 0, 2*unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err == nil {
 		p.pair, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	}
@@ -117,6 +127,9 @@ func (p *prober) register(flags uint16) (bool, error) {
 }
 
 func (p *prober) bufferRing() (bool, error) {
+	if bounded, err := p.boundedRecv(); bounded || err != nil {
+		return bounded, err
+	}
 	has, err := p.register(0)
 	if has {
 		_, err = p.ring.ring.UnregisterBufferRing(proberGroup)
@@ -131,6 +144,22 @@ func (p *prober) incrementalBuffers() (bool, error) {
 		_, err = p.ring.ring.UnregisterBufferRing(proberGroup)
 	}
 	return has, err
+}
+
+// boundedRecv tells whether the kernel can bound a multishot recv.
+func (p *prober) boundedRecv() (has bool, err error) {
+	if !p.tried {
+		p.bounded, err = p.recvMultishot(1)
+		p.tried = err == nil
+	}
+	return p.bounded, err
+}
+
+func (p *prober) unboundedRecv() (bool, error) {
+	if bounded, err := p.boundedRecv(); bounded || err != nil {
+		return bounded, err
+	}
+	return p.recvMultishot(0)
 }
 
 // recvMultishot receives one byte with a multishot recv, bounded if limit is not

@@ -104,13 +104,16 @@ func New(cfg Config, features Features) (*Ring, error) {
 	case features.Uses(FeatureSQPoll):
 		flags = giouring.SetupSQPoll
 	case features.Uses(FeatureDeferTaskrun):
-		flags = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
+		flags = deferTaskrun
 	}
 	if cfg.Polled && flags != giouring.SetupSQPoll {
 		flags |= giouring.SetupTaskrunFlag // 5.19
 	}
 	return setup(cfg, flags)
 }
+
+// deferTaskrun are the flags of FeatureDeferTaskrun, which come together only.
+const deferTaskrun = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
 
 // setup sets up a ring with IORING_SETUP_* flags beside those that every ring
 // has.
