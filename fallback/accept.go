@@ -15,16 +15,43 @@ const acceptBatch = 64
 
 // listener is a route's listening socket, as its worker sees it.
 type listener struct {
-	index uint32
-	route *forward.Route
-	pause time.Duration // the last pause after an error
+	index     uint32
+	route     *forward.Route
+	accepting bool          // it is in the epoll set
+	paused    bool          // until a timer fires
+	pause     time.Duration // the last pause after an error
 }
 
-// accept starts accepting.
+// accept starts accepting, unless it is under way, paused, or the worker is about
+// to end. Of several workers, a connection wakes one.
 func (w *worker) accept(l *listener) error {
+	if l.accepting || l.paused || w.mode != modeServing {
+		return nil
+	}
 	event := newEvent(kindListener, l.index, 0)
-	event.Events = unix.EPOLLIN
-	return unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, l.route.Listener.FD, &event)
+	event.Events = unix.EPOLLIN | unix.EPOLLEXCLUSIVE
+	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, l.route.Listener.FD, &event); err != nil {
+		return err
+	}
+	l.accepting = true
+	return nil
+}
+
+// acceptOrPause is accept where an error (no memory) is to be got over.
+func (w *worker) acceptOrPause(l *listener) {
+	if err := w.accept(l); err != nil {
+		l.pause = forward.AcceptPause(err.(syscall.Errno), l.pause)
+		w.policy.ReportAcceptFailed(l.route.Listener, err, l.pause)
+		w.pauseAccepting(l)
+	}
+}
+
+// stopAccepting takes a listener out of the epoll set.
+func (w *worker) stopAccepting(l *listener) {
+	if l.accepting {
+		l.accepting = false
+		_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, l.route.Listener.FD, nil)
+	}
 }
 
 // accepted takes the connections that wait at a listener.
@@ -51,26 +78,40 @@ func (w *worker) accepted(l *listener) {
 
 // pauseAccepting takes a listener out of the epoll set for a while.
 func (w *worker) pauseAccepting(l *listener) {
-	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, l.route.Listener.FD, nil)
+	w.stopAccepting(l)
+	l.paused = true
 	w.timers.start(l.pause, func() {
-		if err := w.accept(l); err != nil { // no memory either
-			w.policy.ReportAcceptFailed(l.route.Listener, err, l.pause)
-			w.pauseAccepting(l)
-		}
+		l.paused = false
+		w.acceptOrPause(l)
 	})
 }
 
-// admit makes an accepted descriptor a connection, or closes it at the limit.
+// admit gives an accepted descriptor to the worker that is to serve it, or closes
+// it at the limit.
 func (w *worker) admit(l *listener, fd int) {
-	if !w.policy.Admit(l.route, w.counters) {
+	to, ok := w.crew.Admit(l.route, w.index, &w.counters)
+	switch client := (forward.Client{Route: l.route, FD: fd}); {
+	case !ok:
 		w.close(fd, false)
+	case to != w.index:
+		w.crew.HandOver(client, to)
+	default:
+		w.take(client)
+	}
+}
+
+// take makes a client that was let in a connection of this worker.
+func (w *worker) take(client forward.Client) {
+	if w.mode == modeStopping {
+		w.crew.Dismiss(client, w.index)
 		return
 	}
-	if l.route.Listener.Family != unix.AF_UNIX {
-		w.sockets.Tune(fd)
+	w.counters.Served.Add(1)
+	if client.Route.Listener.Family != unix.AF_UNIX {
+		w.sockets.Tune(client.FD)
 	}
 	slot, c := w.connections.Allocate()
-	c.begin(slot, l.route, fd)
+	c.begin(slot, client.Route, client.FD)
 	if err := w.watch(c, &c.client); err != nil {
 		w.unreachable(c, err)
 		return

@@ -1,13 +1,14 @@
 // Package fallback is the engine for kernels that have no io_uring, or not
-// enough of it, or are told to refuse it: one worker, which is one OS thread with
-// one epoll set, moves the bytes of all connections by copying short messages and
-// splicing streams.
+// enough of it, or are told to refuse it: workers, each of which is one OS thread
+// with one epoll set, move the bytes of all connections by copying short messages
+// and splicing streams.
 //
 // It keeps the promises of forward.Engine, in the words and the order of package
 // ring, file by file: accept.go, connect.go, receive.go, send.go, proceed.go.
 //
 // Invariants:
-//   - A connection belongs to its worker from accept to close; no locks.
+//   - A connection belongs to one worker, from when that takes the client, at
+//     accept or out of its inbox, to close; no locks.
 //   - Each socket is in the epoll set once, edge-triggered, from open to close;
 //     what epoll has said is remembered until a call on the socket says otherwise.
 //   - Pipes and blocks are held only while bytes are in them: an idle connection
@@ -37,21 +38,37 @@ const (
 
 // Engine implements forward.Engine over epoll and splice.
 type Engine struct {
-	worker   *worker
-	counters forward.Counters
+	crew    *forward.Crew
+	workers []*worker
 }
 
 // New sets the engine up. Listeners stay the caller's.
 func New(policy *forward.Policy) (*Engine, error) {
-	e := new(Engine)
+	e := &Engine{crew: forward.NewCrew(policy)}
+	for index := range policy.Workers {
+		w, err := newWorker(policy, e.crew, index)
+		if err != nil {
+			for _, made := range e.workers {
+				made.release()
+			}
+			return nil, err
+		}
+		e.workers = append(e.workers, w)
+		e.crew.Join(w)
+	}
+	return e, nil
+}
+
+func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, error) {
 	w := &worker{
 		policy:   policy,
+		crew:     crew,
+		index:    index,
 		epoll:    noFD,
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(blockSize, keepBlocks),
-		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
-		counters: &e.counters,
+		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 	}
 	for i := range policy.Routes {
 		w.listeners = append(w.listeners, &listener{index: uint32(i), route: &policy.Routes[i]})
@@ -60,8 +77,7 @@ func New(policy *forward.Policy) (*Engine, error) {
 		w.release()
 		return nil, err
 	}
-	e.worker = w
-	return e, nil
+	return w, nil
 }
 
 // prepare takes what the worker needs of the system.
@@ -91,7 +107,7 @@ func (w *worker) prepare() error {
 // and does so again every interval.
 func (w *worker) beat(interval time.Duration) {
 	w.timers.start(interval, func() {
-		w.policy.Heart.Beat(0)
+		w.policy.Heart.Beat(w.index)
 		w.beat(interval)
 	})
 }
@@ -113,21 +129,29 @@ func (w *worker) release() {
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
-	// A thread of its own: the loop waits outside the Go scheduler.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer e.worker.release()
-	return e.worker.run()
+	ended := make(chan error, len(e.workers))
+	for _, w := range e.workers {
+		go func() {
+			// A thread of its own, which ends with the worker: the loop
+			// waits outside the Go scheduler.
+			runtime.LockOSThread()
+			err := w.run()
+			e.crew.End(w.index)
+			w.release()
+			ended <- err
+		}()
+	}
+	return e.crew.Await(ended)
 }
 
 // Stop implements forward.Engine.
-func (e *Engine) Stop() { e.worker.inbox.Post(e.worker.stop) }
+func (e *Engine) Stop() { e.crew.Stop() }
 
 // StopIfIdle implements forward.Engine.
-func (e *Engine) StopIfIdle() { e.worker.inbox.Post(e.worker.retire) }
+func (e *Engine) StopIfIdle() { e.crew.StopIfIdle() }
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "epoll" }
 
 // Counters implements forward.Engine.
-func (e *Engine) Counters() *forward.Counters { return &e.counters }
+func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }

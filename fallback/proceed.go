@@ -68,7 +68,7 @@ func (w *worker) settle(c *connection) {
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)
-	w.policy.Gate.Release()
+	w.crew.Leave(w.index)
 }
 
 // close closes a descriptor, with a reset if the transfer is broken; epoll

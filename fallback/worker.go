@@ -16,6 +16,7 @@ type mode uint8
 
 const (
 	modeServing  mode = iota
+	modeQuiet         // has stopped accepting, so that the crew can see whether it is idle
 	modeStopping      // ends after the events at hand
 )
 
@@ -29,8 +30,10 @@ type worker struct {
 	blocks   *bufpool.Blocks
 	pipes    *bufpool.Pipes
 	sockets  socket.System
+	crew     *forward.Crew
+	index    int // of this worker in the crew
 	inbox    *forward.Inbox
-	counters *forward.Counters
+	counters forward.Counters // here, so that no other worker writes nearby
 
 	mode        mode
 	listeners   []*listener
@@ -124,8 +127,8 @@ func (w *worker) handle(event *unix.EpollEvent) {
 	slot := uint32(event.Fd) >> 2
 	switch k := kind(event.Fd & 3); k {
 	case kindListener:
-		if w.mode == modeServing { // else it waits for our successor
-			w.accepted(w.listeners[slot])
+		if l := w.listeners[slot]; l.accepting { // else the event is an old one
+			w.accepted(l)
 		}
 	case kindWake:
 		w.woken()
@@ -212,18 +215,31 @@ func (w *worker) advance() {
 	}
 }
 
-// woken runs the messages that have come in.
+// woken runs the messages and takes the clients that have come in.
 func (w *worker) woken() {
 	var counter [8]byte
 	_, _ = unix.Read(w.inbox.FD(), counter[:])
-	for _, message := range w.inbox.Take() {
+	messages, clients := w.inbox.Take()
+	for _, message := range messages {
 		message()
+	}
+	for _, client := range clients {
+		w.take(client)
 	}
 }
 
-// stop begins to end the worker: all connections are reset.
-func (w *worker) stop() {
+// Inbox implements forward.Member.
+func (w *worker) Inbox() *forward.Inbox { return w.inbox }
+
+// Counters implements forward.Member.
+func (w *worker) Counters() *forward.Counters { return &w.counters }
+
+// Stop implements forward.Member.
+func (w *worker) Stop() {
 	w.mode = modeStopping
+	for _, l := range w.listeners {
+		w.stopAccepting(l)
+	}
 	for _, c := range w.connections.All() {
 		if c.state != stateFree {
 			w.abort(c)
@@ -231,10 +247,24 @@ func (w *worker) stop() {
 	}
 }
 
-// retire ends the worker if it has no connection.
-func (w *worker) retire() {
-	if w.mode == modeServing && w.connections.InUse() == 0 {
-		w.mode = modeStopping
+// Retire implements forward.Member.
+func (w *worker) Retire() {
+	if w.mode == modeServing {
+		w.mode = modeQuiet
+		for _, l := range w.listeners {
+			w.stopAccepting(l)
+		}
+		w.crew.Quiet()
+	}
+}
+
+// Resume implements forward.Member.
+func (w *worker) Resume() {
+	if w.mode == modeQuiet {
+		w.mode = modeServing
+		for _, l := range w.listeners {
+			w.acceptOrPause(l)
+		}
 	}
 }
 

@@ -71,21 +71,36 @@ func (w *worker) accepting() bool {
 	return false
 }
 
-// admit makes an accepted descriptor a connection, or closes it at the limit.
+// admit gives an accepted descriptor to the worker that is to serve it, or closes
+// it at the limit.
 func (w *worker) admit(l *listener, fd int) {
 	if w.mode == modeStopping {
 		w.close(fd, true)
 		return
 	}
-	if !w.policy.Admit(l.route, w.counters) {
+	to, ok := w.crew.Admit(l.route, w.index, &w.counters)
+	switch client := (forward.Client{Route: l.route, FD: fd}); {
+	case !ok:
 		w.close(fd, false)
+	case to != w.index:
+		w.crew.HandOver(client, to)
+	default:
+		w.take(client)
+	}
+}
+
+// take makes a client that was let in a connection of this worker.
+func (w *worker) take(client forward.Client) {
+	if w.mode == modeStopping {
+		w.crew.Dismiss(client, w.index)
 		return
 	}
-	if l.route.Listener.Family != unix.AF_UNIX {
-		w.sockets.Tune(fd)
+	w.counters.Served.Add(1)
+	if client.Route.Listener.Family != unix.AF_UNIX {
+		w.sockets.Tune(client.FD)
 	}
 	slot, c := w.connections.Allocate()
-	c.begin(slot, l.route, fd)
+	c.begin(slot, client.Route, client.FD)
 	w.resolve(c)
 	if c.state == stateResolving || c.state == stateConnecting {
 		w.watchSoon()

@@ -1,13 +1,14 @@
-// Package ring is the io_uring engine: one worker, which is one OS thread with
-// one ring, moves the bytes of all connections by submitting operations and
-// handling their completions.
+// Package ring is the io_uring engine: workers, each of which is one OS thread with
+// one ring and one buffer pool, move the bytes of all connections by submitting
+// operations and handling their completions.
 //
 // The way of a byte, one file for each step: accept.go, connect.go, recv.go,
 // send.go, proceed.go (what comes next, end and close). What crosses threads
 // crosses in forward.Inbox.
 //
 // Invariants:
-//   - A connection belongs to its worker from accept to close; no locks.
+//   - A connection belongs to one worker, from when that takes the client, at
+//     accept or out of its inbox, to close; no locks.
 //   - A descriptor is closed, a buffer reused and a slot freed only when no
 //     operation that knows of it is in flight (connection.inFlight).
 //   - The kernel's memory (buffers, addresses, timespecs) is off the Go heap.
@@ -30,21 +31,12 @@ const (
 	cqEntries = 8192
 )
 
-// Shapes of the buffer pool, 32 MiB of address space either way, of which only
-// touched pages take memory. Few large incremental buffers serve short messages
-// and streams from one pool; without them (before 6.17) each receive spends a
-// buffer, so there must be many.
-var (
-	incrementalPool = bufpool.Config{Count: 32, Size: 1 << 20, Incremental: true}
-	classicPool     = bufpool.Config{Count: 512, Size: 64 << 10}
-)
-
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
-	worker   *worker
-	counters forward.Counters
-	begin    chan struct{}
-	ended    chan error
+	crew      *forward.Crew
+	begin     chan struct{} // closed when the workers may go on
+	abandoned bool          // ... to their end at once
+	ended     chan error    // of each worker
 }
 
 // Selection switches features of io_uring on or off; nil leaves them as they are.
@@ -53,31 +45,67 @@ type Selection = uring.Selection
 // ParseSelection reads a list such as "-recv-multishot,+sqpoll".
 func ParseSelection(list string) (Selection, error) { return uring.ParseSelection(list) }
 
-// New sets the engine up: its thread, ring, buffers. The error says why io_uring
+// New sets the engine up: threads, rings, buffers. The error says why io_uring
 // cannot be used here. Listeners stay the caller's.
 func New(policy *forward.Policy, selection Selection) (*Engine, error) {
-	e := &Engine{begin: make(chan struct{}), ended: make(chan error, 1)}
+	features, err := probe(selection)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
+	for index := range policy.Workers {
+		if err := e.hire(policy, features, index); err != nil {
+			e.abandon(index)
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// probe finds out what the kernel has, once for all workers.
+func probe(selection Selection) (uring.Features, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	features, err := uring.Probe(selection)
+	if err == nil {
+		err = features.Missing()
+	}
+	return features, err
+}
+
+// hire starts the thread of a worker, which makes what it needs and waits for Run.
+func (e *Engine) hire(policy *forward.Policy, features uring.Features, index int) error {
 	ready := make(chan error)
 	go func() {
 		// The ring takes submissions from the thread that made it only. The
 		// thread is not unlocked: it ends with the worker.
 		runtime.LockOSThread()
-		w, err := newWorker(policy, selection, &e.counters)
+		w, err := newWorker(policy, features, e.crew, index)
 		if err == nil {
-			e.worker = w
+			e.crew.Join(w)
 		}
 		ready <- err
 		if err != nil {
 			return
 		}
 		<-e.begin
-		e.ended <- w.run()
+		if !e.abandoned {
+			err = w.run()
+		}
+		e.crew.End(index)
 		w.release()
+		e.ended <- err
 	}()
-	if err := <-ready; err != nil {
-		return nil, err
+	return <-ready
+}
+
+// abandon ends workers that will not run.
+func (e *Engine) abandon(workers int) {
+	e.abandoned = true
+	close(e.begin)
+	for range workers {
+		<-e.ended
 	}
-	return e, nil
 }
 
 // Refusal words an error of New for whoever can do something about it.
@@ -86,38 +114,28 @@ func Refusal(err error) string { return uring.Refusal(err) }
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
 	close(e.begin)
-	return <-e.ended
+	return e.crew.Await(e.ended)
 }
 
 // Stop implements forward.Engine.
-func (e *Engine) Stop() { e.worker.inbox.Post(e.worker.stop) }
+func (e *Engine) Stop() { e.crew.Stop() }
 
 // StopIfIdle implements forward.Engine.
-func (e *Engine) StopIfIdle() { e.worker.inbox.Post(e.worker.retire) }
+func (e *Engine) StopIfIdle() { e.crew.StopIfIdle() }
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
 
 // Counters implements forward.Engine.
-func (e *Engine) Counters() *forward.Counters { return &e.counters }
+func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
 
 // newWorker makes a worker on the calling thread.
-func newWorker(policy *forward.Policy, selection Selection, counters *forward.Counters) (*worker, error) {
-	features, err := uring.Probe(selection)
-	if err == nil {
-		err = features.Missing()
-	}
-	if err != nil {
-		return nil, err
-	}
+func newWorker(policy *forward.Policy, features uring.Features, crew *forward.Crew, index int) (*worker, error) {
 	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries, Polled: policy.BusyPoll > 0}, features)
 	if err != nil {
 		return nil, err
 	}
-	shape := classicPool
-	if features.Uses(uring.FeatureIncrementalBuffers) {
-		shape = incrementalPool
-	}
+	shape := poolShape(policy.Limits.PoolSize, features.Uses(uring.FeatureIncrementalBuffers))
 	pool, err := bufpool.New(shape, ring.Registrar())
 	if err != nil {
 		ring.Close()
@@ -129,12 +147,14 @@ func newWorker(policy *forward.Policy, selection Selection, counters *forward.Co
 		pool:            pool,
 		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		sockets:         socket.System{},
-		counters:        counters,
+		crew:            crew,
+		index:           index,
+		closesAtOnce:    policy.Workers > 1,
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
-		bulkSize:        defaultBulkSize,
+		bulkSize:        int32(min(defaultBulkSize, shape.Size/2)),
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
 	if err := w.prepare(); err != nil {
@@ -176,7 +196,7 @@ func (w *worker) prepare() error {
 func (w *worker) beat(interval time.Duration) {
 	var pulse *timer
 	pulse = w.timers.add(func() {
-		w.policy.Heart.Beat(0)
+		w.policy.Heart.Beat(w.index)
 		w.start(pulse, interval)
 	})
 	w.start(pulse, interval)

@@ -105,13 +105,14 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		t.Fatal(err)
 	}
 	policy := &forward.Policy{
-		Routes: []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
-		Limits: forward.Limits{Connections: 6, BufferSize: 4096},
-		Gate:   forward.NewGate(6, nil),
-		Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Routes:  []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
+		Limits:  forward.Limits{Connections: 6, BufferSize: 4096},
+		Workers: 1,
+		Gate:    forward.NewGate(6, nil),
+		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	w := &worker{
-		policy: policy, sockets: s, counters: new(forward.Counters),
+		policy: policy, sockets: s, crew: forward.NewCrew(policy), closesAtOnce: s.rng.IntN(2) == 0,
 		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, bulkSize: 1400, lowWater: policy.Limits.BufferSize / 2,
 	}
@@ -124,6 +125,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	if err := w.prepare(); err != nil {
 		t.Fatal(err)
 	}
+	w.crew.Join(w)
 	return w
 }
 

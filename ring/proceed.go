@@ -76,7 +76,7 @@ func (w *worker) settle(c *connection) {
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)
-	w.policy.Gate.Release()
+	w.crew.Leave(w.index)
 }
 
 // close closes a descriptor, with a reset if the transfer is broken. It closes
@@ -88,6 +88,10 @@ func (w *worker) close(fd int, reset bool) {
 	}
 	if reset {
 		w.sockets.ResetOnClose(fd)
+	}
+	if w.closesAtOnce {
+		w.sockets.Close(fd)
+		return
 	}
 	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, 0)))
 }

@@ -219,9 +219,9 @@ func (s *simulation) mayStop() {
 	case s.quiet(), s.steps > s.stopAt:
 		s.stopping = true
 		s.stopped = !s.quiet()
-		s.worker.inbox.Post(s.worker.stop)
+		s.worker.crew.Stop()
 	case s.rng.IntN(100) == 0:
-		s.worker.inbox.Post(s.worker.retire)
+		s.worker.crew.StopIfIdle()
 	}
 }
 
@@ -466,6 +466,7 @@ func (s *simulation) Open(int, int) (int, error) {
 	}
 	return s.socket(nil).fd, nil
 }
-func (s *simulation) Tune(int)             {}
+func (s *simulation) Tune(fd int)          {}
+func (s *simulation) Close(fd int)         { s.close(fd) }
 func (s *simulation) ResetOnClose(fd int)  { s.sockets[fd].linger = true }
 func (s *simulation) ShutdownWrite(fd int) { s.sockets[fd].shutdown = true }

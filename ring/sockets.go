@@ -12,6 +12,7 @@ import "syscall"
 type sockets interface {
 	Open(family, flags int) (fd int, err error)
 	Tune(fd int)
+	Close(fd int)
 	ResetOnClose(fd int)
 	SetNonblocking(fd int)
 	Splice(from, to, n int) (int, syscall.Errno)

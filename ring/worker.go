@@ -13,7 +13,8 @@ type mode uint8
 
 const (
 	modeServing  mode = iota
-	modeRetiring      // has stopped accepting to see whether it is really idle
+	modeRetiring      // stops accepting, so that the crew can see whether it is idle
+	modeQuiet         // has stopped accepting, and waits for the others
 	modeStopping      // resets what is left, then ends
 )
 
@@ -25,8 +26,15 @@ type worker struct {
 	pool     *bufpool.Pool
 	pipes    *bufpool.Pipes
 	sockets  sockets
+	crew     *forward.Crew
+	index    int // of this worker in the crew
 	inbox    *forward.Inbox
-	counters *forward.Counters
+	counters forward.Counters // here, so that no other worker writes nearby
+
+	// closesAtOnce makes close not wait for the batch. Of several workers, one
+	// could otherwise let a connection in while the one that made room for it
+	// is still open, and its target would see one too many.
+	closesAtOnce bool
 
 	// What the kernel has and is used.
 	acceptMultishot, recvMultishot, recvLimit bool
@@ -136,8 +144,14 @@ func (w *worker) stale(completion uring.Completion) {
 	}
 }
 
-// stop begins to end the worker: no more accepts, all connections reset.
-func (w *worker) stop() {
+// Inbox implements forward.Member.
+func (w *worker) Inbox() *forward.Inbox { return w.inbox }
+
+// Counters implements forward.Member.
+func (w *worker) Counters() *forward.Counters { return &w.counters }
+
+// Stop implements forward.Member: it begins to end the worker.
+func (w *worker) Stop() {
 	w.mode = modeStopping
 	w.stopAccepting()
 	for _, c := range w.connections.All() {
@@ -147,12 +161,21 @@ func (w *worker) stop() {
 	}
 }
 
-// retire stops accepting and, once no accept is in flight that could let one
-// more connection in, ends the worker if it has none, or goes on.
-func (w *worker) retire() {
+// Retire implements forward.Member.
+func (w *worker) Retire() {
 	if w.mode == modeServing {
 		w.mode = modeRetiring
 		w.stopAccepting()
+	}
+}
+
+// Resume implements forward.Member.
+func (w *worker) Resume() {
+	if w.mode == modeQuiet {
+		w.mode = modeServing
+		for _, l := range w.listeners {
+			w.accept(l)
+		}
 	}
 }
 
@@ -161,12 +184,10 @@ func (w *worker) over() bool {
 	if w.mode == modeServing || w.accepting() {
 		return false
 	}
-	if w.mode == modeRetiring && w.connections.InUse() > 0 {
-		w.mode = modeServing
-		for _, l := range w.listeners {
-			w.accept(l)
-		}
-		return false
+	if w.mode == modeRetiring {
+		// No accept is in flight that could let one more connection in.
+		w.mode = modeQuiet
+		w.crew.Quiet()
 	}
-	return w.connections.InUse() == 0
+	return w.mode == modeStopping && w.connections.InUse() == 0
 }

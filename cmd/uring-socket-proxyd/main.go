@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -68,6 +69,7 @@ func serve(opts *options, log *slog.Logger) error {
 		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
 		engine.StopIfIdle()
 	})
+	makeRoomFor(policy.Workers)
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
 		return err
@@ -95,6 +97,16 @@ func serve(opts *options, log *slog.Logger) error {
 	return engine.Run()
 }
 
+// makeRoomFor lets several workers run at the same time, however few processors the
+// machine has. A worker keeps one of the Go scheduler's while it waits for traffic
+// for a moment, so each needs one, and the rest of the program too; else one worker
+// would have to wait until another has nothing to do.
+func makeRoomFor(workers int) {
+	if workers > 1 {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+1))
+	}
+}
+
 // openListeners takes the inherited listeners and opens those of --listen=.
 func openListeners(specs []string) ([]*activation.Listener, error) {
 	listeners, err := activation.Inherited()
@@ -118,7 +130,12 @@ func openListeners(specs []string) ([]*activation.Listener, error) {
 // newPolicy makes the engine's policy from the options.
 func newPolicy(opts *options, listeners []*activation.Listener, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
 	policy := &forward.Policy{
-		Limits:   forward.Limits{Connections: int(opts.connectionsMax), BufferSize: forward.DefaultBufferSize},
+		Limits: forward.Limits{
+			Connections: int(opts.connectionsMax),
+			BufferSize:  forward.DefaultBufferSize,
+			PoolSize:    forward.DefaultPoolSize,
+		},
+		Workers:  int(opts.workers),
 		Resolver: forward.NewResolver(),
 		Log:      log,
 		BusyPoll: timespan.Span(opts.busyPoll).Duration(),
@@ -132,7 +149,7 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		policy.Routes = append(policy.Routes, forward.Route{Listener: l, Target: opts.target})
 	}
 	if interval := notifier.WatchdogInterval(); interval > 0 {
-		policy.Heart = forward.NewHeart(interval/2, 1, func() {
+		policy.Heart = forward.NewHeart(interval/2, policy.Workers, func() {
 			if err := notifier.Watchdog(); err != nil {
 				log.Warn("cannot send the watchdog keep-alive", "error", err)
 			}

@@ -21,6 +21,7 @@ type options struct {
 	connectionsMax connectionLimit
 	exitIdleTime   idleTime
 	listen         []string
+	workers        workerCount
 	engine         engineName
 	busyPoll       pollTime
 	ringFeatures   ringFeatures
@@ -31,7 +32,12 @@ type options struct {
 const defaultConnectionsMax = 256
 
 func defaultOptions() *options {
-	return &options{connectionsMax: defaultConnectionsMax, exitIdleTime: idleTime(timespan.Infinity), engine: engineAuto}
+	return &options{
+		connectionsMax: defaultConnectionsMax,
+		exitIdleTime:   idleTime(timespan.Infinity),
+		workers:        1,
+		engine:         engineAuto,
+	}
 }
 
 // parseOptions reads the arguments after the program's name as GNU getopt_long
@@ -70,6 +76,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time and\nrefuse more")
 	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
+	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.engine, "engine", "move bytes by uring, epoll, or auto: uring\nwhere the system allows it")
 	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nwhile that pays: less delay, more CPU")
 	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -93,6 +94,20 @@ func (t *pollTime) Set(value string) error {
 }
 func (t *pollTime) String() string { return timespan.Span(*t).String() }
 func (t *pollTime) Type() string   { return "TIME" }
+
+// workerCount is the value of --workers=.
+type workerCount uint32
+
+func (c *workerCount) Set(value string) error {
+	n, err := parseUint32(value)
+	if err != nil || n == 0 || n > forward.MaxWorkers {
+		return fmt.Errorf("need a whole number from 1 to %d", forward.MaxWorkers)
+	}
+	*c = workerCount(n)
+	return nil
+}
+func (c *workerCount) String() string { return strconv.FormatUint(uint64(*c), 10) }
+func (c *workerCount) Type() string   { return "N" }
 
 // idleTime is the value of --exit-idle-time=.
 type idleTime timespan.Span

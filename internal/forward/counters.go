@@ -14,7 +14,8 @@ func (c *Counter) Load() uint64 { return c.value.Load() }
 
 // Counters are a worker's counts since start.
 type Counters struct {
-	Accepted      Counter // connections let in
+	Accepted      Counter // clients accepted and let in, whoever serves them
+	Served        Counter // connections that the worker has had
 	Refused       Counter // connections turned away at the limit
 	Failed        Counter // connections whose target could not be reached
 	Broken        Counter // connections that ended with a reset or an error
@@ -23,4 +24,19 @@ type Counters struct {
 	Starved       Counter // times a receive found no free buffer
 	Parked        Counter // times a slow half's bytes were moved out of the pool
 	Stale         Counter // completions of an operation whose slot was reused
+}
+
+// Counts are what the Counters of several workers come to.
+type Counts struct {
+	Accepted, Refused, Failed, Broken uint64
+	BytesToTarget, BytesToClient      uint64
+}
+
+func (s *Counts) add(c *Counters) {
+	s.Accepted += c.Accepted.Load()
+	s.Refused += c.Refused.Load()
+	s.Failed += c.Failed.Load()
+	s.Broken += c.Broken.Load()
+	s.BytesToTarget += c.BytesToTarget.Load()
+	s.BytesToClient += c.BytesToClient.Load()
 }

@@ -36,8 +36,8 @@ type Engine interface {
 	StopIfIdle()
 	// Name is the engine's name as in --engine=.
 	Name() string
-	// Counters are its counts since start; anyone may read them.
-	Counters() *Counters
+	// Counters are its counts since start, of all workers; anyone may read them.
+	Counters() Counts
 }
 
 // Route leads from a listener to the target of its connections.
@@ -50,6 +50,7 @@ type Route struct {
 type Limits struct {
 	Connections int // simultaneous connections let in
 	BufferSize  int // bytes that a half may hold before it stops reading
+	PoolSize    int // bytes of a worker's buffer pool, in the io_uring engine
 }
 
 // Turn is how many bytes a stream may move before others get their turn. A stream
@@ -58,29 +59,24 @@ type Limits struct {
 // more gained nothing.
 const Turn = 4 << 20
 
-// DefaultBufferSize is the default of Limits.BufferSize, in bytes.
-const DefaultBufferSize = 1 << 20
+// The defaults of Limits, in bytes.
+const (
+	DefaultBufferSize = 1 << 20
+	DefaultPoolSize   = 32 << 20
+)
+
+// MaxWorkers bounds Policy.Workers.
+const MaxWorkers = 64
 
 // Policy is what an engine needs to know. It is made once, before the engine,
 // and shared by all its workers.
 type Policy struct {
 	Routes   []Route
 	Limits   Limits
+	Workers  int // threads that move bytes, from 1 to MaxWorkers
 	Gate     *Gate
 	Resolver *Resolver
 	Log      *slog.Logger
 	BusyPoll time.Duration // for how long workers poll before they sleep; 0 is not at all
 	Heart    *Heart        // watchdog keep-alives; nil without a watchdog
-}
-
-// Admit lets an accepted client in, or tells the engine to close it at once, and
-// counts it. Each one that was let in is given back by Gate.Release.
-func (p *Policy) Admit(r *Route, counters *Counters) bool {
-	if !p.Gate.Admit() {
-		counters.Refused.Add(1)
-		p.Log.Warn("connection limit reached, refusing a connection", "limit", p.Limits.Connections, "listener", r.Listener.Address)
-		return false
-	}
-	counters.Accepted.Add(1)
-	return true
 }

@@ -38,7 +38,12 @@ func (g *Gate) Admit() bool {
 
 // Release gives an admitted connection's place back.
 func (g *Gate) Release() {
-	if g.current.Add(-1) == 0 && g.idle != nil {
+	if g.idle == nil {
+		g.current.Add(-1)
+		return
+	}
+	g.idle.mark() // before the gate looks empty to anyone
+	if g.current.Add(-1) == 0 {
 		g.idle.start()
 	}
 }

@@ -8,15 +8,14 @@ import (
 // IdleClock calls expired once there has been no connection for a while. As in
 // the original, it starts when the last connection ends, never before the first.
 //
-// It costs a clock reading per transition to idle, not a timer: the one timer
-// that runs looks at when the gate last became empty, and sleeps on if that was
-// too recent.
+// It costs a clock reading for each connection that ends, not a timer: the one
+// timer that runs looks at when that was last, and sleeps on if it was too recent.
 type IdleClock struct {
 	after   time.Duration
 	expired func()
 	gate    *Gate
 	epoch   time.Time
-	since   atomic.Int64 // when the gate last became empty, ns after epoch
+	since   atomic.Int64 // when a connection last ended, ns after epoch
 	running atomic.Bool  // a timer is pending
 }
 
@@ -26,9 +25,17 @@ func NewIdleClock(after time.Duration, expired func()) *IdleClock {
 	return &IdleClock{after: after, expired: expired, epoch: time.Now()}
 }
 
+// mark is called when a connection is about to leave the gate: whoever finds the
+// gate empty finds no older time.
+func (c *IdleClock) mark() {
+	now := int64(time.Since(c.epoch))
+	for since := c.since.Load(); since < now && !c.since.CompareAndSwap(since, now); {
+		since = c.since.Load()
+	}
+}
+
 // start is called when the gate has become empty.
 func (c *IdleClock) start() {
-	c.since.Store(int64(time.Since(c.epoch)))
 	if c.running.CompareAndSwap(false, true) {
 		time.AfterFunc(c.after, c.check)
 	}

@@ -23,9 +23,9 @@ func (p *Policy) ReportUnreachable(r *Route, d *Dial, err error) {
 }
 
 // ReportEnd logs what an engine has done, when it ends.
-func (p *Policy) ReportEnd(c *Counters) {
-	p.Log.Debug("ended", "accepted", c.Accepted.Load(), "refused", c.Refused.Load(), "failed", c.Failed.Load(),
-		"broken", c.Broken.Load(), "bytes-to-target", c.BytesToTarget.Load(), "bytes-to-client", c.BytesToClient.Load())
+func (p *Policy) ReportEnd(c Counts) {
+	p.Log.Debug("ended", "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
+		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient)
 }
 
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on

@@ -56,6 +56,9 @@ func (System) Splice(from, to, n int) (int, syscall.Errno) {
 	return int(moved), errno
 }
 
+// Close closes a socket.
+func (System) Close(fd int) { unix.Close(fd) }
+
 // ShutdownWrite tells the peer that nothing more will come (SHUT_WR).
 func (System) ShutdownWrite(fd int) {
 	_ = unix.Shutdown(fd, unix.SHUT_WR)

@@ -69,7 +69,8 @@ func start(t *testing.T, newEngine func(*forward.Policy) (forward.Engine, error)
 	}
 	engine, err := newEngine(&forward.Policy{
 		Routes:   []forward.Route{{Listener: listener, Target: parsed}},
-		Limits:   forward.Limits{Connections: 10, BufferSize: forward.DefaultBufferSize},
+		Limits:   forward.Limits{Connections: 10, BufferSize: forward.DefaultBufferSize, PoolSize: forward.DefaultPoolSize},
+		Workers:  1,
 		Gate:     forward.NewGate(10, nil),
 		Resolver: forward.NewResolver(),
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),

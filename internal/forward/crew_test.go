@@ -1,0 +1,215 @@
+package forward
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/activation"
+)
+
+// fakeWorker is a member without sockets, whose connections last for a few turns of
+// its event loop.
+type fakeWorker struct {
+	crew     *Crew
+	index    int
+	inbox    *Inbox
+	counters Counters
+	clients  []Client
+
+	accepting, retiring, stopping bool
+
+	cut int // clients that it had when it was told to stop
+}
+
+func (w *fakeWorker) Inbox() *Inbox       { return w.inbox }
+func (w *fakeWorker) Counters() *Counters { return &w.counters }
+func (w *fakeWorker) Retire()             { w.accepting, w.retiring = false, true }
+func (w *fakeWorker) Resume()             { w.accepting, w.retiring = true, false }
+func (w *fakeWorker) Stop()               { w.accepting, w.stopping = false, true }
+
+// run accepts from the count of clients to come until it is told to stop, and
+// faults after that many looks, if not 0.
+func (w *fakeWorker) run(t *testing.T, toCome *atomic.Int64, faultAfter int) error {
+	route := &Route{Listener: &activation.Listener{Address: "a"}}
+	rng := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	for looks := 1; !w.stopping; looks++ {
+		if looks == faultAfter {
+			return errFault
+		}
+		messages, clients := w.inbox.Take()
+		for _, message := range messages {
+			message()
+		}
+		w.clients = append(w.clients, clients...)
+		if w.stopping {
+			w.cut = len(w.clients)
+		}
+		if w.accepting && rng.IntN(8) == 0 && toCome.Add(-1) >= 0 {
+			w.accept(t, route)
+		}
+		if w.retiring && rng.IntN(3) == 0 {
+			w.retiring = false
+			w.crew.Quiet()
+		}
+		if rng.IntN(4) == 0 {
+			w.closeAll()
+		}
+		runtime.Gosched()
+	}
+	w.closeAll()
+	return nil
+}
+
+var errFault = errors.New("fault")
+
+func (w *fakeWorker) accept(t *testing.T, route *Route) {
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	client := Client{route, fd}
+	switch to, ok := w.crew.Admit(route, w.index, &w.counters); {
+	case !ok:
+		unix.Close(fd)
+	case to != w.index:
+		w.crew.HandOver(client, to)
+	default:
+		w.clients = append(w.clients, client)
+	}
+}
+
+func (w *fakeWorker) closeAll() {
+	for _, client := range w.clients {
+		if err := unix.Close(client.FD); err != nil {
+			panic(err) // closed twice
+		}
+		w.counters.Served.Add(1)
+		w.crew.Leave(w.index)
+	}
+	w.clients = nil
+}
+
+// playCrew runs a crew of fake workers, does something to it, and checks that all
+// come to an end with nothing left over. It returns what Await does, and how many
+// clients were cut off.
+func playCrew(t *testing.T, clients int64, faultAfter int, meanwhile func(*Crew)) (cut int, fault error) {
+	t.Helper()
+	const workers, limit = 4, 10
+	policy := &Policy{
+		Workers: workers, Limits: Limits{Connections: limit}, Gate: NewGate(limit, nil),
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	before := descriptors(t)
+	crew := NewCrew(policy)
+	for index := range workers {
+		inbox, err := NewInbox()
+		if err != nil {
+			t.Fatal(err)
+		}
+		crew.Join(&fakeWorker{crew: crew, index: index, inbox: inbox, accepting: true})
+	}
+	var toCome atomic.Int64
+	toCome.Store(clients)
+	ended := make(chan error, workers)
+	for index, m := range crew.members {
+		go func() {
+			fault := 0
+			if index == 1 {
+				fault = faultAfter
+			}
+			err := m.(*fakeWorker).run(t, &toCome, fault)
+			crew.End(index)
+			ended <- err
+		}()
+	}
+	var others sync.WaitGroup
+	others.Go(func() { meanwhile(crew) })
+	fault = crew.Await(ended)
+	others.Wait()
+	cut = int(crew.Counters().Accepted)
+	for index, m := range crew.members {
+		w := m.(*fakeWorker)
+		w.closeAll() // what a worker had when its fault ended it
+		cut += w.cut - int(w.counters.Served.Load())
+		w.inbox.Close()
+		if n := crew.spread.Count(index); n != 0 {
+			t.Errorf("worker %d still counts %d connections", index, n)
+		}
+	}
+	if n := policy.Gate.Current(); n != 0 {
+		t.Errorf("the gate still counts %d connections", n)
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, %d before", after, before)
+	}
+	return cut, fault
+}
+
+// descriptors counts this process's.
+func descriptors(t *testing.T) (n int) {
+	t.Helper()
+	for fd := range 1024 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func TestCrewStops(t *testing.T) {
+	for round := range 10 {
+		_, err := playCrew(t, 1<<40, 0, func(c *Crew) {
+			for c.Counters().Accepted < uint64(10*round) {
+				time.Sleep(time.Microsecond)
+			}
+			c.Stop()
+		})
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
+
+func TestCrewEndsWithTheFaultOfOne(t *testing.T) {
+	for round := range 10 {
+		if _, err := playCrew(t, 1<<40, 1+100*round, func(*Crew) {}); err != errFault {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
+
+// TestCrewStopsIfIdle asks again and again, while clients come: none of those that
+// were let in may be cut off.
+func TestCrewStopsIfIdle(t *testing.T) {
+	const clients = 3000
+	for range 200 {
+		cut, err := playCrew(t, clients, 0, func(c *Crew) {
+			for c.Counters().Accepted < 10 {
+				time.Sleep(time.Microsecond)
+			}
+			for over := false; !over; {
+				c.StopIfIdle()
+				c.mu.Lock()
+				over = c.phase == phaseStopping
+				c.mu.Unlock()
+				time.Sleep(time.Microsecond)
+			}
+		})
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+		if cut != 0 {
+			t.Errorf("idle, with %d clients", cut)
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package forward
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Spread counts each worker's connections and chooses who gets the next one. The
+// kernel does not spread them: of several workers that wait for a connection it
+// wakes the one that began to wait first, again and again.
+type Spread struct {
+	choosing sync.Mutex // so that no two choose by the same counts
+	counts   []atomic.Int64
+}
+
+// NewSpread returns the spread over a number of workers.
+func NewSpread(workers int) *Spread { return &Spread{counts: make([]atomic.Int64, workers)} }
+
+// Choose gives a connection to the worker that has the fewest, to self if that is
+// one of those, and counts it there until Leave.
+func (s *Spread) Choose(self int) int {
+	if len(s.counts) == 1 {
+		return self
+	}
+	s.choosing.Lock()
+	defer s.choosing.Unlock()
+	chosen, fewest := self, s.counts[self].Load()
+	for i := range s.counts {
+		other := (self + i) % len(s.counts)
+		if n := s.counts[other].Load(); n < fewest {
+			chosen, fewest = other, n
+		}
+	}
+	s.counts[chosen].Add(1)
+	return chosen
+}
+
+// Leave counts a connection of a worker out.
+func (s *Spread) Leave(worker int) {
+	if len(s.counts) > 1 {
+		s.counts[worker].Add(-1)
+	}
+}
+
+// Count is how many connections a worker has, if there are several workers.
+func (s *Spread) Count(worker int) int { return int(s.counts[worker].Load()) }
