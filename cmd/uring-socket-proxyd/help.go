@@ -31,6 +31,9 @@ Options:
 `, programName)
 	defaultOptions().flags().VisitAll(func(f *pflag.Flag) { printOption(out, f) })
 	fmt.Fprintf(out, `
+SIZE is in bytes, or in K, M or G, powers of 1024. docs/memory.md tells how much
+memory --connections-max=, --workers=, --buffer-size= and --pool-size= allow.
+
 Long options may be shortened. $LISTEN_FDS, $NOTIFY_SOCKET and $WATCHDOG_USEC
 work as systemd sets them; SYSTEMD_LOG_LEVEL=debug logs more. SIGTERM and SIGINT
 end the program. The exit status is 0, or 1 after an error.

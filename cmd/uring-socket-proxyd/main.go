@@ -132,8 +132,8 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 	policy := &forward.Policy{
 		Limits: forward.Limits{
 			Connections: int(opts.connectionsMax),
-			BufferSize:  forward.DefaultBufferSize,
-			PoolSize:    forward.DefaultPoolSize,
+			BufferSize:  int(opts.bufferSize.bytes),
+			PoolSize:    int(opts.poolSize.bytes),
 		},
 		Workers:  int(opts.workers),
 		Resolver: forward.NewResolver(),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/internal/timespan"
 )
@@ -22,6 +23,8 @@ type options struct {
 	exitIdleTime   idleTime
 	listen         []string
 	workers        workerCount
+	bufferSize     byteSize
+	poolSize       byteSize
 	engine         engineName
 	busyPoll       pollTime
 	ringFeatures   ringFeatures
@@ -36,6 +39,8 @@ func defaultOptions() *options {
 		connectionsMax: defaultConnectionsMax,
 		exitIdleTime:   idleTime(timespan.Infinity),
 		workers:        1,
+		bufferSize:     byteSize{bytes: forward.DefaultBufferSize, least: 4 << 10, most: 1 << 30},
+		poolSize:       byteSize{bytes: forward.DefaultPoolSize, least: 1 << 20, most: 4 << 30},
 		engine:         engineAuto,
 	}
 }
@@ -77,6 +82,8 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
+	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")
+	flags.Var(&o.poolSize, "pool-size", "let each worker's ring receive into a pool of\nSIZE (1M to 4G), which is divided into a power\nof two of buffers of whole pages, the rest left\nout; the epoll engine has none")
 	flags.Var(&o.engine, "engine", "move bytes by uring, epoll, or auto: uring\nwhere the system allows it")
 	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nwhile that pays: less delay, more CPU")
 	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")

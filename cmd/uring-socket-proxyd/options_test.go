@@ -152,7 +152,7 @@ func TestParseOptionsRefuses(t *testing.T) {
 	}
 }
 
-// The program has no two options with a common beginning yet.
+// Not with the program's own options: they change.
 func TestAmbiguousPrefix(t *testing.T) {
 	parse := func(arg string) (string, error) {
 		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -292,6 +292,8 @@ func FuzzParseOptions(f *testing.F) {
 			if o.help && o.version {
 				t.Errorf("parseOptions(%q) answers twice", args)
 			}
+		case o.workers < 1 || o.workers > 64 || o.bufferSize.bytes < 4<<10 || o.poolSize.bytes < 1<<20:
+			t.Errorf("parseOptions(%q) = %+v", args, *o)
 		case o.connectionsMax < 1 || o.target.String() == "" || !slices.Contains(args, o.target.String()):
 			t.Errorf("parseOptions(%q) = %+v", args, *o)
 		}

@@ -109,6 +109,45 @@ func (c *workerCount) Set(value string) error {
 func (c *workerCount) String() string { return strconv.FormatUint(uint64(*c), 10) }
 func (c *workerCount) Type() string   { return "N" }
 
+// byteSize is the value of --buffer-size= and --pool-size=: a number of bytes, or
+// of K, M or G of them, which are powers of 1024.
+type byteSize struct{ bytes, least, most uint64 }
+
+func (s *byteSize) Set(value string) error {
+	n, ok := parseSize(value)
+	if !ok || n < s.least || n > s.most {
+		return fmt.Errorf("need a size from %s to %s, in bytes, K, M or G", formatSize(s.least), formatSize(s.most))
+	}
+	s.bytes = n
+	return nil
+}
+func (s *byteSize) String() string { return formatSize(s.bytes) }
+func (s *byteSize) Type() string   { return "SIZE" }
+
+// sizeUnits are in ascending order; each is 1024 of the one before.
+const sizeUnits = "KMG"
+
+// parseSize takes digits and a unit, in either case, or none.
+func parseSize(text string) (bytes uint64, ok bool) {
+	shift := 0
+	if last := len(text) - 1; last >= 0 {
+		if unit := strings.IndexByte(sizeUnits, text[last]&^0x20); unit >= 0 {
+			text, shift = text[:last], 10*(unit+1)
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	return n << shift, err == nil && n <= math.MaxUint64>>shift
+}
+
+// formatSize writes a size in the largest unit that it is a whole number of.
+func formatSize(bytes uint64) string {
+	unit := ""
+	for i := 0; i < len(sizeUnits) && bytes > 0 && bytes%1024 == 0; i++ {
+		bytes, unit = bytes/1024, sizeUnits[i:i+1]
+	}
+	return strconv.FormatUint(bytes, 10) + unit
+}
+
 // idleTime is the value of --exit-idle-time=.
 type idleTime timespan.Span
 
