@@ -1,57 +1,52 @@
 package bufpool
 
-// parking holds copies of received bytes that a slow peer has not taken, each in
-// a mapping of its own, so that the buffers they came in serve other connections
-// meanwhile. What is parked is bounded by what connections may queue.
+// parking holds copies of received bytes that a slow peer has not taken, in blocks
+// of their own, so that the buffers they came in serve other connections meanwhile.
+// What is parked is bounded by what connections may queue.
+//
+// A queue of Pieces that only grows by Append, or by a Block behind one that is
+// full, takes no more blocks than its bytes fill and two: the first, which may be
+// sent in part, and the last, which may be filled in part.
 type parking struct {
-	chunks []chunk // by number
+	blocks []block // by number
 	free   []int32
 	parked int // bytes mapped
 }
 
-// chunk is a mapping for parked bytes, nil when its number is free.
-type chunk struct {
+// block is a mapping for parked bytes, nil when its number is free.
+type block struct {
 	memory []byte
 	used   uint32
 }
 
-// minChunk is how much is mapped at least, so that small pieces can follow.
-const minChunk = 64 << 10
+// BlockSize is what each block of parked bytes holds.
+const BlockSize = 64 << 10
 
-// Park copies pieces, in order, to memory of their own, releases them and
-// returns the copy. On an error (no memory) nothing has changed.
-func (p *Pool) Park(pieces []Piece) (Piece, error) {
-	total := 0
-	for _, piece := range pieces {
-		total += int(piece.Len)
-	}
-	memory, err := Map(max(total, minChunk))
+// Block returns an empty Piece that Append may fill, with memory of its own.
+func (p *Pool) Block() (Piece, error) {
+	memory, err := Map(BlockSize)
 	if err != nil {
 		return Piece{}, err
 	}
-	at := memory
-	for _, piece := range pieces {
-		at = at[copy(at, p.bytes(piece)):]
-	}
-	for _, piece := range pieces {
-		p.Release(piece)
-	}
-	return Piece{id: ^p.parking.add(chunk{memory, uint32(total)}), Len: uint32(total)}, nil
+	return Piece{id: ^p.parking.add(block{memory: memory})}, nil
 }
 
-// Append copies next behind last and releases it, if last is the end of a parked
-// copy with room left. next must not be used after that.
-func (p *Pool) Append(last *Piece, next Piece) bool {
+// Append moves bytes of next behind last, if that is in a block: as many as there
+// is room for. It reports whether these were all; next is released then, and must
+// not be used any more.
+func (p *Pool) Append(last, next *Piece) bool {
 	if last.id >= 0 {
 		return false
 	}
-	c := &p.parking.chunks[^last.id]
-	if last.offset+last.Len != c.used || int(c.used)+int(next.Len) > len(c.memory) {
+	b := &p.parking.blocks[^last.id]
+	n := uint32(copy(b.memory[b.used:], p.bytes(*next)))
+	b.used += n
+	last.Len += n
+	next.Consume(n)
+	if next.Len > 0 {
 		return false
 	}
-	c.used += uint32(copy(c.memory[c.used:], p.bytes(next)))
-	last.Len += next.Len
-	p.Release(next)
+	p.Release(*next)
 	return true
 }
 
@@ -61,30 +56,30 @@ func (p *Pool) Parked() int { return p.parking.parked }
 // Parked tells that a Piece is a parked copy and holds no buffer of the ring.
 func (piece Piece) Parked() bool { return piece.id < 0 }
 
-func (k *parking) add(c chunk) int32 {
-	k.parked += len(c.memory)
+func (k *parking) add(b block) int32 {
+	k.parked += len(b.memory)
 	if n := len(k.free); n > 0 {
 		id := k.free[n-1]
 		k.free = k.free[:n-1]
-		k.chunks[id] = c
+		k.blocks[id] = b
 		return id
 	}
-	k.chunks = append(k.chunks, c)
-	return int32(len(k.chunks) - 1)
+	k.blocks = append(k.blocks, b)
+	return int32(len(k.blocks) - 1)
 }
 
 func (k *parking) release(id int32) {
-	memory := k.chunks[id].memory
+	memory := k.blocks[id].memory
 	k.parked -= len(memory)
 	Unmap(memory)
-	k.chunks[id] = chunk{}
+	k.blocks[id] = block{}
 	k.free = append(k.free, id)
 }
 
 func (k *parking) close() {
-	for _, c := range k.chunks {
-		if c.memory != nil {
-			Unmap(c.memory)
+	for _, b := range k.blocks {
+		if b.memory != nil {
+			Unmap(b.memory)
 		}
 	}
 }

@@ -184,7 +184,7 @@ func (p *Pool) Addr(piece Piece) uintptr { return uintptr(unsafe.Pointer(&p.byte
 
 func (p *Pool) bytes(piece Piece) []byte {
 	if piece.id < 0 {
-		return p.parking.chunks[^piece.id].memory[piece.offset:][:piece.Len]
+		return p.parking.blocks[^piece.id].memory[piece.offset:][:piece.Len]
 	}
 	return p.mem[int(piece.id)*p.cfg.Size+int(piece.offset):][:piece.Len]
 }

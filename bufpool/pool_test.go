@@ -120,11 +120,14 @@ func TestParkedBytesSurviveTheirBuffers(t *testing.T) {
 	p, k := newPool(t, Config{Count: 2, Size: 4})
 	first, second := p.Take(k.receive(t, "abcd")), p.Take(k.receive(t, "efgh"))
 	first.Consume(1)
-	parked, err := p.Park([]Piece{first, second})
+	parked, err := p.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Available() != 2 || p.Parked() == 0 || !parked.Parked() {
+	if !p.Append(&parked, &first) || !p.Append(&parked, &second) {
+		t.Fatal("a block has no room for 7 bytes")
+	}
+	if p.Available() != 2 || p.Parked() != BlockSize || !parked.Parked() {
 		t.Fatalf("after parking: %d available, %d parked", p.Available(), p.Parked())
 	}
 	for range 4 {
@@ -139,37 +142,45 @@ func TestParkedBytesSurviveTheirBuffers(t *testing.T) {
 	}
 }
 
-func TestAppendFillsAParkedCopy(t *testing.T) {
-	p, k := newPool(t, Config{Count: 2, Size: 4})
-	parked, err := p.Park([]Piece{p.Take(k.receive(t, "ab"))})
+func TestAppendFillsABlock(t *testing.T) {
+	p, k := newPool(t, Config{Count: 2, Size: 5})
+	held, next := p.Take(k.receive(t, "xy")), p.Take(k.receive(t, "zz"))
+	if p.Append(&held, &next) || next.Len != 2 {
+		t.Fatal("a piece was appended to one of the ring")
+	}
+	p.Release(next)
+	parked, err := p.Block()
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := p.Take(k.receive(t, "xy"))
-	if p.Append(&held, p.Take(k.receive(t, "zz"))) {
-		t.Fatal("a piece was appended to one of the ring")
+	if !p.Append(&parked, &held) {
+		t.Fatal("a block has no room for 2 bytes")
 	}
 	parked.Consume(1)
-	if !p.Append(&parked, held) || string(p.bytes(parked)) != "bxy" {
-		t.Fatalf("appended to %q", p.bytes(parked))
-	}
-	appended := 3
-	for i := 0; ; i++ {
-		piece := p.Take(k.receive(t, "1234"))
-		if !p.Append(&parked, piece) {
+	appended := 1
+	for {
+		piece := p.Take(k.receive(t, "12345"))
+		if !p.Append(&parked, &piece) {
+			if appended += 5 - int(piece.Len); appended != BlockSize-1 {
+				t.Errorf("a block is full after %d bytes", appended)
+			}
+			if got, want := string(p.bytes(piece)), "12345"[5-piece.Len:]; got != want {
+				t.Errorf("%q is left of a piece, want %q", got, want)
+			}
+			if p.Append(&parked, &piece) {
+				t.Error("a full block took more")
+			}
 			p.Release(piece)
 			break
 		}
-		if appended += 4; appended > 2*minChunk {
-			t.Fatal("a copy has no end")
-		}
+		appended += 5
 	}
-	if int(parked.Len) != appended || appended < minChunk-8 {
-		t.Errorf("the copy has %d bytes, %d were appended", parked.Len, appended)
+	if got := string(p.bytes(parked)[:6]); got != "y12345" || int(parked.Len) != appended {
+		t.Errorf("the block begins with %q and has %d bytes", got, parked.Len)
 	}
 	p.Release(parked)
-	if p.Parked() != 0 {
-		t.Errorf("%d bytes still parked", p.Parked())
+	if p.Parked() != 0 || p.Available() != 2 {
+		t.Errorf("%d bytes still parked, %d buffers available", p.Parked(), p.Available())
 	}
 }
 

@@ -104,13 +104,12 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	// and the rest goes with the next.
 	switch {
 	case h.queue.empty():
-	case w.pool.Merge(h.queue.last(), piece), w.pool.Append(h.queue.last(), piece):
+	case w.pool.Merge(h.queue.last(), piece), w.pool.Append(h.queue.last(), &piece):
 		return
 	case h.queue.len() >= maxPieces:
 		// Many small pieces that do not adjoin: gather them.
-		if gathered, err := w.pool.Park([]bufpool.Piece{piece}); err == nil {
-			piece = gathered
-		}
+		_ = w.park(h, piece) // without memory, it stays as it is
+		return
 	}
 	h.queue.push(piece)
 }

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"slices"
 	"time"
 
 	"uring-socket-proxyd/bufpool"
@@ -89,31 +90,43 @@ func (w *worker) unpin(h *half) {
 	}
 }
 
-// parkQueue copies a half's queued bytes, from piece number first on, to memory
-// of their own and gives their buffers back.
+// parkQueue moves a half's queued bytes, from piece number first on, to memory of
+// their own and gives their buffers back.
 func (w *worker) parkQueue(h *half, first int) {
 	pieces := h.queue.all()
-	if h.done || len(pieces) <= first || allParked(pieces[first:]) {
+	for first < len(pieces) && pieces[first].Parked() {
+		first++
+	}
+	if h.done || first >= len(pieces) {
 		return
 	}
-	piece, err := w.pool.Park(pieces[first:])
-	if err != nil {
-		w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-			"bytes", h.queued, "error", err)
-		w.discard(h)
-		w.discard(h.opposite())
-		return
-	}
+	rest := slices.Clone(pieces[first:])
 	h.queue.truncate(first)
-	h.queue.push(piece)
+	for i, piece := range rest {
+		if err := w.park(h, piece); err != nil {
+			w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
+				"bytes", h.queued, "error", err)
+			for _, piece := range rest[i+1:] {
+				w.pool.Release(piece)
+			}
+			w.discard(h)
+			w.discard(h.opposite())
+			return
+		}
+	}
 	w.counters.Parked.Add(1)
 }
 
-func allParked(pieces []bufpool.Piece) bool {
-	for _, piece := range pieces {
-		if !piece.Parked() {
-			return false
+// park queues a piece in memory of its own, behind what is there already. On an
+// error (no memory) what is left of the piece is queued as it is.
+func (w *worker) park(h *half, piece bufpool.Piece) error {
+	for h.queue.empty() || !w.pool.Append(h.queue.last(), &piece) {
+		block, err := w.pool.Block()
+		if err != nil {
+			h.queue.push(piece)
+			return err
 		}
+		h.queue.push(block)
 	}
-	return true
+	return nil
 }

@@ -65,6 +65,8 @@ var cases = slices.Concat(
 	logCases,
 	descriptorCases,
 	troubleCases,
+	workerCases,
+	sizeCases,
 	idleCostCases,
 	busyPollCases,
 	heavyCases,

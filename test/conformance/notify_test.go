@@ -102,11 +102,11 @@ func notifyNotReady(t *testing.T, p *harness.Program) {
 }
 
 // startWatched starts a proxy under a watchdog.
-func startWatched(t *testing.T, p *harness.Program, target string) (*harness.Proxy, *harness.Notify) {
+func startWatched(t *testing.T, p *harness.Program, args ...string) (*harness.Proxy, *harness.Notify) {
 	t.Helper()
 	notify := harness.NewNotify(t)
 	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
-		Args: []string{target},
+		Args: args,
 		Env:  []string{notify.Environment(), watchdogVariable},
 		PIDs: []string{"WATCHDOG_PID"},
 	})
@@ -124,6 +124,12 @@ func watchdogIdle(t *testing.T, p *harness.Program) {
 func watchdogUnderLoad(t *testing.T, p *harness.Program) {
 	target := harness.Serve(t, harness.TCP4, harness.Echo)
 	proxy, notify := startWatched(t, p, target.Target())
+	watchedUnderLoad(t, proxy, notify)
+}
+
+// watchedUnderLoad awaits messages while bytes flow.
+func watchedUnderLoad(t *testing.T, proxy *harness.Proxy, notify *harness.Notify) {
+	t.Helper()
 	client := proxy.Dial(t)
 	go func() { _ = harness.NewPattern(1, 1).SendTo(client.Conn, 1<<40, nil) }()
 	buffer := make([]byte, 256<<10)
