@@ -139,6 +139,9 @@ func (e *Engine) Run() error {
 			// waits outside the Go scheduler.
 			runtime.LockOSThread()
 			err := w.run()
+			if err != nil {
+				w.Stop() // resets what a fault has left
+			}
 			e.crew.End(w.index)
 			w.release()
 			ended <- err

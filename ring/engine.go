@@ -205,6 +205,7 @@ func (w *worker) beat(interval time.Duration) {
 // release frees what the worker holds. The ring goes first: it knows the rest.
 func (w *worker) release() {
 	w.ring.Close()
+	w.cutOff()
 	w.pool.Close()
 	w.pipes.Close()
 	w.addresses.close()

@@ -96,6 +96,23 @@ func (w *worker) close(fd int, reset bool) {
 	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, 0)))
 }
 
+// cutOff resets connections that a fault of the ring has left, which is closed.
+func (w *worker) cutOff() {
+	for _, c := range w.connections.All() {
+		if c.state == stateFree {
+			continue
+		}
+		c.state = stateFree
+		for _, fd := range []int{c.target, c.client} {
+			if fd != noFD {
+				w.sockets.ResetOnClose(fd)
+				w.sockets.Close(fd)
+			}
+		}
+		w.crew.Leave(w.index)
+	}
+}
+
 // abort ends a connection in whatever state it is, with a reset.
 func (w *worker) abort(c *connection) {
 	if c.state == stateConnecting {

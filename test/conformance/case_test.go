@@ -55,6 +55,7 @@ var cases = slices.Concat(
 	resetCases,
 	targetCases,
 	memoryCases,
+	ceilingCases,
 	limitCases,
 	idleExitCases,
 	signalCases,
