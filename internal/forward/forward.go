@@ -1,6 +1,7 @@
 // Package forward holds what does not depend on the engine: routes, limits, the
 // admission gate and idle clock, what workers agree on, name resolution off the data
-// path, counters and the lines that are logged. An engine moves the bytes; this package decides.
+// path, counters and the lines that are logged. An engine moves the bytes; this
+// package decides.
 //
 // The words are the same everywhere: a listener accepts a client, a connection
 // joins the client to a target, each direction of it is a half.
