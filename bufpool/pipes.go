@@ -20,8 +20,13 @@ type Pipes struct {
 	free []*Pipe
 }
 
-// NewPipes returns a pool of pipes of size bytes that keeps up to keep idle ones.
-func NewPipes(size, keep int) *Pipes { return &Pipes{size: size, keep: keep} }
+// MaxPipe is what a pipe holds at most, bytes: the kernel gives no more by default
+// (pipe-max-size in proc_sys_fs(5)), or only to root.
+const MaxPipe = 1 << 20
+
+// NewPipes returns a pool of pipes of size bytes, at most MaxPipe, that keeps up to
+// keep idle ones.
+func NewPipes(size, keep int) *Pipes { return &Pipes{size: min(size, MaxPipe), keep: keep} }
 
 // Get returns an empty pipe. A user over pipe-user-pages-soft gets smaller ones
 // (pipe(7)), and goes on with those.

@@ -29,9 +29,6 @@ import (
 const (
 	// blockSize is how much is copied at a time, bytes.
 	blockSize = 64 << 10
-	// pipeSize is what a pipe holds at most, bytes: the kernel gives no more
-	// (pipe-max-size), or only to root.
-	pipeSize = 1 << 20
 	// eventBatch is how many events one system call may bring.
 	eventBatch = 256
 	// keepPipes and keepBlocks bound what is kept for reuse.
@@ -70,7 +67,7 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		epoll:    noFD,
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(min(blockSize, policy.Limits.BufferSize), keepBlocks),
-		pipes:    bufpool.NewPipes(min(pipeSize, policy.Limits.BufferSize), keepPipes),
+		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 	}
 	for i := range policy.Routes {

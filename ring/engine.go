@@ -153,6 +153,7 @@ func newWorker(policy *forward.Policy, features uring.Features, crew *forward.Cr
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
+		splices:         features.Uses(uring.FeatureSplice),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
 		bulkSize:        int32(min(defaultBulkSize, shape.Size/2)),
 		lowWater:        policy.Limits.BufferSize / 2,

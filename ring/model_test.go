@@ -114,7 +114,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	w := &worker{
 		policy: policy, sockets: s, crew: forward.NewCrew(policy), closesAtOnce: s.rng.IntN(2) == 0,
 		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
-		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, bulkSize: 1400, lowWater: policy.Limits.BufferSize / 2,
+		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, bulkSize: 1400, lowWater: policy.Limits.BufferSize / 2,
 	}
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w

@@ -70,7 +70,7 @@ func (w *worker) judge(h *half, size int32) {
 	switch {
 	case size < w.bulkSize:
 		h.large = 0
-	case !h.noSplice:
+	case w.splices && !h.noSplice:
 		if h.large++; h.large >= streamAfter && !h.splicing {
 			h.splicing, h.messages = true, 0
 			w.stopReceiving(h)

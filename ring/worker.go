@@ -37,7 +37,7 @@ type worker struct {
 	closesAtOnce bool
 
 	// What the kernel has and is used.
-	acceptMultishot, recvMultishot, recvLimit bool
+	acceptMultishot, recvMultishot, recvLimit, splices bool
 
 	busyPoll forward.BusyPoll
 	bulkSize int32 // see judge

@@ -36,6 +36,9 @@ var (
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
 		"the kernel stops a half at its limit, exactly", (*prober).boundedRecv}
+	// Not of io_uring, but in place of its own, and to be compared with copying.
+	FeatureSplice = &Feature{"splice(2)", "2.6.17", "splice", true,
+		"streams go through a pipe: pages are passed on, not copied", func(*prober) (bool, error) { return true, nil }}
 	FeatureSQPoll = &Feature{"IORING_SETUP_SQPOLL", "5.11", "sqpoll", false,
 		"a kernel thread submits, but keeps a core busy", setupFlag(giouring.SetupSQPoll)}
 )
@@ -48,6 +51,7 @@ var Probed = []*Feature{
 	FeatureDeferTaskrun,
 	FeatureIncrementalBuffers,
 	FeatureRecvLimit,
+	FeatureSplice,
 	FeatureSQPoll,
 	{"IORING_OP_SHUTDOWN", "5.11", "", false,
 		"the kernel runs it on another thread: 100 times as slow", opcode(giouring.OpShutdown)},
