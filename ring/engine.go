@@ -48,13 +48,9 @@ func ParseSelection(list string) (Selection, error) { return uring.ParseSelectio
 // New sets the engine up: threads, rings, buffers. The error says why io_uring
 // cannot be used here. Listeners stay the caller's.
 func New(policy *forward.Policy, selection Selection) (*Engine, error) {
-	features, err := probe(selection)
-	if err != nil {
-		return nil, err
-	}
 	e := &Engine{crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
 	for index := range policy.Workers {
-		if err := e.hire(policy, features, index); err != nil {
+		if err := e.hire(policy, selection, index); err != nil {
 			e.abandon(index)
 			return nil, err
 		}
@@ -62,25 +58,14 @@ func New(policy *forward.Policy, selection Selection) (*Engine, error) {
 	return e, nil
 }
 
-// probe finds out what the kernel has, once for all workers.
-func probe(selection Selection) (uring.Features, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	features, err := uring.Probe(selection)
-	if err == nil {
-		err = features.Missing()
-	}
-	return features, err
-}
-
 // hire starts the thread of a worker, which makes what it needs and waits for Run.
-func (e *Engine) hire(policy *forward.Policy, features uring.Features, index int) error {
+func (e *Engine) hire(policy *forward.Policy, selection Selection, index int) error {
 	ready := make(chan error)
 	go func() {
 		// The ring takes submissions from the thread that made it only. The
 		// thread is not unlocked: it ends with the worker.
 		runtime.LockOSThread()
-		w, err := newWorker(policy, features, e.crew, index)
+		w, err := newWorker(policy, selection, e.crew, index)
 		if err == nil {
 			e.crew.Join(w)
 		}
@@ -130,8 +115,8 @@ func (e *Engine) Name() string { return "uring" }
 func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
 
 // newWorker makes a worker on the calling thread.
-func newWorker(policy *forward.Policy, features uring.Features, crew *forward.Crew, index int) (*worker, error) {
-	ring, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries, Polled: policy.BusyPoll > 0}, features)
+func newWorker(policy *forward.Policy, selection Selection, crew *forward.Crew, index int) (*worker, error) {
+	ring, features, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries, Polled: policy.BusyPoll > 0}, selection)
 	if err != nil {
 		return nil, err
 	}

@@ -28,8 +28,7 @@ var (
 	FeatureRecvMultishot = &Feature{"IORING_RECV_MULTISHOT", "6.0", "recv-multishot", true,
 		"one operation receives all messages of a half", (*prober).unboundedRecv}
 	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", "defer-taskrun", true,
-		"completions come in batches, when the worker asks",
-		func(p *prober) (bool, error) { return p.deferred, nil }}
+		"completions come in batches, when the worker asks", setupFlag(deferTaskrun)}
 	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", "incremental-buffers", true,
 		"few large buffers serve messages and streams; needs the limit below", (*prober).incrementalBuffers}
 	// The kernel has no name of its own for it: sqe->optlen bounds what a
@@ -128,9 +127,6 @@ func (f Features) Uses(feature *Feature) bool {
 	}
 	return f.present[feature] && f.selection.wants(feature)
 }
-
-// Select makes a selection decide what is used.
-func (f Features) Select(s Selection) Features { return Features{f.present, s} }
 
 // Missing returns an error that names the first feature that the engine cannot do
 // without and the kernel lacks, nil if there is none. It is an

@@ -37,44 +37,44 @@ func featureBit(bit uint32) func(*prober) (bool, error) {
 	return func(p *prober) (bool, error) { return p.ring.features&bit != 0, nil }
 }
 
-// Probe tries each feature that is used or that a selection switches, on a small
-// ring and a socket pair of its own. It takes well under a millisecond. The calling
-// goroutine must be locked to its thread.
-func Probe(s Selection) (Features, error) {
-	return probe(s, func(f *Feature) bool { return f.Used || s.wants(f) })
-}
-
-// ProbeAll tries every feature, those included that are not used.
+// ProbeAll tries every feature, those included that are not used, on a small ring of
+// its own. The calling goroutine must be locked to its thread.
 func ProbeAll() (Features, error) {
-	return probe(nil, func(*Feature) bool { return true })
-}
-
-func probe(s Selection, wanted func(*Feature) bool) (Features, error) {
-	p, err := newProber()
+	features := Features{make(map[*Feature]bool), nil}
+	ring, err := features.setup(Config{Entries: 8, CQEntries: 16})
 	if err != nil {
 		return Features{}, err
 	}
+	defer ring.Close()
+	return features, features.probe(ring, func(*Feature) bool { return true })
+}
+
+// probe tries the wanted features on a ring, if it is not known that they are there.
+func (f Features) probe(ring *Ring, wanted func(*Feature) bool) error {
+	p, err := newProber(ring)
+	if err != nil {
+		return err
+	}
 	defer p.close()
-	features := Features{make(map[*Feature]bool), s}
 	for _, feature := range Probed {
-		if !wanted(feature) {
+		if f.present[feature] || !wanted(feature) {
 			continue
 		}
 		has, err := feature.probe(p)
 		if err != nil {
-			return Features{}, fmt.Errorf("probing %s: %w", feature.Name, err)
+			return fmt.Errorf("probing %s: %w", feature.Name, err)
 		}
-		features.present[feature] = has
+		f.present[feature] = has
 	}
-	return features, nil
+	ring.Stats = Stats{}
+	return nil
 }
 
 // prober is what probes work with.
 type prober struct {
-	ring     *Ring
-	deferred bool // the ring has IORING_SETUP_DEFER_TASKRUN
-	pair     [2]int
-	memory   []byte // a page for the buffer ring, a page of buffers
+	ring   *Ring // not owned
+	pair   [2]int
+	memory []byte // a page for the buffer ring, a page of buffers
 
 	// What boundedRecv has found. As it receives with a multishot recv into a
 	// buffer ring, it answers for those too: a start-up waits for the probe.
@@ -83,17 +83,8 @@ type prober struct {
 
 const proberGroup = 1
 
-func newProber() (*prober, error) {
-	size := Config{Entries: 8, CQEntries: 16}
-	ring, err := setup(size, deferTaskrun)
-	deferred := err == nil
-	if !deferred {
-		ring, err = setup(size, giouring.SetupCoopTaskrun)
-	}
-	if err != nil {
-		return nil, err
-	}
-	p := &prober{ring: ring, deferred: deferred, pair: [2]int{-1, -1}}
+func newProber(ring *Ring) (p *prober, err error) {
+	p = &prober{ring: ring, pair: [2]int{-1, -1}}
 	if p.memory, err = unix.Mmap(-1, 0, 2*unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS); err == nil {
 		p.pair, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	}
@@ -105,7 +96,6 @@ func newProber() (*prober, error) {
 }
 
 func (p *prober) close() {
-	p.ring.Close()
 	for _, fd := range p.pair {
 		if fd >= 0 {
 			unix.Close(fd)

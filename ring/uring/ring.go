@@ -95,21 +95,47 @@ var requiredFeatures = []struct {
 	{giouring.FeatExtArg, "IORING_FEAT_EXT_ARG", "5.11"},
 }
 
-// New sets up a ring for the calling OS thread, with what features say. The
-// caller closes it, on the same thread. The error wraps the errno of
-// io_uring_setup(2): ENOSYS and EPERM mean that io_uring is not to be had.
-func New(cfg Config, features Features) (*Ring, error) {
-	flags := giouring.SetupCoopTaskrun // 5.19: no interrupt to run completions
-	switch {
-	case features.Uses(FeatureSQPoll):
-		flags = giouring.SetupSQPoll
-	case features.Uses(FeatureDeferTaskrun):
-		flags = deferTaskrun
+// New sets up a ring for the calling OS thread, with what the selection wants and
+// the kernel has, and tries on it which other features there are. The caller closes
+// it, on the same thread. The error wraps the errno of io_uring_setup(2): ENOSYS and
+// EPERM mean that io_uring is not to be had; an errors.ErrUnsupported names what the
+// engine cannot do without and the kernel lacks.
+func New(cfg Config, s Selection) (*Ring, Features, error) {
+	features := Features{make(map[*Feature]bool), s}
+	ring, err := features.setup(cfg)
+	if err != nil {
+		return nil, Features{}, err
 	}
-	if cfg.Polled && flags != giouring.SetupSQPoll {
-		flags |= giouring.SetupTaskrunFlag // 5.19
+	err = features.probe(ring, func(f *Feature) bool { return f.Used || s.wants(f) })
+	if err == nil {
+		err = features.Missing()
 	}
-	return setup(cfg, flags)
+	if err != nil {
+		ring.Close()
+		return nil, Features{}, err
+	}
+	return ring, features, nil
+}
+
+// setup sets up a ring with the best IORING_SETUP_* flags that are wanted and that
+// the kernel takes.
+func (f Features) setup(cfg Config) (*Ring, error) {
+	for _, choice := range []struct {
+		feature *Feature
+		flags   uint32
+	}{
+		{FeatureSQPoll, giouring.SetupSQPoll},
+		{FeatureDeferTaskrun, deferTaskrun},
+	} {
+		if !f.selection.wants(choice.feature) {
+			continue
+		}
+		if ring, err := setup(cfg, choice.flags); err == nil {
+			f.present[choice.feature] = true
+			return ring, nil
+		}
+	}
+	return setup(cfg, giouring.SetupCoopTaskrun) // 5.19: no interrupt to run completions
 }
 
 // deferTaskrun are the flags of FeatureDeferTaskrun, which come together only.
@@ -118,6 +144,9 @@ const deferTaskrun = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
 // setup sets up a ring with IORING_SETUP_* flags beside those that every ring
 // has.
 func setup(cfg Config, flags uint32) (*Ring, error) {
+	if cfg.Polled && flags != giouring.SetupSQPoll {
+		flags |= giouring.SetupTaskrunFlag // 5.19
+	}
 	p := params{flags: flags | giouring.SetupCQSize | giouring.SetupClamp | giouring.SetupSubmitAll, cqEntries: cfg.CQEntries}
 	p.sqThreadIdle = sqThreadIdle
 	ring := giouring.NewRing()

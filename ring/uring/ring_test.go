@@ -15,7 +15,7 @@ func newRing(t *testing.T, cfg Config) *Ring {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
-	r, err := New(cfg, Features{})
+	r, _, err := New(cfg, nil)
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EPERM) || errors.Is(err, errors.ErrUnsupported) {
 		t.Skipf("no io_uring here: %v", err)
 	}
