@@ -101,8 +101,6 @@ func (w *worker) take(client forward.Client) {
 	}
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
+	w.turnDeaf(c)
 	w.resolve(c)
-	if c.state == stateResolving || c.state == stateConnecting {
-		w.watchSoon()
-	}
 }

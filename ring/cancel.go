@@ -44,8 +44,11 @@ func (w *worker) cancelMissed() {
 // pending tells whether an operation that was to be cancelled is still in flight.
 func (w *worker) pending(data userData) bool {
 	op := data.operation()
-	if op == opAccept {
+	switch op {
+	case opAccept:
 		return w.listeners[data.slot()].accepting && w.mode != modeServing
+	case opTimer:
+		return false // it ends by itself
 	}
 	c := w.connections.At(data.slot())
 	if c.generation != data.generation() || c.state == stateFree {

@@ -91,6 +91,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		return
 	}
 	c.state = stateForwarding
+	w.hearAgain(c)
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)

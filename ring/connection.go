@@ -35,6 +35,7 @@ type connection struct {
 
 	inFlight int  // operations whose last completion is still to come
 	broken   bool // to be closed with a reset
+	deaf     bool // a side of it is not read, see watch.go
 }
 
 // begin makes a free slot a connection of the accepted descriptor client.

@@ -149,6 +149,9 @@ func (s *simulation) check() {
 	if n := s.worker.pool.Parked(); n != 0 {
 		s.t.Errorf("%d bytes are still parked", n)
 	}
+	if n := s.worker.deaf; n != 0 {
+		s.t.Errorf("%d connections still count as deaf", n)
+	}
 	if n := s.worker.policy.Gate.Current(); n != 0 {
 		s.t.Errorf("the gate still counts %d connections", n)
 	}

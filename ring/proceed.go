@@ -35,7 +35,7 @@ func (w *worker) end(h *half) {
 		// Closing the descriptor says the same.
 	default:
 		w.sockets.ShutdownWrite(h.destination())
-		w.watchSoon()
+		w.turnDeaf(h.connection)
 	}
 }
 
@@ -73,6 +73,7 @@ func (w *worker) settle(c *connection) {
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
+	w.hearAgain(c)
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)

@@ -51,7 +51,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 // still be on its way to us, so the opposite half goes on until it ends by itself.
 func (w *worker) destinationFailed(h *half) {
 	w.discard(h)
-	w.watchSoon()
+	w.turnDeaf(h.connection)
 }
 
 // stopSending cancels a send in flight.

@@ -16,6 +16,7 @@ type timer struct {
 	index   uint32
 	spec    *unix.Timespec // off the Go heap
 	running bool
+	stopped bool // ... but is to end early, without firing
 	fire    func()
 }
 
@@ -49,7 +50,18 @@ func (w *worker) start(t *timer, d time.Duration) {
 	w.ring.Timeout(t.spec, uint64(newUserData(opTimer, t.index, 0)))
 }
 
+// stopTimer ends a timer, if it is running, before it fires.
+func (w *worker) stopTimer(t *timer) {
+	if t.running && !t.stopped {
+		t.stopped = true
+		w.cancel(newUserData(opTimer, t.index, 0))
+	}
+}
+
 func (w *worker) expired(t *timer) {
-	t.running = false
-	t.fire()
+	fires := !t.stopped
+	t.running, t.stopped = false, false
+	if fires {
+		t.fire()
+	}
 }

@@ -8,18 +8,50 @@ import (
 	"uring-socket-proxyd/ring/uring"
 )
 
-// A side that is no longer read, or not yet, would not tell of a reset: a client
-// that has ended its stream, or one whose target is still being connected. What
-// stays so for a while is polled for errors. Most connections are over by then,
-// so that they do not pay for it.
+// A connection is deaf while one of its sides is not read, or not yet: that side
+// could not tell of a reset. A client is such a side while its target is being
+// connected, and so is whoever has ended its stream. What stays so for a while is
+// polled for errors. Most connections are over by then, or connected, so they pay
+// neither for that nor for a timer.
 
-// watchPause is how long the worker waits before it looks for sides to watch.
+// graceRounds is how many rounds of the event loop the last connection that went deaf
+// has to hear again or end. They are short ones, see worker.wait; one or two suffice
+// as a rule.
+const graceRounds = 8
+
+// watchPause is how long the worker waits after that before it looks for sides to
+// watch.
 const watchPause = time.Second
 
-// watchSoon looks for sides to watch, some time from now.
-func (w *worker) watchSoon() {
-	if !w.lookout.running {
-		w.start(w.lookout, watchPause)
+// turnDeaf notes that a side of a connection is not read.
+func (w *worker) turnDeaf(c *connection) {
+	if !c.deaf {
+		c.deaf = true
+		w.deaf++
+	}
+	w.grace = graceRounds
+}
+
+// hearAgain notes that both sides are read, or that the connection has ended.
+func (w *worker) hearAgain(c *connection) {
+	if c.deaf {
+		c.deaf = false
+		w.deaf--
+	}
+}
+
+// endRound counts a round of the event loop.
+func (w *worker) endRound() {
+	switch {
+	case w.deaf == 0:
+		w.grace = 0
+		w.stopTimer(w.lookout)
+	case w.grace > 1:
+		w.grace--
+	case w.grace == 1 && !w.lookout.stopped:
+		if w.grace = 0; !w.lookout.running {
+			w.start(w.lookout, watchPause)
+		}
 	}
 }
 

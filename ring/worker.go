@@ -46,6 +46,7 @@ type worker struct {
 	mode        mode
 	listeners   []*listener
 	connections forward.Slots[connection]
+	deaf        int // connections that are, see watch.go
 	addresses   addressTable
 	timers      timerTable
 	wakeups     []byte // the inbox's eventfd is read into it
@@ -55,6 +56,7 @@ type worker struct {
 	refused  []waiting // connections whose connect is to be tried again
 	backlog  *timer
 	lookout  *timer    // looks for sides to watch
+	grace    int       // see graceRounds
 	line     []waiting // halves that wait for a buffer, in order
 	streams  []waiting // halves whose turn is to come, in order
 	scarcity *timer
@@ -75,6 +77,7 @@ func (w *worker) run() error {
 		w.ring.Reap(w.handle)
 		w.feed()
 		w.advance()
+		w.endRound()
 	}
 	return w.ring.Flush() // the last closes
 }
@@ -91,6 +94,9 @@ func (w *worker) wait() error {
 		if found || err != nil {
 			return err
 		}
+	}
+	if w.grace > 0 {
+		return w.ring.SubmitAndWaitBriefly()
 	}
 	began := w.busyPoll.Began()
 	err := w.ring.SubmitAndWait()

@@ -106,6 +106,20 @@ func (r *Ring) SubmitAndWait() error {
 	if errno == syscall.ETIME || (errno == 0 && r.ready() == 0 && r.unsubmitted == 0) {
 		errno = r.submit(1, 0)
 	}
+	return r.waited(errno)
+}
+
+// SubmitAndWaitBriefly is SubmitAndWait for rawWait at most, after which it returns
+// with nothing to reap.
+func (r *Ring) SubmitAndWaitBriefly() error {
+	if r.fault != nil {
+		return r.fault
+	}
+	return r.waited(r.submit(1, rawWait))
+}
+
+// waited says what the outcome of a wait means.
+func (r *Ring) waited(errno syscall.Errno) error {
 	switch errno {
 	case 0, syscall.EINTR, syscall.ETIME:
 		return nil
