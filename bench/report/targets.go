@@ -9,7 +9,10 @@ import (
 )
 
 // scorecard is the targets and what became of them.
-type scorecard struct{ Lines []targetLine }
+type scorecard struct {
+	Lines     []targetLine
+	Elsewhere int // targets of scenarios that did not run
+}
 
 // targetLine is one target.
 type targetLine struct {
@@ -21,15 +24,23 @@ type targetLine struct {
 	Met                        bool
 }
 
-// newScorecard is nil for a run of our program alone, as one of io_uring's
-// features: the targets are about how it stands beside others.
+// newScorecard is nil for a run that no target is about. One of our program alone is
+// such a run, as of io_uring's features: the targets are about how it stands beside
+// others.
 func newScorecard(run *result.Run, targets []target.Target) *scorecard {
 	if !slices.ContainsFunc(run.Peers, func(peer result.Peer) bool { return !ours(peer.Name) }) {
 		return nil
 	}
 	card := new(scorecard)
 	for _, t := range targets {
-		card.Lines = append(card.Lines, newTargetLine(run, t))
+		if _, missing := closedTable(run, t.Scenario); missing == didNotRun {
+			card.Elsewhere++
+		} else {
+			card.Lines = append(card.Lines, newTargetLine(run, t))
+		}
+	}
+	if len(card.Lines) == 0 {
+		return nil
 	}
 	return card
 }
@@ -48,6 +59,9 @@ func (c *scorecard) Summary() string {
 	summary := fmt.Sprintf("%d of %d targets met", met, len(c.Lines))
 	if missing > 0 {
 		summary += fmt.Sprintf(", %d not measured", missing)
+	}
+	if c.Elsewhere > 0 {
+		summary += fmt.Sprintf("; %d more are about scenarios that did not run", c.Elsewhere)
 	}
 	return summary
 }
@@ -121,10 +135,12 @@ func adversary(run *result.Run, f figure, table result.Table, against target.Aga
 	return other, ""
 }
 
+const didNotRun = "the scenario did not run"
+
 // closedTable is a scenario in a closed loop, which is what the targets are for, or
 // why there is none.
 func closedTable(run *result.Run, scenario string) (table result.Table, missing string) {
-	missing = "the scenario did not run"
+	missing = didNotRun
 	for _, table := range run.Scenarios {
 		switch {
 		case table.Name != scenario:

@@ -134,10 +134,14 @@ func TestScorecardCounts(t *testing.T) {
 	gone := throughput(target.Original, target.AtLeast, 1)
 	gone.Scenario = "echo-8"
 	card := newScorecard(run, []target.Target{throughput(target.Original, target.AtLeast, 1), gone, throughput(target.Original, target.AtLeast, 3)})
-	if got := card.Summary(); got != "1 of 3 targets met, 1 not measured" {
+	if got := card.Summary(); got != "1 of 2 targets met; 1 more are about scenarios that did not run" {
 		t.Error(got)
 	}
-	card.Lines = card.Lines[:1]
+	card.Lines[1].Missing = "so"
+	if got := card.Summary(); got != "1 of 2 targets met, 1 not measured; 1 more are about scenarios that did not run" {
+		t.Error(got)
+	}
+	card.Lines, card.Elsewhere = card.Lines[:1], 0
 	if got := card.Summary(); got != "1 of 1 targets met" {
 		t.Error(got)
 	}
