@@ -42,11 +42,11 @@ func TestSizesAndWorkers(t *testing.T) {
 		workers          uint32
 		bufferSize, pool uint64
 	}{
-		{"/x", 1, 1 << 20, 32 << 20},
+		{"/x", 1, 1 << 20, 8 << 20},
 		{"--workers=64 --buffer-size=4K --pool-size=1M /x", 64, 4 << 10, 1 << 20},
 		{"--workers 2 --buffer-size 1g --pool-size 4294967296 /x", 2, 1 << 30, 4 << 30},
 		{"--w=0x2 --buf=4097 --po=48m /x", 2, 4097, 48 << 20},
-		{"--workers=2 --workers=3 --buffer-size=1G --buffer-size=5K /x", 3, 5 << 10, 32 << 20},
+		{"--workers=2 --workers=3 --buffer-size=1G --buffer-size=5K /x", 3, 5 << 10, 8 << 20},
 	} {
 		o, err := parseOptions(args(test.args))
 		if err != nil || uint32(o.workers) != test.workers || o.bufferSize.bytes != test.bufferSize || o.poolSize.bytes != test.pool {

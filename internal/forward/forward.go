@@ -63,7 +63,7 @@ const Turn = 4 << 20
 // The defaults of Limits, in bytes.
 const (
 	DefaultBufferSize = 1 << 20
-	DefaultPoolSize   = 32 << 20
+	DefaultPoolSize   = 8 << 20
 )
 
 // MaxWorkers bounds Policy.Workers.

@@ -20,7 +20,7 @@ var ceilingCases = []Case{
 			for _, s := range []sizing{
 				{workers: 1, buffer: 4 << 10, pool: 1 << 20},
 				{workers: 2, buffer: 256 << 10, pool: 2 << 20},
-				{workers: 1, buffer: 1 << 20, pool: 32 << 20},
+				{workers: 1, buffer: 1 << 20, pool: 8 << 20},
 			} {
 				t.Run(strings.Join(s.args(), " "), func(t *testing.T) { staysUnder(t, p, s) })
 				if p.Name != harness.Epoll.Name {

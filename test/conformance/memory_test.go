@@ -34,7 +34,7 @@ var memoryCases = []Case{
 // memoryBound is what a proxy may hold when some halves are full: the program
 // itself (base), the buffer pool, and what each half may keep of its own.
 func memoryBound(halves int64) int64 {
-	const base, pool, half = 20 << 20, 32 << 20, 1<<20 + 64<<10
+	const base, pool, half = 20 << 20, 8 << 20, 1<<20 + 64<<10
 	return base + pool + halves*half
 }
 
@@ -42,7 +42,7 @@ func memoryBound(halves int64) int64 {
 // at another connection meanwhile, then lets the first of them read on.
 func slowReaders(t *testing.T, p *harness.Program, n int) {
 	p = p.Plain()
-	const flood, bystander = 24 << 20, 16 << 20
+	const flood, bystander = 80 << 20, 16 << 20
 	seed := harness.Seed(t)
 	var taken atomic.Int64
 	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
