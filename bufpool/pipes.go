@@ -12,8 +12,7 @@ type Pipe struct {
 	Size        int // bytes it can hold, in pages: many small pieces fill it earlier
 }
 
-// Pipes hands out empty pipes and keeps some for reuse, so that a descriptor pair
-// is held only while bytes are in it.
+// Pipes hands out empty pipes and keeps a few idle ones for reuse.
 type Pipes struct {
 	size int
 	keep int
@@ -71,10 +70,13 @@ func (p *Pipes) Discard(pipe *Pipe) {
 // Idle is the number of pipes kept for reuse.
 func (p *Pipes) Idle() int { return len(p.free) }
 
-// Close closes the idle pipes.
-func (p *Pipes) Close() {
+// Drop closes the idle pipes, and tells whether there were any: when descriptors run
+// out, others need them more.
+func (p *Pipes) Drop() bool {
 	for _, pipe := range p.free {
 		p.Discard(pipe)
 	}
+	dropped := len(p.free) > 0
 	p.free = nil
+	return dropped
 }

@@ -36,7 +36,7 @@ func TestPipesAreReusedAndBounded(t *testing.T) {
 	if open(first.Read) || open(first.Write) {
 		t.Error("a discarded pipe is still open")
 	}
-	p.Close()
+	p.Drop()
 }
 
 // TestPipeLargerThanAllowed asks for more than pipe-max-size lets an unprivileged

@@ -78,6 +78,7 @@ func (w *worker) accepted(l *listener) {
 
 // pauseAccepting takes a listener out of the epoll set for a while.
 func (w *worker) pauseAccepting(l *listener) {
+	w.pipes.Drop()
 	w.stopAccepting(l)
 	l.paused = true
 	w.timers.start(l.pause, func() {

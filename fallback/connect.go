@@ -43,6 +43,9 @@ func (w *worker) resolved(c *connection, addresses []target.Address, err error) 
 func (w *worker) connectNext(c *connection) {
 	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
 		fd, err := w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK)
+		if err != nil && w.pipes.Drop() {
+			fd, err = w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK)
+		}
 		if err == nil {
 			c.target = newSide(fd, int(address.Family))
 			c.state = stateConnecting

@@ -32,7 +32,7 @@ const (
 	// eventBatch is how many events one system call may bring.
 	eventBatch = 256
 	// keepPipes and keepBlocks bound what is kept for reuse.
-	keepPipes  = 64
+	keepPipes  = 8
 	keepBlocks = 64
 )
 
@@ -124,7 +124,7 @@ func (w *worker) release() {
 		bufpool.Unmap(w.block)
 	}
 	w.blocks.Close()
-	w.pipes.Close()
+	w.pipes.Drop()
 }
 
 // Run implements forward.Engine.

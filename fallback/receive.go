@@ -11,7 +11,7 @@ const (
 	// smallSplice is what a splice moves at most to count as small, bytes;
 	// messagesAfter of them in a row make the half copy again.
 	smallSplice   = 4 << 10
-	messagesAfter = 16
+	messagesAfter = 32
 )
 
 // receive reads from a half's source, if there may be something and there is
@@ -48,7 +48,7 @@ func (w *worker) receiveCopying(h *half) bool {
 	if n < len(w.block) {
 		h.source.readable = !h.source.drained
 		h.full = 0
-	} else if h.full++; h.full >= streamAfter && !h.noSplice {
+	} else if h.full++; h.full >= streamAfter && !h.noSplice && w.policy.Limits.BufferSize > smallSplice {
 		h.splicing, h.small = true, 0
 	}
 	w.budget -= n
@@ -62,7 +62,7 @@ func (w *worker) receiveSplicing(h *half) bool {
 		pipe, err := w.pipes.Get()
 		if err != nil {
 			// Out of descriptors: copying needs none.
-			h.splicing, h.full = false, 0
+			h.noSplice, h.splicing, h.full = true, false, 0
 			return true
 		}
 		h.pipe = pipe

@@ -46,6 +46,7 @@ func (w *worker) accepted(l *listener, completion uring.Completion) {
 		l.pause = forward.AcceptPause(errno, l.pause)
 		w.policy.ReportAcceptFailed(l.route.Listener, errno, l.pause)
 		if l.pause > 0 {
+			w.pipes.Drop()
 			w.start(l.timer, l.pause)
 		}
 	}

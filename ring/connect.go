@@ -54,6 +54,9 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	// Blocking, so that io_uring waits for readiness instead of failing with
 	// EAGAIN; the submitter never blocks.
 	fd, err := w.sockets.Open(int(address.Family), 0)
+	if err != nil && w.pipes.Drop() {
+		fd, err = w.sockets.Open(int(address.Family), 0)
+	}
 	if err != nil {
 		return err
 	}

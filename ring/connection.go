@@ -36,6 +36,8 @@ type connection struct {
 	inFlight int  // operations whose last completion is still to come
 	broken   bool // to be closed with a reset
 	deaf     bool // a side of it is not read, see watch.go
+
+	nonblocking bool // its sockets are O_NONBLOCK, as splice needs
 }
 
 // begin makes a free slot a connection of the accepted descriptor client.
@@ -46,7 +48,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.route = route
 	c.client, c.target = client, noFD
 	c.dial = forward.Dial{}
-	c.inFlight, c.broken = 0, false
+	c.inFlight, c.broken, c.nonblocking = 0, false, false
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
 }

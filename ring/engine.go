@@ -3,7 +3,7 @@
 // operations and handling their completions.
 //
 // The way of a byte, one file for each step: accept.go, connect.go, recv.go,
-// send.go, proceed.go (what comes next, end and close). What crosses threads
+// send.go, proceed.go (what comes next, end and close); splice.go for streams. What crosses threads
 // crosses in forward.Inbox.
 //
 // Invariants:
@@ -140,9 +140,11 @@ func newWorker(policy *forward.Policy, selection Selection, crew *forward.Crew, 
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
 		splices:         features.Uses(uring.FeatureSplice),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
-		bulkSize:        int32(min(defaultBulkSize, shape.Size/2)),
+		tuning:          defaultTuning,
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
+	w.bulkSize = min(w.bulkSize, int32(shape.Size/2)) // a buffer's end cuts pieces short
+	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err
@@ -193,7 +195,7 @@ func (w *worker) release() {
 	w.ring.Close()
 	w.cutOff()
 	w.pool.Close()
-	w.pipes.Close()
+	w.pipes.Drop()
 	w.addresses.close()
 	if w.inbox != nil {
 		w.inbox.Close()

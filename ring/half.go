@@ -21,26 +21,26 @@ type half struct {
 
 	pipe *bufpool.Pipe // holds what a stream's destination has not taken; empty while queue is not
 
-	receiving   bool // a recv is in flight
-	awaiting    bool // ... or rather a poll of a stream's source
-	stopping    bool // ... and is being cancelled; stays until the next recv
-	sending     bool // a send is in flight
-	blocked     bool // ... or rather a poll of a stream's destination
-	unpinning   bool // ... and is being cancelled, to move its bytes out of the pool
-	bulk        bool // receives piece by piece, each bounded
-	splicing    bool // is a stream: see splice.go
-	noSplice    bool // its source has no splice
-	nonblocking bool // its sockets are O_NONBLOCK, as splice needs
-	readable    bool // the kernel has said that its source has something
-	scheduled   bool // is in line for its turn
-	watching    bool // its source is polled for errors
-	starved     bool // waits in line for a free buffer
-	ended       bool // the source has no more bytes for us
-	failed      bool // ... because it broke: the destination is to be reset
-	done        bool
+	receiving bool // a recv is in flight
+	awaiting  bool // ... or rather a poll of a stream's source
+	stopping  bool // ... and is being cancelled; stays until the next recv
+	sending   bool // a send is in flight
+	blocked   bool // ... or rather a poll of a stream's destination
+	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
+	bulk      bool // receives piece by piece, each bounded
+	splicing  bool // is a stream: see splice.go
+	noSplice  bool // its source has no splice
+	readable  bool // the kernel has said that its source has something
+	scheduled bool // is in line for its turn
+	watching  bool // its source is polled for errors
+	starved   bool // waits in line for a free buffer
+	ended     bool // the source has no more bytes for us
+	failed    bool // ... because it broke: the destination is to be reset
+	done      bool
 
 	large    uint32 // large pieces in a row
-	messages uint32 // short pieces in a row
+	messages uint32 // messages in a row
+	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
 }
 

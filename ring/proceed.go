@@ -104,6 +104,9 @@ func (w *worker) cutOff() {
 			continue
 		}
 		c.state = stateFree
+		w.discardPipe(&c.toTarget)
+		w.discardPipe(&c.toClient)
+		w.counters.Broken.Add(1)
 		for _, fd := range []int{c.target, c.client} {
 			if fd != noFD {
 				w.sockets.ResetOnClose(fd)

@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -54,40 +55,66 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	w.proceed(h)
 }
 
-// Where the kernel cannot bound a multishot recv (before 6.17), one of a fast
-// source takes far more than the half may hold before it can be cancelled. There,
-// a half begins by receiving piece by piece, each bounded; messagesAfter pieces in
-// a row of at most messageSize bytes make it use a multishot recv, and a piece of
-// worker.bulkSize undoes that.
-const (
-	defaultBulkSize = 32 << 10
-	messageSize     = 4 << 10
-	messagesAfter   = 32
-)
+// tuning is where a half changes its ways. Tests make all of it small.
+type tuning struct {
+	bulkSize      int32  // a piece of that many bytes is large
+	messageSize   int32  // one of at most that many is a message
+	messagesAfter uint32 // small pieces in a row that make a half take the next for messages too
+	smallSplice   int    // a splice of at most that many bytes is small
+	turn          int    // bytes that a stream may move before others get their turn
+	maxPieces     int    // pieces that a half queues before it copies further ones together
+}
+
+var defaultTuning = tuning{
+	bulkSize:      32 << 10,
+	messageSize:   4 << 10,
+	messagesAfter: 32,
+	smallSplice:   4 << 10,
+	turn:          forward.Turn,
+	maxPieces:     64, // so that a half's memory is bounded by bytes, however small they come
+}
 
 // judge decides by the size of a received piece how a half goes on.
 func (w *worker) judge(h *half, size int32) {
+	if size <= 0 {
+		return
+	}
+	w.judgeStream(h, size)
+	if !w.recvLimit {
+		w.judgeMessages(h, size)
+	}
+}
+
+// judgeStream makes a half a stream when its pieces are large.
+func (w *worker) judgeStream(h *half, size int32) {
 	switch {
 	case size < w.bulkSize:
 		h.large = 0
 	case w.splices && !h.noSplice:
 		if h.large++; h.large >= streamAfter && !h.splicing {
-			h.splicing, h.messages = true, 0
+			h.splicing = true
 			w.stopReceiving(h)
 		}
 	}
+}
+
+// judgeMessages decides whether a half may receive by a multishot recv where the
+// kernel cannot bound that (before 6.17): there one of a fast source takes far more
+// than the half may hold before it can be cancelled. So a half begins by receiving
+// piece by piece, each bounded; messagesAfter small ones in a row make it use a
+// multishot recv, and a large one undoes that.
+func (w *worker) judgeMessages(h *half, size int32) {
 	switch {
-	case w.recvLimit || size <= 0:
 	case size >= w.bulkSize:
 		h.messages = 0
 		if !h.bulk {
 			h.bulk = true
 			w.stopReceiving(h)
 		}
-	case size > messageSize:
+	case size > w.messageSize:
 		h.messages = 0
 	default:
-		if h.messages++; h.messages == messagesAfter {
+		if h.messages++; h.messages == w.messagesAfter {
 			h.messages, h.bulk = 0, false
 		}
 	}
@@ -106,17 +133,13 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	case h.queue.empty():
 	case w.pool.Merge(h.queue.last(), piece), w.pool.Append(h.queue.last(), &piece):
 		return
-	case h.queue.len() >= maxPieces:
+	case h.queue.len() >= w.maxPieces:
 		// Many small pieces that do not adjoin: gather them.
 		_ = w.park(h, piece) // without memory, it stays as it is
 		return
 	}
 	h.queue.push(piece)
 }
-
-// maxPieces is how many pieces a half queues before it copies further ones
-// together, so that its memory is bounded by bytes, however small they come.
-const maxPieces = 64
 
 // sourceFailed handles a source that broke. What came before is still sent,
 // then the destination is reset; nothing more can be sent to the source.

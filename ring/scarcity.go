@@ -23,14 +23,14 @@ const scarcityTick = 50 * time.Millisecond
 // right after the send began, so two is the least that means anything.
 const slowTicks = 2
 
-// waiting is a half in line for a buffer. The generation tells whether the
-// connection is still the one that got in line.
+// waiting is a half in a line: for a buffer, for its turn, for another try to connect.
+// The generation tells whether the connection is still the one that got in line.
 type waiting struct {
 	half       *half
 	generation uint32
 }
 
-// over tells that the half waits no more: its connection has ended.
+// over tells that the half waits for no buffer any more: its connection has ended.
 func (n waiting) over() bool {
 	return n.half.done || !n.half.starved || n.half.connection.generation != n.generation
 }

@@ -26,9 +26,14 @@ func (s *simulation) Splice(from, to, n int) (int, syscall.Errno) {
 }
 
 func (s *simulation) spliceFrom(p *simSocket, pipe, n int) (int, syscall.Errno) {
+	if len(p.incoming) > 0 && s.rng.IntN(40) == 0 {
+		p.atMark = true
+	}
 	switch {
 	case p.noSplice:
 		return 0, unix.EINVAL
+	case p.atMark:
+		return 0, unix.EAGAIN
 	case len(p.incoming) > 0:
 		n, err := unix.Write(pipe, p.incoming[:min(n, len(p.incoming))])
 		if err != nil {

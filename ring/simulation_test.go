@@ -51,6 +51,8 @@ type simPair struct{ client, target *simSocket }
 type simSocket struct {
 	fd       int
 	noSplice bool // is of a kind that has no splice
+	most     int  // bytes that the peer writes at a time
+	atMark   bool // stands at urgent data, which a recv passes and a splice does not
 	blocking bool // a splice that would wait does
 	pair     *simPair
 	toCome   []byte // what the peer will still write
@@ -280,7 +282,7 @@ func (s *simulation) peer(p *simSocket) {
 	} else if s.rng.IntN(200) == 0 {
 		p.stuck = s.rng.IntN(300)
 	}
-	switch n := min(len(p.toCome), s.rng.IntN(3000)); {
+	switch n := min(len(p.toCome), s.rng.IntN(p.most)); {
 	case p.eof && p.ends == endsReset && s.rng.IntN(50) == 0:
 		p.reset = true // after its end
 	case p.reset || p.eof:
@@ -381,7 +383,7 @@ func (s *simulation) accept(op *simOp) {
 
 func (s *simulation) socket(pair *simPair) *simSocket {
 	s.nextFD++
-	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, pair: pair, toCome: make([]byte, s.rng.IntN(60000))}
+	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, most: []int{3000, 3000, 200}[s.rng.IntN(3)], pair: pair, toCome: make([]byte, s.rng.IntN(60000))}
 	for i := range p.toCome {
 		p.toCome[i] = byte(s.rng.Uint32())
 	}
@@ -442,6 +444,7 @@ func (s *simulation) fill(op *simOp, p *simSocket) {
 		n = min(n, op.left)
 		op.left -= n
 	}
+	p.atMark = false
 	copy(unsafe.Slice((*byte)(pointer(entry.Addr)), n), p.incoming[:n])
 	p.incoming = p.incoming[n:]
 	flags := uint32(entry.Bid)<<16 | giouring.CQEFBuffer

@@ -3,7 +3,6 @@ package ring
 import (
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -17,26 +16,22 @@ import (
 // for their turns. Between two of them the worker looks for completions, so that a
 // message waits for one turn at most.
 
-const (
-	// streamAfter pieces in a row of at least worker.bulkSize make a stream.
-	streamAfter = 2
-	// smallSplice is what a splice moves at most to count as small, bytes;
-	// messagesAfter of them in a row make the half receive again.
-	smallSplice = 4 << 10
-)
+// streamAfter pieces in a row of at least tuning.bulkSize make a stream.
+const streamAfter = 2
 
-// keepPipes is how many idle pipes a worker keeps for reuse.
-const keepPipes = 64
+// keepPipes is how many idle pipes a worker keeps for reuse. Most streams need one
+// for their turn only.
+const keepPipes = 8
 
 // stream puts a half in line for its turn, once nothing received is left to send.
 func (w *worker) stream(h *half) {
 	if h.receiving || h.sending || h.scheduled {
 		return
 	}
-	if !h.nonblocking {
-		h.nonblocking = true
-		w.sockets.SetNonblocking(h.source())
-		w.sockets.SetNonblocking(h.destination())
+	if c := h.connection; !c.nonblocking {
+		c.nonblocking = true
+		w.sockets.SetNonblocking(c.client)
+		w.sockets.SetNonblocking(c.target)
 	}
 	h.scheduled = true
 	w.streams = append(w.streams, waiting{h, h.connection.generation})
@@ -58,7 +53,7 @@ func (w *worker) advance() {
 
 // splice is one turn of a half.
 func (w *worker) splice(h *half) {
-	for moved := 0; moved < forward.Turn; {
+	for moved := 0; moved < w.turn; {
 		n, more := w.fill(h)
 		moved += n
 		switch {
@@ -109,9 +104,9 @@ func (w *worker) fill(h *half) (n int, more bool) {
 	}
 	h.readable = false
 	h.queued += n
-	if n > smallSplice {
-		h.messages = 0
-	} else if h.messages++; h.messages >= messagesAfter {
+	if n > w.smallSplice {
+		h.small = 0
+	} else if h.small++; h.small >= w.messagesAfter {
 		w.unstream(h)
 	}
 	return n, h.splicing
@@ -162,16 +157,18 @@ func (w *worker) writable(h *half) {
 
 // unstream makes a half receive again, when its pipe is empty.
 func (w *worker) unstream(h *half) {
-	h.splicing, h.large, h.messages = false, 0, 0
+	h.splicing, h.large, h.small = false, 0, 0
 }
 
-// getPipe sees to it that a half has a pipe. Out of descriptors, it receives.
+// getPipe sees to it that a half has a pipe. Out of descriptors, it receives from
+// then on.
 func (w *worker) getPipe(h *half) bool {
 	if h.pipe != nil {
 		return true
 	}
 	pipe, err := w.pipes.Get()
 	if err != nil {
+		h.noSplice = true
 		w.unstream(h)
 		return false
 	}

@@ -40,8 +40,8 @@ type worker struct {
 	acceptMultishot, recvMultishot, recvLimit, splices bool
 
 	busyPoll forward.BusyPoll
-	bulkSize int32 // see judge
-	lowWater int   // a half with at most that many bytes queued reads on
+	tuning
+	lowWater int // a half with at most that many bytes queued reads on
 
 	mode        mode
 	listeners   []*listener
@@ -74,7 +74,9 @@ func (w *worker) run() error {
 		if err := w.wait(); err != nil {
 			return err
 		}
-		w.ring.Reap(w.handle)
+		if err := w.catchUp(w.ring.Reap(w.handle)); err != nil {
+			return err
+		}
 		w.feed()
 		w.advance()
 		w.endRound()
@@ -95,13 +97,33 @@ func (w *worker) wait() error {
 			return err
 		}
 	}
+	sleep := w.ring.SubmitAndWait
 	if w.grace > 0 {
-		return w.ring.SubmitAndWaitBriefly()
+		sleep = w.ring.SubmitAndWaitBriefly
 	}
 	began := w.busyPoll.Began()
-	err := w.ring.SubmitAndWait()
+	err := sleep()
 	w.busyPoll.Slept(began)
 	return err
+}
+
+// A kernel with IORING_SETUP_DEFER_TASKRUN completes at most taskBatch operations
+// when it is entered without waiting (IO_LOCAL_TW_DEFAULT_MAX, 6.14). catchUpRounds
+// bounds how many of such batches may keep streams waiting.
+const (
+	taskBatch     = 20
+	catchUpRounds = 16
+)
+
+// catchUp handles what else has completed before a stream gets its turn.
+func (w *worker) catchUp(reaped int) error {
+	for round := 0; len(w.streams) > 0 && reaped >= taskBatch && round < catchUpRounds; round++ {
+		if err := w.ring.Submit(); err != nil {
+			return err
+		}
+		reaped = w.ring.Reap(w.handle)
+	}
+	return nil
 }
 
 // handle dispatches one completion to what it belongs to.

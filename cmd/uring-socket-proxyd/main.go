@@ -93,7 +93,7 @@ func serve(opts *options, log *slog.Logger) error {
 	if err := notifier.Ready(); err != nil {
 		log.Warn("cannot tell the service manager that start-up is complete", "error", err)
 	}
-	defer policy.ReportEnd(engine.Counters())
+	defer func() { policy.ReportEnd(engine.Counters()) }()
 	return engine.Run()
 }
 

@@ -23,8 +23,8 @@ const sqStuckLimit = 1000
 var errSQStuck = errors.New("io_uring: the kernel takes no submissions")
 
 // next returns a cleared entry to fill. When the queue is full it submits first.
-// The entry is published by the next SubmitAndWait. After a fault of the ring it
-// returns an entry that goes nowhere, and SubmitAndWait returns the fault.
+// The entry is published by the next call that submits. After a fault of the ring it
+// returns an entry that goes nowhere, and that call returns the fault.
 func (r *Ring) next() *SQE {
 	if r.sqLocal-atomic.LoadUint32(r.sqHead) > r.sqMask && !r.makeRoom() {
 		return &r.nowhere

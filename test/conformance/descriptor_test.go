@@ -23,6 +23,13 @@ var descriptorCases = []Case{
 		Shows: "after 1,000 connections of every kind of ending, no descriptor is left",
 		Run:   descriptorsLeft,
 	},
+	{
+		Name:   "descriptors/after-streams",
+		Shows:  "pipes are held only while a stream's destination is slow, but for a few that are kept",
+		Except: notOriginal("each connection has two as long as it lasts"),
+		Alone:  true,
+		Run:    descriptorsAfterStreams,
+	},
 }
 
 func descriptorsPerConnection(t *testing.T, p *harness.Program) {
@@ -42,6 +49,34 @@ func descriptorsPerConnection(t *testing.T, p *harness.Program) {
 	if got := proxy.Descriptors() - before; got != connections*each {
 		t.Errorf("%d descriptors for %d connections, want %d each", got, connections, each)
 	}
+}
+
+func descriptorsAfterStreams(t *testing.T, p *harness.Program) {
+	const streams, size, kept, others = 20, 80 << 20, 8, 4 // pipes, and what is opened once
+	seed := harness.Seed(t)
+	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
+		_ = harness.NewPattern(seed, 0).SendTo(c, size, nil) // some end with the test
+	})
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	before := proxy.Descriptors()
+	var clients []*harness.Conn
+	for range streams {
+		clients = append(clients, harness.DialWith(t, proxy.Address, harness.SocketOptions{ReceiveBuffer: 8192}))
+	}
+	harness.Until(t, "each stream to have a pipe", func() bool { return proxy.Descriptors() >= before+streams*(2+2) })
+	var reading sync.WaitGroup
+	for i, client := range clients {
+		reading.Go(func() {
+			defer client.Close()
+			if i%2 == 0 {
+				client.Reset()
+			} else if err := harness.NewPattern(seed, 0).Check(client, size); err != nil {
+				t.Errorf("stream %d: %v", i, err)
+			}
+		})
+	}
+	reading.Wait()
+	harness.Until(t, "the streams to be gone", func() bool { return proxy.Descriptors() <= before+2*kept+others })
 }
 
 func descriptorsLeft(t *testing.T, p *harness.Program) {

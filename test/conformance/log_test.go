@@ -21,6 +21,12 @@ var logCases = []Case{
 		Run:   func(t *testing.T, p *harness.Program) { logLines(t, p, "SYSTEMD_LOG_LEVEL=debug", 1, 1000) },
 	},
 	{
+		Name:   "log/ended",
+		Shows:  "SYSTEMD_LOG_LEVEL=debug ends with how many connections and bytes there were",
+		Except: notOriginal("counts nothing"),
+		Run:    logEnd,
+	},
+	{
 		Name:  "log/crit",
 		Shows: "SYSTEMD_LOG_LEVEL=crit hides even errors",
 		Run:   logCritical,
@@ -41,6 +47,22 @@ func logLines(t *testing.T, p *harness.Program, variable string, least, most int
 	proxy.AwaitExit()
 	if n := len(proxy.Lines()); n < least || n > most {
 		t.Errorf("%d lines, want %d to %d:\n%s", n, least, most, proxy.Stderr())
+	}
+}
+
+func logEnd(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+		Args: []string{target.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},
+	})
+	for range 3 {
+		echoOnce(t, proxy) // 5 bytes each way
+	}
+	proxy.Signal(15)
+	proxy.AwaitExit()
+	want := "ended: accepted=3 refused=0 failed=0 broken=0 bytes-to-target=15 bytes-to-client=15"
+	if got := proxy.AwaitLine("ended: accepted="); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
