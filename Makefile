@@ -10,11 +10,11 @@ build: ## build bin/uring-socket-proxyd
 
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
-	go test $$(test/race-flag) ./...
+	go test -timeout=40m $$(test/race-flag) ./...
 	TEST_SYSCTL=yes go test -count=1 -run TestSysctl ./test/refused
 
 parity: ## renew docs/parity.md: what each program does, case by case
-	PARITY=$(CURDIR)/docs/parity.md go test -count=1 ./test/conformance
+	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
