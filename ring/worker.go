@@ -108,7 +108,7 @@ func (w *worker) wait() error {
 }
 
 // A kernel with IORING_SETUP_DEFER_TASKRUN completes at most taskBatch operations
-// when it is entered without waiting (IO_LOCAL_TW_DEFAULT_MAX, 6.14). catchUpRounds
+// when it is entered without waiting (IO_LOCAL_TW_DEFAULT_MAX; seen on 6.18). catchUpRounds
 // bounds how many of such batches may keep streams waiting.
 const (
 	taskBatch     = 20
