@@ -7,18 +7,26 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"uring-socket-proxyd/test/figures"
 )
 
 const commandPackage = "uring-socket-proxyd/cmd/uring-socket-proxyd"
 
-// Main runs a package's tests and removes what they built. Call it from TestMain.
+// Main runs a package's tests, leaves their figures and removes what they built.
+// Call it from TestMain.
 func Main(m *testing.M) int {
 	defer func() {
 		if dir := builds.dir; dir != "" {
 			os.RemoveAll(dir)
 		}
 	}()
-	return m.Run()
+	status := m.Run()
+	if err := figures.Write(status == 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return status
 }
 
 // builds holds the executables of this test process, each made on first use.
@@ -28,9 +36,14 @@ var builds struct {
 	done map[string]string // by name: the path
 }
 
-// build returns the command's executable, with or without the race detector.
+// build returns the command's executable, with or without the race detector, or the
+// one that $PROXY_EXECUTABLE names: where there is no compiler, as on a kernel under
+// test.
 func build(t testing.TB, race bool) string {
 	t.Helper()
+	if path := os.Getenv("PROXY_EXECUTABLE"); path != "" {
+		return path
+	}
 	name, args := "plain", []string{"build", "-buildvcs=false", "-ldflags=-checklinkname=0"}
 	if race {
 		name, args = "race", append(args, "-race")

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/test/figures"
 )
 
 // Conn is one end of a connection, in the test's hands. Its methods fail the
@@ -51,7 +53,11 @@ func DialWith(t testing.TB, a Address, options SocketOptions) *Conn {
 // TryDial connects, where failing may be right.
 func TryDial(a Address, options SocketOptions) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: Patience, Control: options.control}
-	return dialer.Dial(a.Network, a.Text)
+	c, err := dialer.Dial(a.Network, a.Text)
+	if err == nil {
+		figures.Count("connections", 1)
+	}
+	return c, err
 }
 
 // Send writes all of data.
