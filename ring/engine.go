@@ -108,6 +108,9 @@ func (e *Engine) Stop() { e.crew.Stop() }
 // StopIfIdle implements forward.Engine.
 func (e *Engine) StopIfIdle() { e.crew.StopIfIdle() }
 
+// Drain implements forward.Engine.
+func (e *Engine) Drain() { e.crew.Drain() }
+
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
 

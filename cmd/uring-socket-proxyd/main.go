@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"sync"
 	"syscall"
 
 	"uring-socket-proxyd/internal/activation"
@@ -74,19 +73,9 @@ func serve(opts *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	stopping := sync.OnceFunc(func() {
-		if err := notifier.Stopping(); err != nil {
-			log.Warn("cannot tell the service manager that shutdown has begun", "error", err)
-		}
-	})
-	defer stopping()
-	go func() {
-		for s := range signals {
-			log.Debug("stopping", "signal", s.String())
-			stopping()
-			engine.Stop()
-		}
-	}()
+	shutdown := newShutdown(engine, policy, notifier, timespan.Span(opts.drainTimeout))
+	defer shutdown.announce()
+	go shutdown.onSignals(signals)
 	for _, route := range policy.Routes {
 		log.Debug("forwarding", "listener", route.Listener.Address, "target", route.Target.String(), "engine", engine.Name())
 	}
@@ -145,6 +134,10 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		clock = forward.NewIdleClock(span.Duration(), idle)
 	}
 	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)
+	policy.Deaf = func() {
+		closeListeners(listeners, log)
+		log.Debug("listening has ended")
+	}
 	for _, l := range listeners {
 		policy.Routes = append(policy.Routes, forward.Route{Listener: l, Target: opts.target})
 	}

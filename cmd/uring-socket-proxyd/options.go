@@ -20,7 +20,8 @@ type options struct {
 	help, version  bool
 	probe          probeFormat // none unless asked for
 	connectionsMax connectionLimit
-	exitIdleTime   idleTime
+	exitIdleTime   waitTime
+	drainTimeout   waitTime
 	listen         []string
 	workers        workerCount
 	bufferSize     byteSize
@@ -37,7 +38,7 @@ const defaultConnectionsMax = 256
 func defaultOptions() *options {
 	return &options{
 		connectionsMax: defaultConnectionsMax,
-		exitIdleTime:   idleTime(timespan.Infinity),
+		exitIdleTime:   waitTime(timespan.Infinity),
 		workers:        1,
 		bufferSize:     byteSize{bytes: forward.DefaultBufferSize, least: 4 << 10, most: 1 << 30},
 		poolSize:       byteSize{bytes: forward.DefaultPoolSize, least: 1 << 20, most: 4 << 30},
@@ -80,6 +81,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Usage = func() {}
 	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time and\nrefuse more")
 	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
+	flags.Var(&o.drainTimeout, "drain-timeout", "at the end, give connections TIME to finish\nbefore they are reset")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")

@@ -148,19 +148,19 @@ func formatSize(bytes uint64) string {
 	return strconv.FormatUint(bytes, 10) + unit
 }
 
-// idleTime is the value of --exit-idle-time=.
-type idleTime timespan.Span
+// waitTime is the value of an option that says how long to wait for something.
+type waitTime timespan.Span
 
-func (t *idleTime) Set(value string) error {
+func (t *waitTime) Set(value string) error {
 	span, err := timespan.Parse(value)
 	if err != nil {
 		return err
 	}
-	*t = idleTime(span)
+	*t = waitTime(span)
 	return nil
 }
-func (t *idleTime) String() string { return timespan.Span(*t).String() }
-func (t *idleTime) Type() string   { return "TIME" }
+func (t *waitTime) String() string { return timespan.Span(*t).String() }
+func (t *waitTime) Type() string   { return "TIME" }
 
 // engineName is the value of --engine=.
 type engineName string

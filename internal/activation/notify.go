@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -36,9 +37,15 @@ func (n *Notifier) Ready() error {
 	return send(daemon.SdNotifyReady)
 }
 
-// Stopping tells that shutdown has begun.
-func (n *Notifier) Stopping() error {
-	return send(daemon.SdNotifyStopping)
+// Stopping tells that shutdown has begun. It may take as long as the service
+// manager's own limit (TimeoutStopSec=), or extra, if that is not 0
+// (EXTEND_TIMEOUT_USEC=, systemd 236).
+func (n *Notifier) Stopping(extra time.Duration) error {
+	message := daemon.SdNotifyStopping
+	if extra > 0 {
+		message += fmt.Sprintf("\nEXTEND_TIMEOUT_USEC=%d", extra.Microseconds())
+	}
+	return send(message)
 }
 
 // Watchdog tells that the process is well. Call it at least twice per

@@ -51,7 +51,8 @@ func TestNotifierMessages(t *testing.T) {
 				{n.Watchdog, "WATCHDOG=1"},
 				{func() error { return n.Status("3 connections") }, "STATUS=3 connections"},
 				{func() error { return n.Status("a\nREADY=1") }, "STATUS=a READY=1"},
-				{n.Stopping, "STOPPING=1"},
+				{func() error { return n.Stopping(0) }, "STOPPING=1"},
+				{func() error { return n.Stopping(90 * time.Second) }, "STOPPING=1\nEXTEND_TIMEOUT_USEC=90000000"},
 			} {
 				if err := message.send(); err != nil {
 					t.Fatal(err)
@@ -69,7 +70,7 @@ func TestNotifierMessages(t *testing.T) {
 func TestNotifierWithoutManager(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	n := mustNotifier(t)
-	for _, send := range []func() error{n.Ready, n.Watchdog, n.Stopping, func() error { return n.Status("x") }} {
+	for _, send := range []func() error{n.Ready, n.Watchdog, func() error { return n.Stopping(0) }, func() error { return n.Status("x") }} {
 		if err := send(); err != nil {
 			t.Errorf("not a no-op: %v", err)
 		}

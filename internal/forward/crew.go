@@ -2,6 +2,7 @@ package forward
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"uring-socket-proxyd/internal/socket"
 )
@@ -33,7 +34,9 @@ type Crew struct {
 
 	mu    sync.Mutex
 	phase phase
-	quiet int // members that have stopped accepting, while retiring
+	quiet int // members that have stopped accepting, while retiring or draining
+
+	draining atomic.Bool // all members have stopped accepting, to end with their connections
 }
 
 // phase is what a crew is about.
@@ -42,6 +45,7 @@ type phase uint8
 const (
 	phaseServing  phase = iota
 	phaseRetiring       // members stop accepting to see whether they are idle
+	phaseDraining       // members stop accepting, and end with their connections
 	phaseStopping
 )
 
@@ -91,6 +95,7 @@ func (c *Crew) Dismiss(client Client, worker int) {
 func (c *Crew) Leave(worker int) {
 	c.spread.Leave(worker)
 	c.policy.Gate.Release()
+	c.leftLast()
 }
 
 // End closes what was sent to a worker that has ended, now or later.

@@ -213,3 +213,63 @@ func TestCrewStopsIfIdle(t *testing.T) {
 		}
 	}
 }
+
+// TestCrewDrains drains while clients come and others ask whether it is idle: none of
+// those that were let in may be cut off, and all come to an end by themselves.
+func TestCrewDrains(t *testing.T) {
+	for round := range 200 {
+		cut, err := playCrew(t, 1<<40, 0, func(c *Crew) {
+			for c.Counters().Accepted < uint64(round) {
+				time.Sleep(time.Microsecond)
+			}
+			var others sync.WaitGroup
+			others.Go(c.StopIfIdle)
+			others.Go(c.Drain)
+			others.Go(c.Drain)
+			others.Wait()
+		})
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+		if cut != 0 {
+			t.Errorf("drained, with %d clients", cut)
+		}
+	}
+}
+
+// TestCrewDrainsUntilStopped has a client that stays, and counts how often the crew
+// says that it does not listen any more.
+func TestCrewDrainsUntilStopped(t *testing.T) {
+	deaf := make(chan struct{}, 2)
+	policy := &Policy{Workers: 1, Gate: NewGate(2, nil), Log: slog.New(slog.DiscardHandler), Deaf: func() { deaf <- struct{}{} }}
+	crew := NewCrew(policy)
+	inbox, err := NewInbox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	w := &fakeWorker{crew: crew, inbox: inbox, accepting: true}
+	crew.Join(w)
+	w.accept(t, &Route{Listener: &activation.Listener{Address: "a"}})
+	crew.Drain()
+	for _, message := range takeMessages(inbox) {
+		message()
+	}
+	crew.Quiet()
+	crew.Drain()
+	if len(deaf) != 1 || w.accepting || w.stopping {
+		t.Fatalf("deaf %d times, accepting %v, stopping %v", len(deaf), w.accepting, w.stopping)
+	}
+	w.closeAll()
+	for _, message := range takeMessages(inbox) {
+		message()
+	}
+	if !w.stopping {
+		t.Error("did not stop after the last connection")
+	}
+}
+
+func takeMessages(inbox *Inbox) []func() {
+	messages, _ := inbox.Take()
+	return messages
+}

@@ -35,6 +35,9 @@ type Engine interface {
 	// StopIfIdle makes Run stop accepting and, if no connection slipped in
 	// meanwhile, return; else Run goes on. From any goroutine.
 	StopIfIdle()
+	// Drain makes Run stop accepting, and return once the connections that are
+	// there have ended. From any goroutine; Stop ends it earlier.
+	Drain()
 	// Name is the engine's name as in --engine=.
 	Name() string
 	// Counters are its counts since start, of all workers; anyone may read them.
@@ -80,4 +83,5 @@ type Policy struct {
 	Log      *slog.Logger
 	BusyPoll time.Duration // for how long workers poll before they sleep; 0 is not at all
 	Heart    *Heart        // watchdog keep-alives; nil without a watchdog
+	Deaf     func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
 }

@@ -1,9 +1,9 @@
 package forward
 
-// How a crew ends: at once by Stop, or by StopIfIdle when nobody is connected. For
-// that, all members stop accepting. From then on no connection can be let in, so
-// what the gate says when the last of them has stopped is exact, whoever has or
-// hands over what: either all end, or all go on.
+// How a crew ends: at once by Stop, when nobody is connected by StopIfIdle, or once
+// nobody is connected any more by Drain. For the latter two, all members stop
+// accepting. From then on no connection can be let in, so what the gate says when
+// the last of them has stopped is exact, whoever has or hands over what.
 
 // Stop ends all members. From any goroutine, more than once.
 func (c *Crew) Stop() {
@@ -31,18 +31,57 @@ func (c *Crew) StopIfIdle() {
 	}
 }
 
+// Drain makes all members stop accepting, and ends them once the connections that
+// are there have ended. From any goroutine.
+func (c *Crew) Drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch c.phase {
+	case phaseServing:
+		c.quiet = 0
+		c.order(Member.Retire)
+	case phaseRetiring: // they stop accepting already
+	default:
+		return
+	}
+	c.phase = phaseDraining
+}
+
 // Quiet is called by each member once after Retire.
 func (c *Crew) Quiet() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quiet++
 	switch {
-	case c.phase != phaseRetiring || c.quiet < len(c.members):
+	case c.quiet < len(c.members):
+	case c.phase == phaseDraining:
+		if c.policy.Deaf != nil {
+			c.policy.Deaf()
+		}
+		c.draining.Store(true) // before the look at the gate: see leftLast
+		c.stopIfEmpty()
+	case c.phase != phaseRetiring:
 	case c.policy.Gate.Current() == 0:
 		c.stop()
 	default:
 		c.phase = phaseServing
 		c.order(Member.Resume)
+	}
+}
+
+// leftLast is called after a connection has left the gate. Whoever empties it after
+// the crew has begun to drain, sees that it has; before, the crew sees the empty gate.
+func (c *Crew) leftLast() {
+	if c.draining.Load() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.stopIfEmpty()
+	}
+}
+
+func (c *Crew) stopIfEmpty() {
+	if c.policy.Gate.Current() == 0 {
+		c.stop()
 	}
 }
 

@@ -59,6 +59,7 @@ var cases = slices.Concat(
 	limitCases,
 	idleExitCases,
 	signalCases,
+	drainCases,
 	notifyCases,
 	activationCases,
 	listenCases,

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/timespan"
+)
+
+// shutdown ends an engine when a signal asks for it: the first one lets connections
+// finish for as long as the drain timeout, the next one, or the timeout's end,
+// resets those that are left.
+type shutdown struct {
+	engine   forward.Engine
+	policy   *forward.Policy
+	notifier *activation.Notifier
+	timeout  timespan.Span // 0 waits for nobody, Infinity for everybody
+	once     sync.Once
+}
+
+func newShutdown(engine forward.Engine, policy *forward.Policy, notifier *activation.Notifier, timeout timespan.Span) *shutdown {
+	return &shutdown{engine: engine, policy: policy, notifier: notifier, timeout: timeout}
+}
+
+// onSignals serves until the program ends.
+func (s *shutdown) onSignals(signals <-chan os.Signal) {
+	first := <-signals
+	s.policy.Log.Debug("stopping", "signal", first.String())
+	s.announce()
+	if s.timeout > 0 {
+		s.drain()
+		second := <-signals
+		s.policy.Log.Warn("asked again, resetting the connections that are left", "signal", second.String(), "connections", s.policy.Gate.Current())
+	}
+	s.engine.Stop()
+}
+
+// drain lets connections finish.
+func (s *shutdown) drain() {
+	s.policy.Log.Info("letting connections finish", "connections", s.policy.Gate.Current(), "drain-timeout", s.timeout.String())
+	s.engine.Drain()
+	if s.timeout == timespan.Infinity {
+		return
+	}
+	time.AfterFunc(s.timeout.Duration(), func() {
+		s.policy.Log.Warn("the drain timeout is over, resetting the connections that are left", "connections", s.policy.Gate.Current())
+		s.engine.Stop()
+	})
+}
+
+// announce tells the service manager that the end has begun, once, and how long it
+// may take.
+func (s *shutdown) announce() {
+	s.once.Do(func() {
+		var extra time.Duration
+		if s.timeout > 0 && s.timeout != timespan.Infinity {
+			extra = s.timeout.Duration() + stopMargin
+		}
+		if err := s.notifier.Stopping(extra); err != nil {
+			s.policy.Log.Warn("cannot tell the service manager that shutdown has begun", "error", err)
+		}
+	})
+}
+
+// stopMargin is how long the end may take once the drain timeout is over.
+const stopMargin = 10 * time.Second
