@@ -13,9 +13,20 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// newLogger returns a logger that writes one line for each record to out,
-// whatever the record holds: "message: key=value ...", with the <N> priority prefix of sd-daemon(3) when out
-// goes to the journal. level is the value of $SYSTEMD_LOG_LEVEL.
+// newQueuedLogger is newLogger through a queue, so that logging never waits.
+func newQueuedLogger(out io.Writer, level string) (*slog.Logger, *logQueue) {
+	queue := newLogQueue(out, func(leftOut uint64) []byte {
+		var line bytes.Buffer
+		newLogger(&line, level).Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
+		return line.Bytes()
+	})
+	return newLogger(queue, level), queue
+}
+
+// newLogger returns a logger that writes one line for each record to out, whatever
+// the record holds: "message: key=value ...", with the <N> priority prefix of
+// sd-daemon(3) when standard error goes to the journal. level is the value of
+// $SYSTEMD_LOG_LEVEL.
 func newLogger(out io.Writer, level string) *slog.Logger {
 	toJournal, err := journal.StderrIsJournalStream()
 	return slog.New(&lineHandler{

@@ -28,7 +28,8 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	// The runtime would end the program when a log line meets a broken pipe.
 	signal.Ignore(syscall.SIGPIPE)
-	log := newLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
+	log, queue := newQueuedLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
+	defer queue.Flush()
 	opts, err := parseOptions(args)
 	switch {
 	case err != nil:

@@ -69,7 +69,7 @@ func (c *Crew) Join(m Member) { c.members = append(c.members, m) }
 func (c *Crew) Admit(r *Route, worker int, counters *Counters) (to int, ok bool) {
 	if !c.policy.Gate.Admit() {
 		counters.Refused.Add(1)
-		c.policy.Log.Warn("connection limit reached, refusing a connection", "limit", c.policy.Limits.Connections, "listener", r.Listener.Address)
+		c.policy.reportRefused(r.Listener)
 		return worker, false
 	}
 	counters.Accepted.Add(1)

@@ -84,4 +84,6 @@ type Policy struct {
 	BusyPoll time.Duration // for how long workers poll before they sleep; 0 is not at all
 	Heart    *Heart        // watchdog keep-alives; nil without a watchdog
 	Deaf     func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
+
+	throttles [troubles]throttle
 }

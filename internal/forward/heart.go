@@ -12,13 +12,21 @@ type Heart struct {
 	interval time.Duration
 	all      uint64        // a bit for each worker
 	beaten   atomic.Uint64 // those that have beaten since the last keep-alive
-	keep     func()
+	due      chan struct{} // a keep-alive that is to be sent
 }
 
 // NewHeart returns a heart for up to 64 workers, each of which calls Beat from
-// its event loop every interval. keep sends the keep-alive.
+// its event loop every interval. keep sends the keep-alive; a service manager that
+// does not read makes it wait, so it runs on a goroutine of its own, which lives as
+// long as the program.
 func NewHeart(interval time.Duration, workers int, keep func()) *Heart {
-	return &Heart{interval: interval, all: 1<<workers - 1, keep: keep}
+	h := &Heart{interval: interval, all: 1<<workers - 1, due: make(chan struct{}, 1)}
+	go func() {
+		for range h.due {
+			keep()
+		}
+	}()
+	return h
 }
 
 // Interval is the time between two beats of a worker.
@@ -28,6 +36,9 @@ func (h *Heart) Interval() time.Duration { return h.interval }
 func (h *Heart) Beat(worker int) {
 	if h.beaten.Or(1<<worker)|1<<worker == h.all {
 		h.beaten.Store(0)
-		h.keep()
+		select {
+		case h.due <- struct{}{}:
+		default: // the last one is not sent yet
+		}
 	}
 }

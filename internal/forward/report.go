@@ -12,18 +12,36 @@ import (
 // ReportUnreachable logs a connection that ends because no address of its target
 // could be reached. err is why there was none to dial, if so.
 func (p *Policy) ReportUnreachable(r *Route, d *Dial, err error) {
-	var tried []string
-	for _, a := range d.failed {
-		tried = append(tried, fmt.Sprintf("%s: %v", a.Address, a.Err))
-	}
-	if err != nil {
-		tried = append(tried, err.Error())
-	}
-	p.Log.Error("cannot reach the target, closing the connection", "target", r.Target.String(), "tried", strings.Join(tried, "; "))
+	p.report(troubleUnreachable, func() []any {
+		var tried []string
+		for _, a := range d.failed {
+			tried = append(tried, fmt.Sprintf("%s: %v", a.Address, a.Err))
+		}
+		if err != nil {
+			tried = append(tried, err.Error())
+		}
+		return []any{"target", r.Target.String(), "tried", strings.Join(tried, "; ")}
+	})
+}
+
+// reportRefused logs a client that is turned away at the limit.
+func (p *Policy) reportRefused(l *activation.Listener) {
+	p.report(troubleRefused, func() []any { return []any{"limit", p.Limits.Connections, "listener", l.Address} })
+}
+
+// ReportShortage logs that a connection waits for what the process, or the system,
+// has run out of.
+func (p *Policy) ReportShortage(r *Route, err error) {
+	p.report(troubleShortage, func() []any {
+		return []any{"error", err, "connections", p.Gate.Current(), "target", r.Target.String(), "hint", "raise LimitNOFILE=, or lower --connections-max="}
+	})
 }
 
 // ReportEnd logs what an engine has done, when it ends.
 func (p *Policy) ReportEnd(c Counts) {
+	for kind := range troubles {
+		p.reportLeftOut(kind)
+	}
 	p.Log.Debug("ended", "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
 		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient)
 }
@@ -31,11 +49,7 @@ func (p *Policy) ReportEnd(c Counts) {
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on
 // at once when pause is 0.
 func (p *Policy) ReportAcceptFailed(l *activation.Listener, err error, pause time.Duration) {
-	if pause == 0 {
-		p.Log.Warn("cannot accept a connection", "listener", l.Address, "error", err)
-		return
-	}
-	p.Log.Warn("cannot accept connections, pausing", "listener", l.Address, "error", err, "pause", pause)
+	p.report(troubleAccept, func() []any { return []any{"listener", l.Address, "error", err, "pause", pause} })
 }
 
 // AcceptPause tells how long to stop accepting after an error: not at all when it

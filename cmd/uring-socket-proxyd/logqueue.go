@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// logQueue hands log lines to a goroutine that writes them. A reader of the log that
+// is stuck stops that goroutine, never those who log, an event loop among them:
+// beyond queuedLines, lines are left out, and counted.
+type logQueue struct {
+	out     io.Writer
+	entries chan logEntry
+	leftOut atomic.Uint64
+	gap     func(leftOut uint64) []byte // the line that tells of lines left out
+}
+
+// logEntry is a line, or a request to tell when all before it has been written.
+type logEntry struct {
+	line    []byte
+	written chan<- struct{}
+}
+
+const (
+	// queuedLines bounds the lines that wait to be written.
+	queuedLines = 1024
+	// flushTime bounds how long the end of the program waits for them.
+	flushTime = time.Second
+)
+
+// newLogQueue returns a queue in front of out, which serves until the program ends.
+func newLogQueue(out io.Writer, gap func(leftOut uint64) []byte) *logQueue {
+	q := &logQueue{out: out, entries: make(chan logEntry, queuedLines), gap: gap}
+	go q.serve()
+	return q
+}
+
+// Write implements io.Writer for one whole line. It never waits and never fails.
+func (q *logQueue) Write(line []byte) (int, error) {
+	select {
+	case q.entries <- logEntry{line: bytes.Clone(line)}:
+	default:
+		q.leftOut.Add(1)
+	}
+	return len(line), nil
+}
+
+func (q *logQueue) serve() {
+	for entry := range q.entries {
+		if entry.written != nil {
+			close(entry.written)
+			continue
+		}
+		// Nobody is left to tell that the log cannot be written.
+		_, _ = q.out.Write(entry.line)
+		if n := q.leftOut.Swap(0); n > 0 {
+			_, _ = q.out.Write(q.gap(n))
+		}
+	}
+}
+
+// Flush returns when the lines so far have been written, or after flushTime.
+func (q *logQueue) Flush() {
+	timeout := time.After(flushTime)
+	written := make(chan struct{})
+	select {
+	case q.entries <- logEntry{written: written}:
+	case <-timeout:
+		return
+	}
+	select {
+	case <-written:
+	case <-timeout:
+	}
+}
