@@ -22,10 +22,10 @@ type listener struct {
 	pause     time.Duration // the last pause after an error
 }
 
-// accept starts accepting, unless it is under way, paused, or the worker is about
-// to end. Of several workers, a connection wakes one.
+// accept starts accepting, unless it is under way, paused, clients wait in line, or
+// the worker is about to end. Of several workers, a connection wakes one.
 func (w *worker) accept(l *listener) error {
-	if l.accepting || l.paused || w.mode != modeServing {
+	if l.accepting || l.paused || w.mode != modeServing || len(w.postponed) > 0 {
 		return nil
 	}
 	event := newEvent(kindListener, l.index, 0)
@@ -56,7 +56,7 @@ func (w *worker) stopAccepting(l *listener) {
 
 // accepted takes the connections that wait at a listener.
 func (w *worker) accepted(l *listener) {
-	for range acceptBatch {
+	for i := 0; i < acceptBatch && l.accepting; i++ {
 		fd, _, err := unix.Accept4(l.route.Listener.FD, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:

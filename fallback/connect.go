@@ -16,6 +16,9 @@ const backlogPause = 10 * time.Millisecond
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
 func (w *worker) resolve(c *connection) {
+	if !w.reserve(c) {
+		return
+	}
 	if addresses, ok := c.route.Target.Literal(); ok {
 		w.resolved(c, addresses, nil)
 		return
@@ -31,7 +34,11 @@ func (w *worker) resolve(c *connection) {
 }
 
 func (w *worker) resolved(c *connection, addresses []target.Address, err error) {
-	if err != nil {
+	switch {
+	case forward.Shortage(err):
+		w.postpone(c, err)
+		return
+	case err != nil:
 		w.unreachable(c, err)
 		return
 	}
@@ -42,6 +49,7 @@ func (w *worker) resolved(c *connection, addresses []target.Address, err error) 
 // connectNext tries the next address of a connection's target.
 func (w *worker) connectNext(c *connection) {
 	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
+		w.giveReserve(c)
 		fd, err := w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK)
 		if err != nil && w.pipes.Drop() {
 			fd, err = w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK)
@@ -54,6 +62,11 @@ func (w *worker) connectNext(c *connection) {
 			}
 			w.close(fd, false)
 			c.target.fd = noFD
+		}
+		if forward.Shortage(err) {
+			c.dial.Again()
+			w.postpone(c, err)
+			return
 		}
 		c.dial.Fail(err)
 	}

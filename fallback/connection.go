@@ -14,7 +14,7 @@ type state uint8
 
 const (
 	stateFree       state = iota // the slot belongs to nobody
-	stateResolving               // waits for the resolver
+	stateResolving               // waits for the resolver, or for a descriptor
 	stateConnecting              // a connect is under way
 	stateForwarding              // the target is connected
 )
@@ -45,7 +45,7 @@ type connection struct {
 	state      state
 	route      *forward.Route
 
-	client, target side
+	client, target side         // until there is a target, its descriptor may be a reserve
 	dial           forward.Dial // of the target's addresses
 
 	toTarget, toClient half

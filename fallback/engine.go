@@ -68,6 +68,7 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(min(blockSize, policy.Limits.BufferSize), keepBlocks),
 		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		tight:    policy.Limits.Tight(),
 		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 	}
 	for i := range policy.Routes {

@@ -40,13 +40,15 @@ type worker struct {
 	connections forward.Slots[connection]
 	timers      timers
 	busyPoll    forward.BusyPoll
-	budget      int         // bytes that the half at hand may still receive in its turn
-	line        []scheduled // halves whose turn is to come, in order
+	budget      int       // bytes that the half at hand may still receive in its turn
+	line        []waiting // halves whose turn is to come, in order
+	tight       bool      // descriptors may run out: see shortage.go
+	postponed   []waiting // connections that wait for a descriptor, in order
 }
 
-// scheduled is a half in line. The generation tells whether the connection is
+// waiting is a half in a line: for its turn, or for a descriptor. The generation tells whether the connection is
 // still the one that got in line.
-type scheduled struct {
+type waiting struct {
 	half       *half
 	generation uint32
 }
@@ -197,7 +199,7 @@ func (w *worker) goOn(h *half) {
 func (w *worker) schedule(h *half) {
 	if !h.scheduled {
 		h.scheduled = true
-		w.line = append(w.line, scheduled{h, h.connection.generation})
+		w.line = append(w.line, waiting{h, h.connection.generation})
 	}
 }
 

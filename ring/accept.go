@@ -18,10 +18,10 @@ type listener struct {
 	timer     *timer        // ends a pause
 }
 
-// accept starts accepting, unless it is under way, paused, or the worker is
-// about to end.
+// accept starts accepting, unless it is under way, paused, clients wait in line, or
+// the worker is about to end.
 func (w *worker) accept(l *listener) {
-	if l.accepting || l.timer.running || w.mode != modeServing {
+	if l.accepting || l.timer.running || w.mode != modeServing || len(w.postponed) > 0 {
 		return
 	}
 	l.accepting = true

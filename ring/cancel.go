@@ -46,7 +46,7 @@ func (w *worker) pending(data userData) bool {
 	op := data.operation()
 	switch op {
 	case opAccept:
-		return w.listeners[data.slot()].accepting && w.mode != modeServing
+		return w.listeners[data.slot()].accepting && (w.mode != modeServing || len(w.postponed) > 0)
 	case opTimer:
 		return false // it ends by itself
 	}

@@ -12,6 +12,9 @@ import (
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
 func (w *worker) resolve(c *connection) {
+	if !w.reserve(c) {
+		return
+	}
 	if addresses, ok := c.route.Target.Literal(); ok {
 		w.resolved(c, addresses, nil)
 		return
@@ -27,7 +30,11 @@ func (w *worker) resolve(c *connection) {
 }
 
 func (w *worker) resolved(c *connection, addresses []target.Address, err error) {
-	if err != nil {
+	switch {
+	case forward.Shortage(err):
+		w.postpone(c, err)
+		return
+	case err != nil:
 		w.unreachable(c, err)
 		return
 	}
@@ -39,7 +46,12 @@ func (w *worker) resolved(c *connection, addresses []target.Address, err error) 
 func (w *worker) connectNext(c *connection) {
 	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
 		err := w.connect(c, address)
-		if err == nil {
+		switch {
+		case err == nil:
+			return
+		case forward.Shortage(err):
+			c.dial.Again()
+			w.postpone(c, err)
 			return
 		}
 		c.dial.Fail(err)
@@ -51,6 +63,7 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	if err := w.addresses.put(c.slot, address); err != nil {
 		return err
 	}
+	w.giveReserve(c)
 	// Blocking, so that io_uring waits for readiness instead of failing with
 	// EAGAIN; the submitter never blocks.
 	fd, err := w.sockets.Open(int(address.Family), 0)

@@ -11,7 +11,7 @@ type state uint8
 
 const (
 	stateFree       state = iota // the slot belongs to nobody
-	stateResolving               // waits for the resolver; nothing is in flight
+	stateResolving               // waits for the resolver, or for a descriptor; nothing is in flight
 	stateConnecting              // a connect is in flight
 	stateForwarding              // the target is connected
 )
@@ -27,7 +27,7 @@ type connection struct {
 	state      state
 	route      *forward.Route
 
-	client, target int // descriptors, owned; noFD when not open
+	client, target int // descriptors, owned; noFD when not open. Until there is a target, its may be a reserve
 
 	dial forward.Dial // of the target's addresses
 

@@ -138,7 +138,8 @@ func newWorker(policy *forward.Policy, selection Selection, crew *forward.Crew, 
 		crew:            crew,
 		index:           index,
 		closesAtOnce:    policy.Workers > 1,
-		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot),
+		tight:           policy.Limits.Tight(),
+		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot) && !policy.Limits.Tight(),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
 		splices:         features.Uses(uring.FeatureSplice),
@@ -164,13 +165,14 @@ func (w *worker) prepare() error {
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = newTimerTable(5 + len(w.policy.Routes)); err != nil {
+	if w.timers, err = newTimerTable(6 + len(w.policy.Routes)); err != nil {
 		return err
 	}
 	w.scarcity = w.timers.add(w.relieve)
 	w.recancel = w.timers.add(w.cancelMissed)
 	w.backlog = w.timers.add(w.connectRefused)
 	w.lookout = w.timers.add(w.watchSilent)
+	w.shortage = w.timers.add(w.goOn)
 	for i := range w.policy.Routes {
 		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })

@@ -106,7 +106,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	}
 	policy := &forward.Policy{
 		Routes:  []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
-		Limits:  forward.Limits{Connections: 6, BufferSize: 4096},
+		Limits:  forward.Limits{Connections: 6, BufferSize: 4096, Descriptors: math.MaxInt32},
 		Workers: 1,
 		Gate:    forward.NewGate(6, nil),
 		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -116,6 +116,8 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, tuning: smallTuning, lowWater: policy.Limits.BufferSize / 2,
 	}
+	w.tight = s.rng.IntN(2) == 0
+	w.acceptMultishot = !w.tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w
 	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2)

@@ -493,7 +493,8 @@ func (s *simulation) Open(int, int) (int, error) {
 	}
 	return s.socket(nil).fd, nil
 }
-func (s *simulation) Tune(fd int)          {}
-func (s *simulation) Close(fd int)         { s.close(fd) }
-func (s *simulation) ResetOnClose(fd int)  { s.sockets[fd].linger = true }
-func (s *simulation) ShutdownWrite(fd int) { s.sockets[fd].shutdown = true }
+func (s *simulation) Reserve(int) (int, error) { return s.Open(0, 0) }
+func (s *simulation) Tune(fd int)              {}
+func (s *simulation) Close(fd int)             { s.close(fd) }
+func (s *simulation) ResetOnClose(fd int)      { s.sockets[fd].linger = true }
+func (s *simulation) ShutdownWrite(fd int)     { s.sockets[fd].shutdown = true }

@@ -11,6 +11,7 @@ import "syscall"
 // one; the other takes about a hundred times as long.
 type sockets interface {
 	Open(family, flags int) (fd int, err error)
+	Reserve(fd int) (reserved int, err error)
 	Tune(fd int)
 	Close(fd int)
 	ResetOnClose(fd int)

@@ -39,6 +39,8 @@ type worker struct {
 	// What the kernel has and is used.
 	acceptMultishot, recvMultishot, recvLimit, splices bool
 
+	tight bool // descriptors may run out: see shortage.go
+
 	busyPoll forward.BusyPoll
 	tuning
 	lowWater int // a half with at most that many bytes queued reads on
@@ -51,16 +53,18 @@ type worker struct {
 	timers      timerTable
 	wakeups     []byte // the inbox's eventfd is read into it
 
-	missed   []userData // operations to cancel again
-	recancel *timer
-	refused  []waiting // connections whose connect is to be tried again
-	backlog  *timer
-	lookout  *timer    // looks for sides to watch
-	grace    int       // see graceRounds
-	line     []waiting // halves that wait for a buffer, in order
-	streams  []waiting // halves whose turn is to come, in order
-	scarcity *timer
-	tick     uint32 // counts scarcity ticks
+	missed    []userData // operations to cancel again
+	recancel  *timer
+	refused   []waiting // connections whose connect is to be tried again
+	backlog   *timer
+	lookout   *timer    // looks for sides to watch
+	grace     int       // see graceRounds
+	postponed []waiting // connections that wait for a descriptor, in order
+	shortage  *timer
+	line      []waiting // halves that wait for a buffer, in order
+	streams   []waiting // halves whose turn is to come, in order
+	scarcity  *timer
+	tick      uint32 // counts scarcity ticks
 }
 
 // run is the event loop: one system call for each batch of completions and of

@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
@@ -70,6 +74,7 @@ func serve(opts *options, log *slog.Logger) error {
 		engine.StopIfIdle()
 	})
 	makeRoomFor(policy.Workers)
+	startTimers()
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
 		return err
@@ -96,6 +101,10 @@ func makeRoomFor(workers int) {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+1))
 	}
 }
+
+// startTimers makes the Go runtime take the descriptors that its timers need. It does
+// so with the first timer that runs, and ends the program if none are left then.
+func startTimers() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
 // openListeners takes the inherited listeners and opens those of --listen=.
 func openListeners(specs []string) ([]*activation.Listener, error) {
@@ -124,6 +133,7 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 			Connections: int(opts.connectionsMax),
 			BufferSize:  int(opts.bufferSize.bytes),
 			PoolSize:    int(opts.poolSize.bytes),
+			Descriptors: descriptorLimit(),
 		},
 		Workers:  int(opts.workers),
 		Resolver: forward.NewResolver(),
@@ -150,6 +160,16 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		})
 	}
 	return policy
+}
+
+// descriptorLimit is how many descriptors this process may have; the Go runtime has
+// raised the limit as far as it goes.
+func descriptorLimit() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return int(min(limit.Cur, math.MaxInt32))
 }
 
 func closeListeners(listeners []*activation.Listener, log *slog.Logger) {

@@ -28,6 +28,12 @@ func (d *Dial) Next() *target.Address {
 	return &d.addresses[d.next-1]
 }
 
+// Begun tells that there are addresses to try.
+func (d *Dial) Begun() bool { return d.addresses != nil }
+
+// Again makes Next return the address being tried once more.
+func (d *Dial) Again() { d.next-- }
+
 // Current is the address being tried.
 func (d *Dial) Current() *target.Address { return &d.addresses[d.next-1] }
 

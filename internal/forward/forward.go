@@ -55,6 +55,7 @@ type Limits struct {
 	Connections int // simultaneous connections let in
 	BufferSize  int // bytes that a half may hold before it stops reading
 	PoolSize    int // bytes of a worker's buffer pool, in the io_uring engine
+	Descriptors int // RLIMIT_NOFILE; 0 if it is not to be reckoned with
 }
 
 // Turn is how many bytes a stream may move before others get their turn. A stream

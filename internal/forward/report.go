@@ -31,9 +31,9 @@ func (p *Policy) reportRefused(l *activation.Listener) {
 
 // ReportShortage logs that a connection waits for what the process, or the system,
 // has run out of.
-func (p *Policy) ReportShortage(r *Route, err error) {
+func (p *Policy) ReportShortage(l *activation.Listener, err error) {
 	p.report(troubleShortage, func() []any {
-		return []any{"error", err, "connections", p.Gate.Current(), "target", r.Target.String(), "hint", "raise LimitNOFILE=, or lower --connections-max="}
+		return []any{"error", err, "connections", p.Gate.Current(), "listener", l.Address, "hint", "raise LimitNOFILE=, or lower --connections-max="}
 	})
 }
 
@@ -49,18 +49,25 @@ func (p *Policy) ReportEnd(c Counts) {
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on
 // at once when pause is 0.
 func (p *Policy) ReportAcceptFailed(l *activation.Listener, err error, pause time.Duration) {
+	if Shortage(err) {
+		p.ReportShortage(l, err)
+		return
+	}
 	p.report(troubleAccept, func() []any { return []any{"listener", l.Address, "error", err, "pause", pause} })
 }
 
 // AcceptPause tells how long to stop accepting after an error: not at all when it
-// was about one client, who has left (accept(2) lists those); else longer and
-// longer (100 ms to 1 s), as the process is out of descriptors or memory, or the
+// was about one client, who has left (accept(2) lists those); for a moment when
+// descriptors or memory have run out; else longer and longer (100 ms to 1 s), as the
 // listener is broken, and the loop must not spin.
 func AcceptPause(errno syscall.Errno, previous time.Duration) time.Duration {
 	switch errno {
 	case syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN,
 		syscall.ENONET, syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
 		return 0
+	}
+	if Shortage(errno) {
+		return ShortagePause
 	}
 	return min(max(2*previous, 100*time.Millisecond), time.Second)
 }

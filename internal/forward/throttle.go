@@ -11,7 +11,7 @@ import (
 // lines are let through in a while, and the number of those left out is a line of its
 // own when the while is over.
 const (
-	throttleLines = 10
+	throttleLines = 5
 	throttleTime  = 5 * time.Second
 )
 

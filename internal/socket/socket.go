@@ -25,6 +25,16 @@ func (s System) Open(family, flags int) (fd int, err error) {
 	return fd, nil
 }
 
+// Reserve returns a descriptor of no use but that its close makes room for another
+// one: a copy of one that is open. The caller closes it.
+func (System) Reserve(fd int) (reserved int, err error) {
+	reserved, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return reserved, nil
+}
+
 // The calls below fail only on a socket whose peer is gone, which its next
 // operation reports.
 

@@ -1,0 +1,53 @@
+package forward
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A shortage of descriptors or memory passes when other connections end. So clients
+// wait for it as they would in the listener's backlog: those that a worker has
+// accepted stand in line, and it accepts no more until all of them have what they
+// need.
+
+// ShortagePause is how long those in line wait for another try.
+const ShortagePause = 50 * time.Millisecond
+
+// Shortage tells whether an error is about something that others may give back.
+func Shortage(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+const (
+	// backlogBurst is how many clients may wait at a listener: the kernel's
+	// net.core.somaxconn. A multishot accept may take them all in one go.
+	backlogBurst = 4096
+	// ownDescriptors is what the program needs for itself at start.
+	ownDescriptors = 64
+	// spareDescriptors are kept, beside one for each worker, for name lookups
+	// and the service manager.
+	spareDescriptors = 8
+)
+
+// errSpare stands for the kernel's refusal of a descriptor that we do not take.
+var errSpare = os.NewSyscallError("keeping some spare", unix.EMFILE)
+
+// Spare returns an EMFILE if a new descriptor is one of the last, which connections
+// leave to others. The kernel hands out the lowest number that is free, so the number
+// tells how many are left.
+func (p *Policy) Spare(fd int) error {
+	if fd >= p.Limits.Descriptors-spareDescriptors-p.Workers {
+		return errSpare
+	}
+	return nil
+}
+
+// Tight tells that descriptors may run out before the connection limit is reached.
+// Then a worker reserves a target's descriptor before it accepts the next client:
+// many clients who wait for one, with nobody left to end, would wait for ever.
+func (l Limits) Tight() bool {
+	return l.Descriptors > 0 && 2*l.Connections > l.Descriptors-ownDescriptors-backlogBurst
+}
