@@ -52,25 +52,39 @@ func descriptorsPerConnection(t *testing.T, p *harness.Program) {
 }
 
 func descriptorsAfterStreams(t *testing.T, p *harness.Program) {
-	const streams, size, kept, others = 20, 80 << 20, 8, 4 // pipes, and what is opened once
+	const streams, size, kept, others = 20, 80 << 20, 8, 4 // pipes, and what the runtime opens later
 	seed := harness.Seed(t)
 	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
 		_ = harness.NewPattern(seed, 0).SendTo(c, size, nil) // some end with the test
 	})
-	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{Args: []string{target.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"}})
+	proxy.AwaitLine("forwarding") // whatever is opened at start is open now
 	before := proxy.Descriptors()
 	var clients []*harness.Conn
+	var patterns []*harness.Pattern
 	for range streams {
 		clients = append(clients, harness.DialWith(t, proxy.Address, harness.SocketOptions{ReceiveBuffer: 8192}))
+		patterns = append(patterns, harness.NewPattern(seed, 0))
 	}
-	harness.Until(t, "each stream to have a pipe", func() bool { return proxy.Descriptors() >= before+streams*(2+2) })
+	const read = 16 << 10
+	left := int64(size)
+	harness.Until(t, "each stream to have a pipe", func() bool {
+		// What was received before the half became a stream goes first.
+		for i, client := range clients {
+			if err := patterns[i].CheckPart(client, read); err != nil {
+				t.Fatalf("stream %d: %v", i, err)
+			}
+		}
+		left -= read
+		return proxy.Descriptors() >= before+streams*(2+2)
+	})
 	var reading sync.WaitGroup
 	for i, client := range clients {
 		reading.Go(func() {
 			defer client.Close()
 			if i%2 == 0 {
 				client.Reset()
-			} else if err := harness.NewPattern(seed, 0).Check(client, size); err != nil {
+			} else if err := patterns[i].Check(client, left); err != nil {
 				t.Errorf("stream %d: %v", i, err)
 			}
 		})
