@@ -35,6 +35,8 @@ var (
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
 		"the kernel stops a half at its limit, exactly", (*prober).boundedRecv}
+	FeatureRestrictions = &Feature{"IORING_REGISTER_RESTRICTIONS", "5.10", "restrictions", true,
+		"the kernel refuses whatever the engine has no use for", (*prober).restrictions}
 	// Not of io_uring, but in place of its own, and to be compared with copying.
 	FeatureSplice = &Feature{"splice(2)", "2.6.17", "splice", true,
 		"streams go through a pipe: pages are passed on, not copied", func(*prober) (bool, error) { return true, nil }}
@@ -50,6 +52,7 @@ var Probed = []*Feature{
 	FeatureDeferTaskrun,
 	FeatureIncrementalBuffers,
 	FeatureRecvLimit,
+	FeatureRestrictions,
 	FeatureSplice,
 	FeatureSQPoll,
 	{"IORING_OP_SHUTDOWN", "5.11", "", false,

@@ -130,12 +130,29 @@ func (f Features) setup(cfg Config) (*Ring, error) {
 		if !f.selection.wants(choice.feature) {
 			continue
 		}
-		if ring, err := setup(cfg, choice.flags); err == nil {
+		if ring, err := f.open(cfg, choice.flags); err == nil {
 			f.present[choice.feature] = true
 			return ring, nil
 		}
 	}
-	return setup(cfg, giouring.SetupCoopTaskrun) // 5.19: no interrupt to run completions
+	return f.open(cfg, giouring.SetupCoopTaskrun) // 5.19: no interrupt to run completions
+}
+
+// open sets up a ring with IORING_SETUP_* flags, restricted if that is wanted and the
+// kernel can.
+func (f Features) open(cfg Config, flags uint32) (*Ring, error) {
+	if f.selection.wants(FeatureRestrictions) {
+		ring, err := setup(cfg, flags|giouring.SetupRDisabled)
+		if err != nil {
+			return nil, err
+		}
+		if ring.restrict() == nil {
+			f.present[FeatureRestrictions] = true
+			return ring, nil
+		}
+		ring.Close()
+	}
+	return setup(cfg, flags)
 }
 
 // deferTaskrun are the flags of FeatureDeferTaskrun, which come together only.
@@ -144,7 +161,7 @@ const deferTaskrun = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
 // setup sets up a ring with IORING_SETUP_* flags beside those that every ring
 // has.
 func setup(cfg Config, flags uint32) (*Ring, error) {
-	if cfg.Polled && flags != giouring.SetupSQPoll {
+	if cfg.Polled && flags&giouring.SetupSQPoll == 0 {
 		flags |= giouring.SetupTaskrunFlag // 5.19
 	}
 	p := params{flags: flags | giouring.SetupCQSize | giouring.SetupClamp | giouring.SetupSubmitAll, cqEntries: cfg.CQEntries}
