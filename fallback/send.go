@@ -1,6 +1,12 @@
 package fallback
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+)
 
 // send writes what a half holds to its destination, and reports whether any of
 // it went.
@@ -30,7 +36,7 @@ func (w *worker) sendCopying(h *half, bytes []byte) {
 		case unix.EAGAIN:
 			h.destination.writable = false
 		default:
-			w.discard(h)
+			w.destinationFailed(h, errno)
 			return
 		}
 	}
@@ -78,9 +84,17 @@ func (w *worker) sendSplicing(h *half) bool {
 		h.destination.writable = false
 		return false
 	default:
-		w.discard(h)
+		w.destinationFailed(h, errno)
 	}
 	return true
+}
+
+// destinationFailed handles a destination that takes nothing more.
+func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
+	w.discard(h)
+	if !forward.Gone(errno) {
+		w.discard(h.opposite())
+	}
 }
 
 func (w *worker) countBytes(h *half, n int) {

@@ -15,13 +15,13 @@ func (w *worker) cancel(data userData) {
 }
 
 // cancelled handles the completion of a cancel. The kernel misses an operation
-// that is about to be tried again (ENOENT), and cannot stop one at once that a
-// thread of its own runs (EALREADY). If that is not over by itself soon, it must
-// be cancelled again: a connect to a UNIX socket with a full backlog, for one,
-// would never end.
+// that is about to be tried again (ENOENT), cannot stop one at once that a thread of
+// its own runs (EALREADY), and may lack the memory for the cancel itself. If the
+// operation is not over by itself soon, it must be cancelled again: a connect to a
+// UNIX socket with a full backlog, for one, would never end.
 func (w *worker) cancelled(data userData, errno syscall.Errno) {
 	data &^= userData(opCancel)
-	if (errno != syscall.ENOENT && errno != syscall.EALREADY) || !w.pending(data) {
+	if errno == 0 || !w.pending(data) {
 		return
 	}
 	w.missed = append(w.missed, data)
@@ -56,7 +56,7 @@ func (w *worker) pending(data userData) bool {
 	}
 	switch op {
 	case opConnect:
-		return c.state == stateConnecting && c.inFlight > 0 && c.finished()
+		return c.connecting && c.finished()
 	case opRecvClient, opRecvTarget:
 		return c.half(op).stopping && c.half(op).receiving
 	case opWatchClient, opWatchTarget:

@@ -82,28 +82,27 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 func (w *worker) submitConnect(c *connection) {
 	addr, length := w.addresses.at(c.slot)
 	c.inFlight++
+	c.connecting = true
 	w.ring.Connect(c.target, addr, length, uint64(c.userData(opConnect)))
 }
 
 // connected handles the completion of a connect.
 func (w *worker) connected(c *connection, completion uring.Completion) {
 	c.inFlight--
+	c.connecting = false
 	if c.finished() { // aborted meanwhile
 		w.settle(c)
 		return
 	}
 	errno := completion.Errno()
-	if errno == syscall.ECANCELED {
+	switch {
+	case errno == syscall.ECANCELED, errno == syscall.EINTR:
 		// Not by us. The kernel gives up a connect to a UNIX socket with a
-		// full backlog when it has no thread to wait with.
+		// full backlog when it has no thread to wait with, or a signal comes.
 		w.retryConnect(c)
 		return
-	}
-	if errno != 0 {
-		c.dial.Fail(errno)
-		w.close(c.target, false)
-		c.target = noFD
-		w.connectNext(c)
+	case errno != 0:
+		w.connectFailed(c, errno)
 		return
 	}
 	c.state = stateForwarding
@@ -111,6 +110,20 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)
+}
+
+// connectFailed goes on to the next address, or tries the same one again after a
+// shortage.
+func (w *worker) connectFailed(c *connection, errno syscall.Errno) {
+	w.close(c.target, false)
+	c.target = noFD
+	if forward.Shortage(errno) {
+		c.dial.Again()
+		w.postpone(c, errno)
+		return
+	}
+	c.dial.Fail(errno)
+	w.connectNext(c)
 }
 
 // backlogPause is how long to wait before a connect is tried again.

@@ -33,9 +33,10 @@ type connection struct {
 
 	toTarget, toClient half
 
-	inFlight int  // operations whose last completion is still to come
-	broken   bool // to be closed with a reset
-	deaf     bool // a side of it is not read, see watch.go
+	inFlight   int  // operations whose last completion is still to come
+	connecting bool // a connect is one of them
+	broken     bool // to be closed with a reset
+	deaf       bool // a side of it is not read, see watch.go
 
 	nonblocking bool // its sockets are O_NONBLOCK, as splice needs
 }
@@ -48,7 +49,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.route = route
 	c.client, c.target = client, noFD
 	c.dial = forward.Dial{}
-	c.inFlight, c.broken, c.nonblocking = 0, false, false
+	c.inFlight, c.connecting, c.broken, c.nonblocking = 0, false, false, false
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
 }
@@ -60,6 +61,19 @@ func (c *connection) half(op operation) *half {
 		return &c.toTarget
 	}
 	return &c.toClient
+}
+
+// expects tells whether an operation of that kind is in flight.
+func (c *connection) expects(op operation) bool {
+	switch op {
+	case opConnect:
+		return c.connecting
+	case opRecvClient, opRecvTarget:
+		return c.half(op).receiving
+	case opWatchClient, opWatchTarget:
+		return c.half(op).watching
+	}
+	return c.half(op).sending
 }
 
 // finished tells that neither half has anything left to do.

@@ -24,12 +24,10 @@ import (
 	"uring-socket-proxyd/ring/uring"
 )
 
-// Sizes of the ring. A batch larger than sqEntries costs an extra system call;
-// more completions at once than cqEntries take the kernel's overflow list.
-const (
-	sqEntries = 1024
-	cqEntries = 8192
-)
+// ringSize is that of a worker's ring. A batch larger than Entries costs an extra
+// system call; more completions at once than CQEntries take the kernel's overflow
+// list.
+var ringSize = uring.Config{Entries: 1024, CQEntries: 8192}
 
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
@@ -48,9 +46,22 @@ func ParseSelection(list string) (Selection, error) { return uring.ParseSelectio
 // New sets the engine up: threads, rings, buffers. The error says why io_uring
 // cannot be used here. Listeners stay the caller's.
 func New(policy *forward.Policy, selection Selection) (*Engine, error) {
+	return newEngine(policy, selection, ringSize, nil)
+}
+
+// newEngine is New with the size of the rings. hired, if not nil, is called with each
+// worker, on its thread, before that does anything.
+func newEngine(policy *forward.Policy, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
 	e := &Engine{crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
 	for index := range policy.Workers {
-		if err := e.hire(policy, selection, index); err != nil {
+		makeWorker := func() (*worker, error) {
+			w, err := newWorker(policy, selection, size, e.crew, index)
+			if err == nil && hired != nil {
+				hired(w)
+			}
+			return w, err
+		}
+		if err := e.hire(index, makeWorker); err != nil {
 			e.abandon(index)
 			return nil, err
 		}
@@ -59,13 +70,13 @@ func New(policy *forward.Policy, selection Selection) (*Engine, error) {
 }
 
 // hire starts the thread of a worker, which makes what it needs and waits for Run.
-func (e *Engine) hire(policy *forward.Policy, selection Selection, index int) error {
+func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
 	ready := make(chan error)
 	go func() {
 		// The ring takes submissions from the thread that made it only. The
 		// thread is not unlocked: it ends with the worker.
 		runtime.LockOSThread()
-		w, err := newWorker(policy, selection, e.crew, index)
+		w, err := makeWorker()
 		if err == nil {
 			e.crew.Join(w)
 		}
@@ -118,8 +129,9 @@ func (e *Engine) Name() string { return "uring" }
 func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
 
 // newWorker makes a worker on the calling thread.
-func newWorker(policy *forward.Policy, selection Selection, crew *forward.Crew, index int) (*worker, error) {
-	ring, features, err := uring.New(uring.Config{Entries: sqEntries, CQEntries: cqEntries, Polled: policy.BusyPoll > 0}, selection)
+func newWorker(policy *forward.Policy, selection Selection, size uring.Config, crew *forward.Crew, index int) (*worker, error) {
+	size.Polled = policy.BusyPoll > 0
+	ring, features, err := uring.New(size, selection)
 	if err != nil {
 		return nil, err
 	}

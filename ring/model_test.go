@@ -18,12 +18,16 @@ import (
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
+	"uring-socket-proxyd/test/figures"
 )
 
 var (
 	modelSeed = flag.Uint64("model.seed", 0, "replay one seed of TestModel")
 	modelRuns = flag.Int("model.runs", 100, "seeds that TestModel tries for each kind of kernel")
 )
+
+// modelSteps is how many steps are tried at least for each kind of kernel.
+const modelSteps = 400_000
 
 // TestModel runs the worker on simulated kernels of many seeds and checks that
 // no byte is lost, duplicated or reordered, that ends and resets arrive as such,
@@ -40,13 +44,14 @@ func TestModel(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			steps := 0
-			for run := range *modelRuns {
+			steps, late := 0, 0
+			for run := 0; run < *modelRuns || steps < modelSteps && *modelSeed == 0; run++ {
 				seed := *modelSeed
 				if seed == 0 {
 					seed = uint64(time.Now().UnixNano()) + uint64(run)
 				}
-				steps += runModel(t, seed, kind.pool, kind.limit)
+				s := runModel(t, seed, kind.pool, kind.limit)
+				steps, late = steps+s.steps, late+s.late
 				if t.Failed() {
 					t.Fatalf("replay with -run 'TestModel/%s' -args -model.runs=1 -model.seed=%d", kind.name, seed)
 				}
@@ -54,13 +59,17 @@ func TestModel(t *testing.T) {
 					break
 				}
 			}
-			t.Logf("%d steps", steps)
+			t.Logf("%d steps, %d late completions", steps, late)
+			if late == 0 && *modelSeed == 0 {
+				t.Error("no completion came late")
+			}
+			figures.Count("steps", int64(steps))
 		})
 	}
 }
 
-// runModel plays one seed and returns the steps it took.
-func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) int {
+// runModel plays one seed.
+func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) *simulation {
 	t.Helper()
 	s := &simulation{
 		t: t, rng: rand.New(rand.NewPCG(seed, 0)), limit: limit, clients: 12, nextFD: firstFD,
@@ -85,7 +94,11 @@ func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) int {
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors are open, %d were before: a pipe was lost", after, before)
 	}
-	return s.steps
+	if s.worker.counters.Stale.Load() > uint64(s.late) {
+		t.Errorf("%d completions were taken for late ones, %d were", s.worker.counters.Stale.Load(), s.late)
+	}
+	figures.Count("seeds", 1)
+	return s
 }
 
 // descriptors is the number of descriptors that are open.

@@ -1,6 +1,11 @@
 package ring
 
-import "uring-socket-proxyd/internal/forward"
+import (
+	"fmt"
+	"syscall"
+
+	"uring-socket-proxyd/internal/forward"
+)
 
 // proceed takes a half's next step after anything has happened to it: send what
 // is queued, keep reading while there is room, pass the end of the stream on.
@@ -94,7 +99,21 @@ func (w *worker) close(fd int, reset bool) {
 		w.sockets.Close(fd)
 		return
 	}
-	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, 0)))
+	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, uint32(fd))))
+}
+
+// closeFailed handles a close that has failed. As close(2) says, the descriptor is
+// gone after those errors that the file may cause. EBADF is a descriptor that is not
+// ours, or is closed twice: somebody else's would be next. After any other, the close
+// has not run at all.
+func (w *worker) closeFailed(fd int, errno syscall.Errno) {
+	switch errno {
+	case 0, syscall.EINTR, syscall.EIO, syscall.ENOSPC, syscall.EDQUOT:
+	case syscall.EBADF:
+		panic(fmt.Sprintf("ring: closing descriptor %d: %v", fd, errno))
+	default:
+		w.sockets.Close(fd)
+	}
 }
 
 // cutOff resets connections that a fault of the ring has left, which is closed.

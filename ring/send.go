@@ -3,6 +3,7 @@ package ring
 import (
 	"syscall"
 
+	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -20,7 +21,7 @@ func (w *worker) send(h *half) {
 // sent handles the completion of a half's send.
 func (w *worker) sent(h *half, completion uring.Completion) {
 	if h.blocked {
-		w.writable(h)
+		w.writable(h, completion)
 		return
 	}
 	h.sending = false
@@ -38,7 +39,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	case 0, syscall.EINTR:
 	case syscall.ECANCELED: // by unpin, or by discard
 	default:
-		w.destinationFailed(h)
+		w.destinationFailed(h, errno)
 	}
 	if h.unpinning {
 		h.unpinning = false
@@ -47,10 +48,13 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	w.proceed(h)
 }
 
-// destinationFailed handles a destination that is gone. What it sent before may
-// still be on its way to us, so the opposite half goes on until it ends by itself.
-func (w *worker) destinationFailed(h *half) {
+// destinationFailed handles a destination that takes nothing more.
+func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 	w.discard(h)
+	if !forward.Gone(errno) {
+		w.discard(h.opposite())
+		return
+	}
 	w.turnDeaf(h.connection)
 }
 

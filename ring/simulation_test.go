@@ -10,7 +10,6 @@ import (
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -31,6 +30,8 @@ type simulation struct {
 	backlog     []uring.CQE // completions that found the queue full
 	clients     int         // clients still to come
 	noSplice    int         // how many of 100 sockets have no splice
+	finished    []uint64    // user data of operations that have completed for good
+	late        int         // completions posted of operations that are long over
 	connected   []*simPair
 	steps       int
 	stopAt      int // the step at which the engine is stopped at the latest
@@ -156,6 +157,13 @@ func (s *simulation) finish(op *simOp, result int32, flags uint32) {
 		}
 	}
 	s.post(op, result, flags)
+	s.finished = append(s.finished, op.UserData)
+}
+
+// nextBuffer is the provided buffer that the kernel would fill next, if there is one.
+func (s *simulation) nextBuffer() (*giouring.BufAndRing, bool) {
+	entries := unsafe.Slice(s.buffers, int(s.bufferMask)+1)
+	return &entries[s.bufferHead&s.bufferMask], s.bufferHead != entries[0].Tail
 }
 
 func (s *simulation) submit(sqe uring.SQE) {
@@ -208,6 +216,9 @@ func (s *simulation) step() {
 	if len(s.inFlight) > 0 {
 		s.progress(s.inFlight[s.rng.IntN(len(s.inFlight))])
 	}
+	if s.rng.IntN(32) == 0 {
+		s.haunt()
+	}
 	if s.steps%64 == 0 {
 		s.unstick()
 		s.checkBounds()
@@ -226,42 +237,6 @@ func (s *simulation) mayStop() {
 	case s.rng.IntN(100) == 0:
 		s.worker.crew.StopIfIdle()
 	}
-}
-
-// checkBounds looks for a half that holds more than it may and reads on.
-func (s *simulation) checkBounds() {
-	blocks := 0
-	defer func() {
-		if mapped := s.worker.pool.Parked(); mapped != blocks*bufpool.BlockSize {
-			s.t.Fatalf("%d bytes are mapped for %d blocks", mapped, blocks)
-		}
-	}()
-	for _, c := range s.worker.connections.All() {
-		for _, h := range []*half{&c.toTarget, &c.toClient} {
-			blocks += s.checkBlocks(h)
-			most := s.worker.policy.Limits.BufferSize
-			if c.state != stateForwarding || h.queued < most || !h.receiving || h.stopping {
-				continue
-			}
-			s.t.Fatalf("a half holds %d bytes of %d and reads on", h.queued, most)
-		}
-	}
-}
-
-// checkBlocks counts the blocks of a half's parked bytes, of which all but the first
-// and the last must be full.
-func (s *simulation) checkBlocks(h *half) (blocks int) {
-	bytes := 0
-	for _, piece := range h.queue.all() {
-		if piece.Parked() {
-			blocks++
-			bytes += int(piece.Len)
-		}
-	}
-	if least := (blocks - 2) * bufpool.BlockSize; bytes < least {
-		s.t.Fatalf("a half holds %d bytes in %d blocks", bytes, blocks)
-	}
-	return blocks
 }
 
 // quiet tells that every connection has come and ended by itself, those included
@@ -431,12 +406,11 @@ func (s *simulation) recv(op *simOp) {
 
 // fill receives into the next provided buffer.
 func (s *simulation) fill(op *simOp, p *simSocket) {
-	entries := unsafe.Slice(s.buffers, int(s.bufferMask)+1)
-	if s.bufferHead == entries[0].Tail {
+	entry, ok := s.nextBuffer()
+	if !ok {
 		s.finish(op, -int32(unix.ENOBUFS), 0)
 		return
 	}
-	entry := &entries[s.bufferHead&s.bufferMask]
 	n := min(uint32(len(p.incoming)), entry.Len)
 	if op.IoPrio&giouring.RecvMultishot == 0 {
 		n = min(n, op.Len)

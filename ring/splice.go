@@ -127,7 +127,7 @@ func (w *worker) drain(h *half) bool {
 		w.ring.Poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
 		return false
 	default:
-		w.destinationFailed(h)
+		w.destinationFailed(h, errno)
 		return false
 	}
 	return true
@@ -144,14 +144,25 @@ func (w *worker) await(h *half) {
 func (w *worker) readable(h *half, completion uring.Completion) {
 	h.receiving, h.awaiting = false, false
 	h.connection.inFlight--
-	h.readable = completion.Errno() == 0
+	switch errno := completion.Errno(); errno {
+	case 0:
+		h.readable = true
+	case unix.ECANCELED, unix.EINTR:
+	default: // it cannot be waited for
+		w.sourceFailed(h)
+	}
 	w.proceed(h)
 }
 
 // writable handles the end of a wait for the destination.
-func (w *worker) writable(h *half) {
+func (w *worker) writable(h *half, completion uring.Completion) {
 	h.sending, h.blocked = false, false
 	h.connection.inFlight--
+	switch errno := completion.Errno(); errno {
+	case 0, unix.ECANCELED, unix.EINTR:
+	default: // it cannot be waited for
+		w.destinationFailed(h, errno)
+	}
 	w.proceed(h)
 }
 

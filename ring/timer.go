@@ -58,8 +58,10 @@ func (w *worker) stopTimer(t *timer) {
 	}
 }
 
+// expired handles the end of a timer, or that it could not be set: then it fires at
+// once.
 func (w *worker) expired(t *timer) {
-	fires := !t.stopped
+	fires := t.running && !t.stopped
 	t.running, t.stopped = false, false
 	if fires {
 		t.fire()

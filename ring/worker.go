@@ -46,6 +46,7 @@ type worker struct {
 	lowWater int // a half with at most that many bytes queued reads on
 
 	mode        mode
+	fault       error // why the worker cannot go on
 	listeners   []*listener
 	connections forward.Slots[connection]
 	deaf        int // connections that are, see watch.go
@@ -80,6 +81,9 @@ func (w *worker) run() error {
 		}
 		if err := w.catchUp(w.ring.Reap(w.handle)); err != nil {
 			return err
+		}
+		if w.fault != nil {
+			return w.fault
 		}
 		w.feed()
 		w.advance()
@@ -136,7 +140,7 @@ func (w *worker) handle(completion uring.Completion) {
 	switch op := data.operation(); op {
 	case opRecvClient, opRecvTarget, opSendTarget, opSendClient, opWatchClient, opWatchTarget, opConnect:
 		c := w.connections.At(data.slot())
-		if c.generation != data.generation() || c.state == stateFree {
+		if c.generation != data.generation() || !c.expects(op) {
 			w.stale(completion)
 			return
 		}
@@ -155,9 +159,9 @@ func (w *worker) handle(completion uring.Completion) {
 	case opTimer:
 		w.expired(w.timers.timers[data.slot()])
 	case opWake:
-		w.woken()
+		w.woken(completion.Errno())
 	case opClose:
-		panic(fmt.Sprintf("ring: closing a descriptor: %v", completion.Errno())) // not ours, or twice
+		w.closeFailed(int(data.generation()), completion.Errno())
 	default:
 		if op&opCancel == 0 {
 			panic(fmt.Sprintf("ring: completion of %v", op))
@@ -166,9 +170,9 @@ func (w *worker) handle(completion uring.Completion) {
 	}
 }
 
-// stale drops a completion of an operation whose connection is gone, so that it
-// is never taken for one of the slot's new connection. A buffer that came with
-// it goes back.
+// stale drops a completion that nobody waits for: of an operation whose connection is
+// gone, so that it is never taken for one of the slot's new connection, or one too
+// many. A buffer that came with it goes back.
 func (w *worker) stale(completion uring.Completion) {
 	w.counters.Stale.Add(1)
 	if id, ok := completion.Buffer(); ok {
