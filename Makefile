@@ -16,11 +16,12 @@ test: build ## install what the tests need (as root, on Debian) and run them all
 parity: ## renew docs/parity.md: what each program does, case by case
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
 
-lint: ## gofmt, go vet and staticcheck
+lint: ## gofmt, go vet, staticcheck, and known vulnerabilities by govulncheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	go run ./test/vulncheck
 
 demo: build ## fetch a file through the proxy and say how it went
 	go run ./test/demo
