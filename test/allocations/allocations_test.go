@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -15,7 +16,11 @@ import (
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
+	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/harness"
 )
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 func newUring(policy *forward.Policy) (forward.Engine, error) { return ring.New(policy, nil) }
 func newEpoll(policy *forward.Policy) (forward.Engine, error) { return fallback.New(policy) }
@@ -32,6 +37,7 @@ func allocatesNothing(t *testing.T, newEngine func(*forward.Policy) (forward.Eng
 		t.Fatal(err)
 	}
 	defer client.Close()
+	figures.Count("connections", 1)
 	buffer := make([]byte, 64)
 	exchange := func(n int) {
 		for range n {

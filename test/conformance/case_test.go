@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"uring-socket-proxyd/test/figures"
 	"uring-socket-proxyd/test/harness"
 )
 
@@ -110,6 +111,7 @@ func (c *Case) run(t *testing.T, p *harness.Program) {
 	if !c.Alone {
 		t.Parallel()
 	}
+	figures.Count("cases", 1)
 	c.Run(t, p)
 }
 

@@ -43,7 +43,7 @@ func idleCost(t *testing.T, p *harness.Program) {
 	if p.IsOurs() && each > most {
 		t.Errorf("an idle connection costs the program %.0f bytes, more than %d", each, most)
 	}
-	figures.record(p, figure{
+	idleCosts.record(p, figure{
 		descriptors: float64(proxy.Descriptors()-descriptors) / connections,
 		resident:    each,
 		kernel:      float64(slabBytes(t)-slab) / connections,
@@ -76,7 +76,7 @@ type figure struct{ descriptors, resident, kernel float64 }
 // that fills it runs alone.
 type figureTable map[string]figure
 
-var figures = make(figureTable)
+var idleCosts = make(figureTable)
 
 func (f figureTable) record(p *harness.Program, costs figure) { f[p.Name] = costs }
 

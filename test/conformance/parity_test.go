@@ -73,7 +73,7 @@ func writeParity(path string) error {
 		}
 		row(cells...)
 	}
-	table.WriteString("\n## What an idle connection costs\n\n" + figures.markdown())
+	table.WriteString("\n## What an idle connection costs\n\n" + idleCosts.markdown())
 	return os.WriteFile(path, []byte(table.String()), 0o644)
 }
 

@@ -22,6 +22,8 @@ import (
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
+	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/harness"
 )
 
 const workers = 4
@@ -32,7 +34,7 @@ const patience = 20 * time.Second
 func TestMain(m *testing.M) {
 	// As the program does; see makeRoomFor there.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+4))
-	os.Exit(m.Run())
+	os.Exit(harness.Main(m))
 }
 
 // engines are what each test runs with.
@@ -135,6 +137,7 @@ func flood(ctx context.Context, address string, echoed *atomic.Int64) *sync.Wait
 				if err != nil {
 					return
 				}
+				figures.Count("connections", 1)
 				c.SetDeadline(time.Now().Add(time.Second))
 				c.Write([]byte("x"))
 				if n%3 > 0 {
@@ -288,6 +291,7 @@ func TestHungWorkerIsNoticed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				figures.Count("connections", 1)
 				defer c.Close()
 			}
 			<-stuck.reached
