@@ -3,18 +3,32 @@
 # make" in README.md.
 export GOFLAGS := $(shell go env GOFLAGS) -ldflags=-checklinkname=0
 
-.PHONY: build test parity lint demo fuzz clean
+# $(call counted,COMMAND) is the recipe of a target that runs suites of tests: what
+# they have tried is left in reliability-results/TARGET and printed as a table. The
+# suites test a program that they build themselves, of which go test knows nothing:
+# COMMAND must have -count=1, or it would report an earlier result of another program.
+define counted
+@rm -rf reliability-results/$@
+FIGURES=$(CURDIR)/reliability-results/$@ $(1)
+@echo "== make $@ tried:"
+@go run ./test/figures/report reliability-results/$@
+endef
+
+.PHONY: build test parity reliability lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
 
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
-	go test -timeout=40m $$(test/race-flag) ./...
 	TEST_SYSCTL=yes go test -count=1 -run TestSysctl ./test/refused
+	$(call counted,go test -count=1 -timeout=40m $$(test/race-flag) ./...)
 
 parity: ## renew docs/parity.md: what each program does, case by case
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
+
+reliability: ## put what the last runs have tried into docs/reliability.md
+	go run ./test/figures/report reliability-results docs/reliability.md
 
 lint: ## gofmt, go vet, staticcheck, and known vulnerabilities by govulncheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
@@ -31,7 +45,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 	test/fuzz $(FUZZTIME)
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin reliability-results
 
 .PHONY: bench bench-quick bench-build bench-docs
 
