@@ -52,7 +52,7 @@ func DialWith(t testing.TB, a Address, options SocketOptions) *Conn {
 
 // TryDial connects, where failing may be right.
 func TryDial(a Address, options SocketOptions) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: Patience, Control: options.control}
+	dialer := net.Dialer{Timeout: Patience, Control: options.control, LocalAddr: options.From}
 	c, err := dialer.Dial(a.Network, a.Text)
 	if err == nil {
 		figures.Count("connections", 1)

@@ -54,7 +54,10 @@ func (a Address) Port() string {
 }
 
 // SocketOptions are set before bind or connect. Zero leaves the kernel's.
-type SocketOptions struct{ ReceiveBuffer, SendBuffer int }
+type SocketOptions struct {
+	ReceiveBuffer, SendBuffer int
+	From                      net.Addr // where a client connects from; nil leaves it to the kernel
+}
 
 func (o SocketOptions) control(_, _ string, raw syscall.RawConn) error {
 	var failed error
