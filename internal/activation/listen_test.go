@@ -172,3 +172,21 @@ func TestCloseIsIdempotent(t *testing.T) {
 		t.Errorf("second Close closed a descriptor of somebody else: %v", err)
 	}
 }
+
+// TestPathHasTheUmask guards a socket by the umask: who may connect is who may write
+// to the file. The umask is the process's, so this runs alone.
+func TestPathHasTheUmask(t *testing.T) {
+	for umask, want := range map[int]os.FileMode{0o077: 0o700, 0o007: 0o770, 0o022: 0o755} {
+		path := filepath.Join(t.TempDir(), "s")
+		old := unix.Umask(umask)
+		l, err := Listen(path)
+		unix.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		if stat, err := os.Stat(path); err != nil || stat.Mode().Perm() != want {
+			t.Errorf("with the umask %03o: %v (%v), want %v", umask, stat.Mode().Perm(), err, want)
+		}
+	}
+}
