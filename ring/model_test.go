@@ -91,7 +91,7 @@ func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) *simu
 	}
 	s.check()
 	w.release()
-	if after := descriptors(t); after != before {
+	if after := descriptors(t); after > before { // fewer: of an earlier test
 		t.Errorf("%d descriptors are open, %d were before: a pipe was lost", after, before)
 	}
 	if s.worker.counters.Stale.Load() > uint64(s.late) {

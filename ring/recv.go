@@ -8,9 +8,10 @@ import (
 	"uring-socket-proxyd/ring/uring"
 )
 
-// receive starts or resumes reading from a half's source, if there is room.
+// receive starts or resumes reading from a half's source, if there is room, and no
+// older bytes in a pipe that it would overtake.
 func (w *worker) receive(h *half) {
-	if h.receiving || h.splicing || h.starved || h.ended || h.done || h.queued > w.lowWater {
+	if h.receiving || h.splicing || h.pipe != nil || h.starved || h.ended || h.done || h.queued > w.lowWater {
 		return
 	}
 	h.receiving, h.stopping = true, false

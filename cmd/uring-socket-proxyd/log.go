@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/coreos/go-systemd/v22/journal"
 )
@@ -90,7 +91,7 @@ func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
 	if h.priorities {
 		fmt.Fprintf(&line, "<%d>", priority(record.Level))
 	}
-	line.WriteString(strings.Join(strings.FieldsFunc(record.Message, isLineBreak), "; "))
+	line.WriteString(escaped(strings.Join(strings.FieldsFunc(record.Message, isLineBreak), "; ")))
 	separator := ": "
 	write := func(a slog.Attr) bool {
 		if !a.Equal(slog.Attr{}) {
@@ -111,6 +112,22 @@ func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
 }
 
 func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
+
+// escaped escapes what is not printable, as quoteValue does, and leaves quotes alone.
+func escaped(s string) string {
+	var out strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if strconv.IsPrint(r) && (r != utf8.RuneError || size > 1) {
+			out.WriteString(s[:size])
+		} else {
+			quoted := strconv.Quote(s[:size])
+			out.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[size:]
+	}
+	return out.String()
+}
 
 // quoteValue keeps a value on one line and in one piece.
 func quoteValue(s string) string {

@@ -52,17 +52,30 @@ func (s *shutdown) drain() {
 }
 
 // announce tells the service manager that the end has begun, once, and how long it
-// may take.
+// may take. A manager that does not read its socket is not waited for.
 func (s *shutdown) announce() {
 	s.once.Do(func() {
-		var extra time.Duration
-		if s.timeout > 0 && s.timeout != timespan.Infinity {
-			extra = s.timeout.Duration() + stopMargin
-		}
-		if err := s.notifier.Stopping(extra); err != nil {
-			s.policy.Log.Warn("cannot tell the service manager that shutdown has begun", "error", err)
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			s.tell()
+		}()
+		select {
+		case <-told:
+		case <-time.After(flushTime):
+			s.policy.Log.Warn("the service manager does not read that shutdown has begun")
 		}
 	})
+}
+
+func (s *shutdown) tell() {
+	var extra time.Duration
+	if s.timeout > 0 && s.timeout != timespan.Infinity {
+		extra = s.timeout.Duration() + stopMargin
+	}
+	if err := s.notifier.Stopping(extra); err != nil {
+		s.policy.Log.Warn("cannot tell the service manager that shutdown has begun", "error", err)
+	}
 }
 
 // stopMargin is how long the end may take once the drain timeout is over.
