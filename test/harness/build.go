@@ -70,6 +70,9 @@ func buildAs(name string, args []string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if err := os.Chmod(dir, 0o755); err != nil { // another user may run what is there
+			return "", err
+		}
 		builds.dir = dir
 	}
 	path := filepath.Join(builds.dir, name)

@@ -36,6 +36,9 @@ type Options struct {
 	// Session makes the program the leader of a session of its own, whose id is its
 	// process id.
 	Session bool
+	// User is whose process the program is, if not the test's own. Only root can give
+	// it away.
+	User uint32
 	// Stderr replaces the pipe that stderr is read from; Lines stay empty.
 	Stderr *os.File
 	// MayFail tells that the test itself looks at the exit status.
@@ -48,6 +51,9 @@ func Start(t testing.TB, p *Program, o Options) *Process {
 	cmd := exec.Command("sh", append([]string{"-c", o.script(), "sh", p.Executable(t)}, append(p.Args[:len(p.Args):len(p.Args)], o.Args...)...)...)
 	cmd.Env = append(o.environment(), o.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: o.Session}
+	if o.User != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: o.User, Gid: o.User}
+	}
 	for _, l := range o.Listeners {
 		file, err := l.Listener.(interface{ File() (*os.File, error) }).File()
 		if err != nil {

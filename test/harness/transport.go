@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -57,18 +58,22 @@ func (a Address) Port() string {
 type SocketOptions struct {
 	ReceiveBuffer, SendBuffer int
 	From                      net.Addr // where a client connects from; nil leaves it to the kernel
+	MaxSegment                int      // of TCP, each way
 }
 
-func (o SocketOptions) control(_, _ string, raw syscall.RawConn) error {
+func (o SocketOptions) control(network, _ string, raw syscall.RawConn) error {
 	var failed error
-	set := func(fd uintptr, option, value int) {
+	set := func(fd uintptr, level, option, value int) {
 		if value > 0 && failed == nil {
-			failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, option, value)
+			failed = unix.SetsockoptInt(int(fd), level, option, value)
 		}
 	}
 	err := raw.Control(func(fd uintptr) {
-		set(fd, unix.SO_RCVBUF, o.ReceiveBuffer)
-		set(fd, unix.SO_SNDBUF, o.SendBuffer)
+		set(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReceiveBuffer)
+		set(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer)
+		if strings.HasPrefix(network, "tcp") {
+			set(fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, o.MaxSegment)
+		}
 	})
 	if err != nil {
 		return err
