@@ -1,0 +1,103 @@
+package faults
+
+import (
+	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var resolverNeeds = []need{root, there("/etc/resolv.conf")}
+
+// resolverCases run with the C library's resolver, which a program built with cgo has,
+// and with Go's own, which is all that a static one has.
+var resolverCases = []Case{
+	{
+		Name:  "resolver/hangs",
+		Shows: "while the name server does not answer, connections go on, clients that reset are noticed, and those that wait are served once it answers",
+		Needs: resolverNeeds,
+		Run:   func(t *testing.T, p *harness.Program) { withResolvers(t, p, resolverHangs) },
+	},
+	{
+		Name:  "resolver/hangs-at-the-end",
+		Shows: "SIGTERM ends the program at once while the name server does not answer",
+		Needs: resolverNeeds,
+		Run:   func(t *testing.T, p *harness.Program) { withResolvers(t, p, resolverHangsAtEnd) },
+	},
+	{
+		Name:  "resolver/fails",
+		Shows: "when the name server knows no such name, or fails, clients are closed with a line and connections go on; when it knows again, so do clients",
+		Needs: resolverNeeds,
+		Run:   func(t *testing.T, p *harness.Program) { withResolvers(t, p, resolverFails) },
+	},
+}
+
+func withResolvers(t *testing.T, p *harness.Program, run func(s *stage, server *nameServer)) {
+	for _, resolver := range []string{"cgo", "go"} {
+		t.Run(resolver, func(t *testing.T) {
+			server := startNameServer(t)
+			l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+			run(set(t, p, setting{
+				on: l, name: "target.faults.test:" + l.Port(), start: server.asResolver,
+				options: harness.Options{Env: []string{"GODEBUG=netdns=" + resolver}},
+			}), server)
+		})
+	}
+}
+
+// resolving has so many clients ask for an echo while the name server is silent. The
+// lookup has a socket or two of its own.
+func (s *stage) resolving(server *nameServer, clients int) {
+	s.t.Helper()
+	server.hush()
+	injected(1)
+	for range clients {
+		s.dial().Send([]byte{kindEcho, '?'})
+	}
+	harness.Until(s.t, "all to be in, and the name server asked", func() bool {
+		return s.descriptors().sockets >= 1+2*len(s.all)+clients && server.asked() > 0
+	})
+}
+
+func resolverHangs(s *stage, server *nameServer) {
+	const clients, leaving, lookup = 12, 8, 2
+	s.resolving(server, clients)
+	s.progress("while the name server is silent")
+	for _, c := range s.conns[:leaving] {
+		c.Reset()
+		injected(1)
+	}
+	harness.Until(s.t, "those that reset to be noticed", func() bool {
+		return s.descriptors().sockets <= 1+2*len(s.all)+clients-leaving+lookup
+	})
+	server.speak()
+	for _, c := range s.conns[leaving:] {
+		c.ExpectText("?")
+	}
+	s.end()
+}
+
+func resolverHangsAtEnd(s *stage, server *nameServer) {
+	s.resolving(server, 10)
+	s.progress("while the name server is silent")
+	s.terminate()
+	for _, c := range s.conns {
+		c.ExpectReset()
+	}
+}
+
+func resolverFails(s *stage, server *nameServer) {
+	for _, code := range []dnsmessage.RCode{dnsmessage.RCodeNameError, dnsmessage.RCodeServerFailure, dnsmessage.RCodeRefused} {
+		server.fail(code)
+		injected(1)
+		s.dial().ExpectGone()
+	}
+	s.AwaitLine("cannot reach the target.*target.faults.test")
+	s.progress("while names are not resolved")
+	server.fail(dnsmessage.RCodeSuccess)
+	c := s.dial()
+	c.Send([]byte{kindEcho, '?'})
+	c.ExpectText("?")
+	s.end()
+}
