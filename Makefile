@@ -14,7 +14,7 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build test systemd parity reliability lint demo fuzz clean
+.PHONY: build test soak systemd parity reliability lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -27,6 +27,10 @@ test: build ## install what the tests need (as root, on Debian) and run them all
 systemd: build ## run the proxy under a real systemd, which systemd-nspawn boots (as root, on Debian)
 	test/install-packages
 	$(call counted,env TEST_SYSTEMD=yes go test -count=1 -timeout=30m -v ./test/systemd)
+
+DURATION ?= 10m
+soak: ## play a random mix of clients, targets and troubles with each engine for DURATION
+	$(call counted,env SOAK_DURATION=$(DURATION) go test -v -count=1 -timeout=0 ./test/soak)
 
 parity: ## renew docs/parity.md: what each program does, case by case
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
