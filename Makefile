@@ -14,7 +14,7 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build test soak systemd parity reliability lint demo fuzz clean
+.PHONY: build test soak systemd kernels kernels-docs parity reliability lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -27,6 +27,14 @@ test: build ## install what the tests need (as root, on Debian) and run them all
 systemd: build ## run the proxy under a real systemd, which systemd-nspawn boots (as root, on Debian)
 	test/install-packages
 	$(call counted,env TEST_SYSTEMD=yes go test -count=1 -timeout=30m -v ./test/systemd)
+
+KERNELS ?= all
+kernels: build ## run the suites on Debian's kernels in qemu (KERNELS="5.10 6.1" for some)
+	test/install-packages
+	$(call counted,env KERNELS="$(KERNELS)" go test -v -timeout=180m -count=1 -run TestKernels ./test/kernels)
+
+kernels-docs: export KERNELS_DOC := $(CURDIR)/docs/kernels.md
+kernels-docs: kernels ## the same, and renew docs/kernels.md
 
 DURATION ?= 10m
 soak: ## play a random mix of clients, targets and troubles with each engine for DURATION

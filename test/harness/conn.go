@@ -26,7 +26,7 @@ type Conn struct {
 
 // lifetime bounds every connection, so that a lost byte ends a test instead of
 // hanging it.
-const lifetime = 3 * Patience
+var lifetime = 3 * Patience
 
 func newConn(t testing.TB, c net.Conn) *Conn {
 	c.SetDeadline(time.Now().Add(lifetime))

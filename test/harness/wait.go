@@ -1,13 +1,29 @@
 package harness
 
 import (
+	"fmt"
+	"os"
 	"testing"
 	"time"
 )
 
 // Patience is how long anything that must happen may take. It is generous: it
 // only decides how soon a failure is noticed, on the slowest machine.
-const Patience = 20 * time.Second
+// $TEST_PATIENCE sets it, for one that is slower yet, as an emulated one is.
+var Patience = patience(20 * time.Second)
+
+func patience(usual time.Duration) time.Duration {
+	text := os.Getenv("TEST_PATIENCE")
+	if text == "" {
+		return usual
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		fmt.Fprintf(os.Stderr, "TEST_PATIENCE=%s: want a duration, such as 90s\n", text)
+		os.Exit(2)
+	}
+	return d
+}
 
 // pollEvery is the pause between two looks at something that has no event.
 const pollEvery = 5 * time.Millisecond

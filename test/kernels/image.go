@@ -1,0 +1,210 @@
+package kernels
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// image is a kernel as its packages bring it.
+type image struct {
+	kernel
+	Release  string // as uname -r says
+	Version  string // of the package
+	root     string // where the packages are unpacked
+	compiled string // the kernel itself
+}
+
+// short names the kernel in a table.
+func (i image) short() string {
+	if numbers := strings.SplitN(i.Release, ".", 3); i.Name == "newest" && len(numbers) == 3 {
+		return numbers[0] + "." + numbers[1]
+	}
+	return i.Name
+}
+
+// cacheDirectory is where images stay between runs.
+func cacheDirectory() (string, error) {
+	if directory := os.Getenv("KERNELS_CACHE"); directory != "" {
+		return filepath.Abs(directory)
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%w: say by KERNELS_CACHE=DIRECTORY where kernels are kept", err)
+	}
+	return filepath.Join(base, "uring-socket-proxyd", "kernels"), nil
+}
+
+// obtain returns a kernel's image from the cache, downloading it first if need be.
+// say tells of progress.
+func obtain(k kernel, say func(format string, args ...any)) (image, error) {
+	cache, err := cacheDirectory()
+	if err != nil {
+		return image{}, err
+	}
+	directory := filepath.Join(cache, k.Name)
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return image{}, err
+	}
+	unlock, err := lock(filepath.Join(cache, "lock"))
+	if err != nil {
+		return image{}, err
+	}
+	defer unlock()
+	if _, err := os.Stat(directory); errors.Is(err, os.ErrNotExist) {
+		say("%s: downloading to %s", k.Name, directory)
+		if err := download(k, directory); err != nil {
+			return image{}, fmt.Errorf("kernel %s: %w", k.Name, err)
+		}
+	}
+	i, err := open(k, directory)
+	if err != nil {
+		return image{}, fmt.Errorf("kernel %s in %s, which may be removed: %w", k.Name, directory, err)
+	}
+	say("%s: %s of package version %s, in %s", k.Name, i.Release, i.Version, directory)
+	return i, nil
+}
+
+// lock keeps other runs out of the cache.
+func lock(path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return func() { file.Close() }, nil
+}
+
+// download unpacks a kernel's packages into a directory, which exists only when all
+// is in it.
+func download(k kernel, directory string) error {
+	from, err := findArchive()
+	if err != nil {
+		return err
+	}
+	work := directory + ".new"
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	a, err := newApt(filepath.Join(work, "apt"), from.sources(k.Suite))
+	if err != nil {
+		return err
+	}
+	// An update fails if one of the sources is gone. Another may have the kernel.
+	_, updateErr := a.run("apt-get", "update")
+	newest, err := a.newest(k.Image)
+	if err != nil {
+		return errors.Join(err, updateErr)
+	}
+	root := filepath.Join(work, "root")
+	for _, p := range newest.parts {
+		if _, err := a.run("apt-get", "download", p+"="+newest.version); err != nil {
+			return err
+		}
+	}
+	packages, err := filepath.Glob(filepath.Join(a.directory, "*.deb"))
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		if _, err := output("dpkg-deb", "-x", p, root); err != nil {
+			return err
+		}
+	}
+	if err := orderModules(root, newest.release); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, "kernel"), []byte(newest.release+" "+newest.version), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(root, directory)
+}
+
+// candidate is a kernel that the archive has.
+type candidate struct {
+	release, version string
+	parts            []string // names of packages
+}
+
+// newest finds the newest kernel whose package has a name like that.
+func (a apt) newest(pattern string) (candidate, error) {
+	list, err := a.run("apt-cache", "search", "--names-only", pattern)
+	if err != nil {
+		return candidate{}, err
+	}
+	var best candidate
+	for line := range strings.Lines(list) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		versions, err := a.versions(name)
+		if err != nil {
+			return candidate{}, err
+		}
+		for _, version := range versions {
+			if best.version == "" || exec.Command("dpkg", "--compare-versions", version, "gt", best.version).Run() == nil {
+				release := strings.TrimPrefix(strings.TrimPrefix(name, "linux-image-"), "linux-binary-")
+				best = candidate{release: release, version: version}
+			}
+		}
+	}
+	if best.version == "" {
+		return candidate{}, fmt.Errorf("the mirror has no package with a name like %s", pattern)
+	}
+	// Newer kernels are in several packages, of which one may be empty.
+	for _, part := range []string{"linux-image-", "linux-binary-", "linux-modules-"} {
+		versions, err := a.versions(part + best.release)
+		if err != nil {
+			return candidate{}, err
+		}
+		if slices.Contains(versions, best.version) {
+			best.parts = append(best.parts, part+best.release)
+		}
+	}
+	return best, nil
+}
+
+// versions are those of a package that the archive has.
+func (a apt) versions(name string) (versions []string, err error) {
+	table, err := a.run("apt-cache", "madison", name)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(table) {
+		// "name | version | source", with spaces to align them
+		if fields := strings.Split(line, "|"); len(fields) == 3 {
+			versions = append(versions, strings.TrimSpace(fields[1]))
+		}
+	}
+	return versions, nil
+}
+
+// open finds the parts of an image.
+func open(k kernel, directory string) (image, error) {
+	text, err := os.ReadFile(filepath.Join(directory, "kernel"))
+	if err != nil {
+		return image{}, err
+	}
+	release, version, _ := strings.Cut(string(text), " ")
+	i := image{kernel: k, Release: release, Version: version, root: directory}
+	for _, path := range []string{"boot/vmlinuz-" + release, "usr/lib/modules/" + release + "/vmlinuz"} {
+		if path = filepath.Join(directory, path); exists(path) {
+			i.compiled = path
+			return i, nil
+		}
+	}
+	return image{}, errors.New("there is no vmlinuz")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
