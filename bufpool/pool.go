@@ -32,6 +32,15 @@ type Config struct {
 	Incremental bool
 }
 
+// NoRoom tells that the memory of a pool cannot be had.
+type NoRoom struct {
+	Size int // bytes
+	err  error
+}
+
+func (e *NoRoom) Error() string { return fmt.Sprintf("buffer pool: %v", e.err) }
+func (e *NoRoom) Unwrap() error { return e.err }
+
 // Pool is a provided-buffer ring and the memory behind it, Count*Size bytes,
 // plus whatever is parked.
 type Pool struct {
@@ -71,7 +80,7 @@ func New(cfg Config, kernel Registrar) (*Pool, error) {
 	mem, err := Map(cfg.Count * cfg.Size)
 	if err != nil {
 		Unmap(entries)
-		return nil, fmt.Errorf("buffer pool: %w", err)
+		return nil, &NoRoom{cfg.Count * cfg.Size, err}
 	}
 	if !cfg.Incremental {
 		// A receive takes a buffer and may fill little of it: with huge

@@ -15,6 +15,8 @@
 package ring
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -105,7 +107,13 @@ func (e *Engine) abandon(workers int) {
 }
 
 // Refusal words an error of New for whoever can do something about it.
-func Refusal(err error) string { return uring.Refusal(err) }
+func Refusal(err error) string {
+	var pool *bufpool.NoRoom
+	if errors.As(err, &pool) {
+		return fmt.Sprintf("there is no room for a pool of %d MiB (%v); give a smaller --pool-size=, or raise LimitAS=", pool.Size>>20, errors.Unwrap(pool))
+	}
+	return uring.Refusal(err)
+}
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {

@@ -35,8 +35,8 @@ SIZE is in bytes, or in K, M or G, powers of 1024. docs/memory.md tells how much
 memory --connections-max=, --workers=, --buffer-size= and --pool-size= allow.
 
 Long options may be shortened. $LISTEN_FDS, $NOTIFY_SOCKET and $WATCHDOG_USEC
-work as systemd sets them; SYSTEMD_LOG_LEVEL=debug logs more. SIGTERM and SIGINT
-end the program. The exit status is 0, or 1 after an error.
+work as systemd sets them; SYSTEMD_LOG_LEVEL=debug logs more. SIGTERM, SIGINT
+and SIGHUP end the program. The exit status is 0, or 1 after an error.
 
 Example:
   %s --listen=127.0.0.1:8080 /run/app/socket

@@ -58,7 +58,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 // serve forwards until a signal, the idle clock or a fault ends it.
 func serve(opts *options, log *slog.Logger) error {
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	// SIGHUP would end the program without a reset of what is open.
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	notifier, err := activation.NewNotifier()
 	if err != nil {
 		log.Warn("the watchdog stays off", "error", err)
@@ -153,10 +154,13 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		policy.Routes = append(policy.Routes, forward.Route{Listener: l, Target: opts.target})
 	}
 	if interval := notifier.WatchdogInterval(); interval > 0 {
+		failing := false // one line when it begins to fail
 		policy.Heart = forward.NewHeart(interval/2, policy.Workers, func() {
-			if err := notifier.Watchdog(); err != nil {
+			err := notifier.Watchdog()
+			if err != nil && !failing {
 				log.Warn("cannot send the watchdog keep-alive", "error", err)
 			}
+			failing = err != nil
 		})
 	}
 	return policy

@@ -18,6 +18,8 @@ func Refusal(err error) string {
 		return "kernel.io_uring_disabled=2 forbids io_uring; set that sysctl to 0 to allow it"
 	case errors.Is(err, syscall.EPERM) && disabled == "1":
 		return "kernel.io_uring_disabled=1 forbids io_uring to this user; set that sysctl to 0, or add the user's group to kernel.io_uring_group"
+	case errors.Is(err, syscall.EPERM) && filtered && hidden("/proc/sys"):
+		return "a seccomp filter refuses io_uring, or kernel.io_uring_disabled does, which cannot be read here (ProcSubset=); allow io_uring_setup, io_uring_enter and io_uring_register in the one, set the other to 0"
 	case (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS)) && filtered:
 		return fmt.Sprintf("a seccomp filter refuses io_uring (%v); allow io_uring_setup, io_uring_enter and io_uring_register in it", errnoOf(err))
 	case errors.Is(err, syscall.ENOSYS):
@@ -56,6 +58,12 @@ func readFile(path string) string {
 		return ""
 	}
 	return string(text)
+}
+
+// hidden tells that a path of /proc, which every kernel has, is not to be seen.
+func hidden(path string) bool {
+	_, err := os.Stat(path)
+	return err != nil
 }
 
 func readLine(path string) string { return strings.TrimSpace(readFile(path)) }

@@ -24,6 +24,12 @@ var signalCases = []Case{
 		Run:    func(t *testing.T, p *harness.Program) { endsOnSignal(t, p, syscall.SIGINT, "signal: interrupt") },
 	},
 	{
+		Name:   "signal/SIGHUP",
+		Shows:  "SIGHUP ends the program with status 0",
+		Except: original("it dies of the signal"),
+		Run:    func(t *testing.T, p *harness.Program) { endsOnSignal(t, p, syscall.SIGHUP, "signal: hangup") },
+	},
+	{
 		Name:   "signal/connections-reset",
 		Shows:  "the connections that are open when the program is told to end are reset, so that none looks complete",
 		Except: notOriginal("as the kernel sees fit"),
