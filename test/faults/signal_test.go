@@ -27,11 +27,6 @@ var signalCases = []Case{
 		Run:   stoppedWhileAllChange,
 	},
 	{
-		Name:  "signal/SIGHUP",
-		Shows: "SIGHUP ends the program by the signal, as it does the original",
-		Run:   hangup,
-	},
-	{
 		Name:  "signal/SIGTERM-storm",
 		Shows: "a hundred SIGTERMs at once end the program as one does: with status 0 and all connections reset",
 		Run:   terminateOften,
@@ -165,15 +160,6 @@ func changed(i int, client, far *end) {
 	case 4:
 		far.ExpectText("words")
 		client.ExpectText("words")
-	}
-}
-
-func hangup(t *testing.T, p *harness.Program) {
-	s := set(t, p, setting{options: harness.Options{MayFail: true}})
-	injected(1)
-	s.Signal(unix.SIGHUP)
-	if status := s.AwaitExit(); status != "signal: hangup" {
-		t.Errorf("ended with %s", status)
 	}
 }
 
