@@ -26,7 +26,7 @@ func (w *worker) resolve(c *connection) {
 	generation := c.generation
 	w.policy.Resolver.Lookup(c.route.Target, func(addresses []target.Address, err error) {
 		w.inbox.Post(func() {
-			if c.generation == generation && c.state == stateResolving {
+			if c.generation == generation && c.state == stateResolving && !c.retrying {
 				w.resolved(c, addresses, err)
 			}
 		})
@@ -57,6 +57,8 @@ func (w *worker) connectNext(c *connection) {
 		if err == nil {
 			c.target = newSide(fd, int(address.Family))
 			c.state = stateConnecting
+			c.attempt++
+			w.limit(c, w.policy.Timeouts.Connect)
 			if err = w.connect(c); err == nil {
 				return
 			}
@@ -95,9 +97,9 @@ func (w *worker) connect(c *connection) error {
 
 // retryConnect tries the same address again when its backlog may have room.
 func (w *worker) retryConnect(c *connection) {
-	generation := c.generation
+	generation, attempt := c.generation, c.attempt
 	w.timers.start(backlogPause, func() {
-		if c.generation != generation || c.state != stateConnecting {
+		if c.generation != generation || c.state != stateConnecting || c.attempt != attempt {
 			return
 		}
 		if err := w.connect(c); err != nil {
@@ -128,6 +130,9 @@ func (w *worker) connectFailed(c *connection, err error) {
 
 func (w *worker) connected(c *connection) {
 	c.state = stateForwarding
+	c.active = w.now
+	w.wheel.Cancel(&c.alarm)
+	w.limit(c, w.policy.Timeouts.Idle)
 	c.target.writable = true
 	w.proceed(&c.toTarget)
 	if c.state == stateForwarding { // or the first half has settled it
@@ -135,8 +140,11 @@ func (w *worker) connected(c *connection) {
 	}
 }
 
-// unreachable ends a connection whose target cannot be reached.
+// unreachable ends a connection whose target cannot be reached, or has it try again.
 func (w *worker) unreachable(c *connection, err error) {
+	if w.retry(c) {
+		return
+	}
 	w.counters.Failed.Add(1)
 	w.policy.ReportUnreachable(c.route, &c.dial, err)
 	c.toTarget.done, c.toClient.done = true, true

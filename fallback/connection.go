@@ -14,7 +14,7 @@ type state uint8
 
 const (
 	stateFree       state = iota // the slot belongs to nobody
-	stateResolving               // waits for the resolver, or for a descriptor
+	stateResolving               // waits for the resolver, for a descriptor, or to try again
 	stateConnecting              // a connect is under way
 	stateForwarding              // the target is connected
 )
@@ -28,6 +28,7 @@ type side struct {
 	fd       int // owned; noFD when not open
 	readable bool
 	writable bool
+	ended    bool // its peer has ended its stream, or is gone
 	// drained tells that a read which does not fill its block has taken all
 	// that was there, as epoll(7) says of streams. Not so for AF_UNIX, where
 	// a read stops at a passed descriptor, for urgent data, where it stops at
@@ -50,6 +51,14 @@ type connection struct {
 
 	toTarget, toClient half
 
+	alarm    forward.Alarm
+	since    forward.Tick // when it was accepted
+	active   forward.Tick // when bytes last moved
+	tries    uint8        // to reach the target, that have failed
+	retrying bool         // waits for the next one, in stateResolving
+	inLine   bool         // waits for a descriptor, in stateResolving
+	attempt  uint32       // counts the connects
+
 	broken bool // to be closed with a reset
 }
 
@@ -61,6 +70,8 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.route = route
 	c.client, c.target = newSide(client, route.Listener.Family), side{fd: noFD}
 	c.dial = forward.Dial{}
+	c.alarm.Connection = slot
+	c.tries, c.retrying, c.inLine = 0, false, false
 	c.broken = false
 	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
 	c.toClient = half{connection: c, source: &c.target, destination: &c.client}

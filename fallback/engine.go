@@ -24,6 +24,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 )
 
 const (
@@ -68,7 +69,10 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(min(blockSize, policy.Limits.BufferSize), keepBlocks),
 		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		sockets:  socket.System{Keepalive: policy.Keepalive},
 		tight:    policy.Limits.Tight(),
+		timed:    policy.Timeouts.Any(),
+		clock:    forward.NewClock(),
 		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 	}
 	for i := range policy.Routes {

@@ -65,6 +65,7 @@ func (w *worker) settle(c *connection) {
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
+	w.wheel.Cancel(&c.alarm)
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)

@@ -51,6 +51,7 @@ func (w *worker) receiveCopying(h *half) bool {
 	} else if h.full++; h.full >= streamAfter && !h.noSplice && w.policy.Limits.BufferSize > smallSplice {
 		h.splicing, h.small = true, 0
 	}
+	h.connection.active = w.now
 	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 	return true
@@ -95,6 +96,7 @@ func (w *worker) receiveSplicing(h *half) bool {
 		return true
 	}
 	h.queued += n
+	h.connection.active = w.now
 	w.budget -= n
 	if n > smallSplice {
 		h.small = 0

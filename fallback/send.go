@@ -98,6 +98,7 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 }
 
 func (w *worker) countBytes(h *half, n int) {
+	h.connection.active = w.now
 	if h == &h.connection.toTarget {
 		w.counters.BytesToTarget.Add(uint64(n))
 	} else {

@@ -42,6 +42,10 @@ type worker struct {
 	busyPoll    forward.BusyPoll
 	budget      int       // bytes that the half at hand may still receive in its turn
 	line        []waiting // halves whose turn is to come, in order
+	timed       bool      // connections have time limits: see limits.go
+	clock       func() forward.Tick
+	now         forward.Tick // at the beginning of this round; 0 unless timed
+	wheel       forward.Wheel
 	tight       bool      // descriptors may run out: see shortage.go
 	postponed   []waiting // connections that wait for a descriptor, in order
 }
@@ -96,10 +100,11 @@ func (w *worker) run() error {
 		if len(w.line) > 0 {
 			timeout = 0
 		}
-		n, err := w.wait(timeout)
+		n, err := w.wait(w.untilAlarm(timeout))
 		if err != nil {
 			return fmt.Errorf("epoll_wait: %w", err)
 		}
+		w.readClock()
 		for i := range n {
 			w.handle(&w.events[i])
 		}
@@ -147,6 +152,7 @@ func (w *worker) handle(event *unix.EpollEvent) {
 		const gone = unix.EPOLLHUP | unix.EPOLLERR
 		s.readable = s.readable || event.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) != 0
 		s.writable = s.writable || event.Events&(unix.EPOLLOUT|gone) != 0
+		s.ended = s.ended || event.Events&(unix.EPOLLRDHUP|gone) != 0
 		s.drained = s.drained && event.Events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
 		if event.Events&unix.EPOLLERR != 0 {
 			w.broken(c, s)
@@ -173,6 +179,8 @@ func (w *worker) broken(c *connection, s *side) {
 // ready goes on with the halves that a side's event may concern.
 func (w *worker) ready(c *connection, s *side) {
 	switch c.state {
+	case stateResolving:
+		w.checkLeft(c)
 	case stateConnecting:
 		if s == &c.target {
 			w.connecting(c)

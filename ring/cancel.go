@@ -56,7 +56,7 @@ func (w *worker) pending(data userData) bool {
 	}
 	switch op {
 	case opConnect:
-		return c.connecting && c.finished()
+		return c.connecting && (c.finished() || c.timedOut)
 	case opRecvClient, opRecvTarget:
 		return c.half(op).stopping && c.half(op).receiving
 	case opWatchClient, opWatchTarget:

@@ -22,7 +22,7 @@ func (w *worker) resolve(c *connection) {
 	generation := c.generation
 	w.policy.Resolver.Lookup(c.route.Target, func(addresses []target.Address, err error) {
 		w.inbox.Post(func() {
-			if c.generation == generation && c.state == stateResolving {
+			if c.generation == generation && c.state == stateResolving && !c.retrying {
 				w.resolved(c, addresses, err)
 			}
 		})
@@ -75,6 +75,7 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	}
 	c.target = fd
 	c.state = stateConnecting
+	w.limit(c, w.policy.Timeouts.Connect)
 	w.submitConnect(c)
 	return nil
 }
@@ -94,8 +95,12 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		w.settle(c)
 		return
 	}
-	errno := completion.Errno()
+	errno, timedOut := completion.Errno(), c.timedOut
+	c.timedOut = false
 	switch {
+	case errno != 0 && timedOut:
+		w.connectFailed(c, syscall.ETIMEDOUT)
+		return
 	case errno == syscall.ECANCELED, errno == syscall.EINTR:
 		// Not by us. The kernel gives up a connect to a UNIX socket with a
 		// full backlog when it has no thread to wait with, or a signal comes.
@@ -106,6 +111,9 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		return
 	}
 	c.state = stateForwarding
+	c.active = w.now
+	w.wheel.Cancel(&c.alarm)
+	w.limit(c, w.policy.Timeouts.Idle)
 	w.hearAgain(c)
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
 	w.proceed(&c.toTarget)
@@ -142,14 +150,17 @@ func (w *worker) connectRefused() {
 	refused := w.refused
 	w.refused = nil
 	for _, r := range refused {
-		if c := r.half.connection; c.generation == r.generation && c.state == stateConnecting {
+		if c := r.half.connection; c.generation == r.generation && c.state == stateConnecting && !c.connecting {
 			w.submitConnect(c)
 		}
 	}
 }
 
-// unreachable ends a connection whose target cannot be reached.
+// unreachable ends a connection whose target cannot be reached, or has it try again.
 func (w *worker) unreachable(c *connection, err error) {
+	if w.retry(c) {
+		return
+	}
 	w.counters.Failed.Add(1)
 	w.policy.ReportUnreachable(c.route, &c.dial, err)
 	c.toTarget.done, c.toClient.done = true, true

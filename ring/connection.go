@@ -11,7 +11,7 @@ type state uint8
 
 const (
 	stateFree       state = iota // the slot belongs to nobody
-	stateResolving               // waits for the resolver, or for a descriptor; nothing is in flight
+	stateResolving               // waits for the resolver, for a descriptor, or to try again; nothing is in flight
 	stateConnecting              // a connect is in flight
 	stateForwarding              // the target is connected
 )
@@ -33,6 +33,14 @@ type connection struct {
 
 	toTarget, toClient half
 
+	alarm    forward.Alarm
+	since    forward.Tick // when it was accepted
+	active   forward.Tick // when bytes last moved
+	tries    uint8        // to reach the target, that have failed
+	retrying bool         // waits for the next one, in stateResolving
+	inLine   bool         // waits for a descriptor, in stateResolving
+	timedOut bool         // the connect in flight is being cancelled for that
+
 	inFlight   int  // operations whose last completion is still to come
 	connecting bool // a connect is one of them
 	broken     bool // to be closed with a reset
@@ -49,6 +57,8 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.route = route
 	c.client, c.target = client, noFD
 	c.dial = forward.Dial{}
+	c.alarm.Connection = slot
+	c.tries, c.retrying, c.inLine, c.timedOut = 0, false, false, false
 	c.inFlight, c.connecting, c.broken, c.nonblocking = 0, false, false, false
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)

@@ -129,6 +129,10 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, tuning: smallTuning, lowWater: policy.Limits.BufferSize / 2,
 	}
+	if s.rng.IntN(2) == 0 {
+		policy.Timeouts = forward.Timeouts{Connect: 20 * time.Millisecond, Idle: time.Hour, Retry: time.Duration(s.rng.IntN(2)) * time.Second}
+	}
+	w.timed, w.clock = policy.Timeouts.Any(), s.clock
 	w.tight = s.rng.IntN(2) == 0
 	w.acceptMultishot = !w.tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)

@@ -79,6 +79,7 @@ func (w *worker) settle(c *connection) {
 		w.counters.Broken.Add(1)
 	}
 	w.hearAgain(c)
+	w.wheel.Cancel(&c.alarm)
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)

@@ -39,6 +39,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 		h.receiving = false
 		h.connection.inFlight--
 	}
+	h.connection.active = w.now
 	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
 		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))

@@ -66,6 +66,7 @@ func (w *worker) stopSending(h *half) {
 }
 
 func (w *worker) countBytes(h *half, n uint64) {
+	h.connection.active = w.now
 	if h.sendOp == opSendTarget {
 		w.counters.BytesToTarget.Add(n)
 	} else {

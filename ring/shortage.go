@@ -45,6 +45,7 @@ func (w *worker) giveReserve(c *connection) {
 func (w *worker) postpone(c *connection, err error) {
 	c.state = stateResolving
 	w.policy.ReportShortage(c.route.Listener, err)
+	c.inLine = true
 	w.postponed = append(w.postponed, waiting{&c.toTarget, c.generation})
 	w.stopAccepting()
 	if !w.shortage.running {
@@ -59,8 +60,10 @@ func (w *worker) goOn() {
 	w.postponed = nil
 	for i, next := range line {
 		c := next.half.connection
+		wanted := c.generation == next.generation && c.inLine && !c.finished()
+		c.inLine = c.inLine && !wanted
 		switch {
-		case c.generation != next.generation || c.state != stateResolving || c.finished():
+		case !wanted:
 		case c.dial.Begun():
 			w.connectNext(c)
 		default:

@@ -10,6 +10,7 @@ import (
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -107,7 +108,7 @@ func pointer(addr uint64) unsafe.Pointer {
 }
 
 // Enter implements uring.Kernel.
-func (s *simulation) Enter(toSubmit, minComplete uint32, _ time.Duration) (uint32, syscall.Errno) {
+func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
 	consumed := uint32(0)
 	for ; consumed < toSubmit; consumed++ {
 		sqe, ok := s.queues.Take()
@@ -119,6 +120,7 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, _ time.Duration) (uint3
 	for len(s.backlog) > 0 && s.queues.Post(s.backlog[0]) {
 		s.backlog = s.backlog[1:]
 	}
+	began := s.clock()
 	for i := 0; s.queues.Ready() < int(minComplete) || (minComplete > 0 && s.rng.IntN(4) > 0); i++ {
 		s.steps++
 		s.step()
@@ -126,9 +128,18 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, _ time.Duration) (uint3
 			s.dump()
 			s.t.Fatal("the connections do not come to an end")
 		}
+		if late := time.Duration(s.clock()-began) * time.Millisecond; timeout > 0 && late >= timeout && s.queues.Ready() == 0 {
+			if consumed > 0 {
+				return consumed, 0 // as the kernel does
+			}
+			return 0, syscall.ETIME
+		}
 	}
 	return consumed, 0
 }
+
+// clock is the simulated time.
+func (s *simulation) clock() forward.Tick { return forward.Tick(s.steps / 8) }
 
 func (s *simulation) dump() {
 	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.connections.InUse(), len(s.worker.line), s.worker.pool.Available(), s.stopping)
@@ -469,6 +480,7 @@ func (s *simulation) Open(int, int) (int, error) {
 }
 func (s *simulation) Reserve(int) (int, error) { return s.Open(0, 0) }
 func (s *simulation) Tune(fd int)              {}
+func (s *simulation) Pending(fd int) int       { return len(s.sockets[fd].incoming) }
 func (s *simulation) Close(fd int)             { s.close(fd) }
 func (s *simulation) ResetOnClose(fd int)      { s.sockets[fd].linger = true }
 func (s *simulation) ShutdownWrite(fd int)     { s.sockets[fd].shutdown = true }

@@ -13,6 +13,7 @@ type sockets interface {
 	Open(family, flags int) (fd int, err error)
 	Reserve(fd int) (reserved int, err error)
 	Tune(fd int)
+	Pending(fd int) int
 	Close(fd int)
 	ResetOnClose(fd int)
 	SetNonblocking(fd int)

@@ -104,6 +104,7 @@ func (w *worker) fill(h *half) (n int, more bool) {
 	}
 	h.readable = false
 	h.queued += n
+	h.connection.active = w.now
 	if n > w.smallSplice {
 		h.small = 0
 	} else if h.small++; h.small >= w.messagesAfter {

@@ -78,7 +78,7 @@ func (w *worker) watch(h *half, op operation) {
 	}
 	h.watching = true
 	h.connection.inFlight++
-	w.ring.Poll(h.source(), 0, uint64(h.connection.userData(op)))
+	w.ring.Poll(h.source(), w.watchedEvents(h.connection), uint64(h.connection.userData(op)))
 }
 
 // watched handles the end of a watch: an error, a cancel, or the source's leaving
@@ -88,6 +88,9 @@ func (w *worker) watched(h *half, completion uring.Completion) {
 	c := h.connection
 	c.inFlight--
 	switch {
+	case completion.Result > 0 && w.hasLeft(c, completion.Result):
+		w.abort(c)
+		return
 	case completion.Result <= 0 || completion.Result&unix.POLLERR == 0:
 	case c.state == stateForwarding:
 		w.discard(h.opposite())

@@ -41,6 +41,11 @@ type worker struct {
 
 	tight bool // descriptors may run out: see shortage.go
 
+	timed bool // connections have time limits: see limits.go
+	clock func() forward.Tick
+	now   forward.Tick // at the beginning of this round; 0 unless timed
+	wheel forward.Wheel
+
 	busyPoll forward.BusyPoll
 	tuning
 	lowWater int // a half with at most that many bytes queued reads on
@@ -79,6 +84,7 @@ func (w *worker) run() error {
 		if err := w.wait(); err != nil {
 			return err
 		}
+		w.readClock()
 		if err := w.catchUp(w.ring.Reap(w.handle)); err != nil {
 			return err
 		}
@@ -110,7 +116,7 @@ func (w *worker) wait() error {
 		sleep = w.ring.SubmitAndWaitBriefly
 	}
 	began := w.busyPoll.Began()
-	err := sleep()
+	err := sleep(w.untilAlarm())
 	w.busyPoll.Slept(began)
 	return err
 }

@@ -136,10 +136,16 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 			PoolSize:    int(opts.poolSize.bytes),
 			Descriptors: descriptorLimit(),
 		},
-		Workers:  int(opts.workers),
-		Resolver: forward.NewResolver(),
-		Log:      log,
-		BusyPoll: timespan.Span(opts.busyPoll).Duration(),
+		Timeouts: forward.Timeouts{
+			Connect: opts.connectTimeout.duration(),
+			Idle:    opts.idleTimeout.duration(),
+			Retry:   timespan.Span(opts.connectRetry).Duration(),
+		},
+		Keepalive: timespan.Span(opts.keepalive).Duration(),
+		Workers:   int(opts.workers),
+		Resolver:  forward.NewResolver(),
+		Log:       log,
+		BusyPoll:  timespan.Span(opts.busyPoll).Duration(),
 	}
 	var clock *forward.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {

@@ -22,6 +22,10 @@ type options struct {
 	connectionsMax connectionLimit
 	exitIdleTime   waitTime
 	drainTimeout   waitTime
+	connectTimeout limitTime
+	connectRetry   waitTime
+	idleTimeout    limitTime
+	keepalive      keepaliveTime
 	listen         []string
 	workers        workerCount
 	bufferSize     byteSize
@@ -39,6 +43,8 @@ func defaultOptions() *options {
 	return &options{
 		connectionsMax: defaultConnectionsMax,
 		exitIdleTime:   waitTime(timespan.Infinity),
+		connectTimeout: limitTime(timespan.Infinity),
+		idleTimeout:    limitTime(timespan.Infinity),
 		workers:        1,
 		bufferSize:     byteSize{bytes: forward.DefaultBufferSize, least: 4 << 10, most: 1 << 30},
 		poolSize:       byteSize{bytes: forward.DefaultPoolSize, least: 1 << 20, most: 4 << 30},
@@ -82,6 +88,10 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time and\nrefuse more")
 	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
 	flags.Var(&o.drainTimeout, "drain-timeout", "at the end, give connections TIME to finish\nbefore they are reset")
+	flags.Var(&o.connectTimeout, "connect-timeout", "give up the lookup of the target, or one of its\naddresses, after TIME")
+	flags.Var(&o.connectRetry, "connect-retry", "keep trying to reach the target for TIME while\nthe client waits")
+	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections on which nothing has moved\nfor TIME")
+	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthe connection when three answers are missing")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
 
@@ -74,27 +73,6 @@ func parseUint32(text string) (uint32, error) {
 func (l *connectionLimit) String() string { return strconv.FormatUint(uint64(*l), 10) }
 func (l *connectionLimit) Type() string   { return "N" }
 
-// pollTime is the value of --busy-poll=.
-type pollTime timespan.Span
-
-// longestPoll bounds --busy-poll=: after 10 ms of polling, the runtime signals a
-// thread to let others in.
-const longestPoll = timespan.Span(10_000)
-
-func (t *pollTime) Set(value string) error {
-	span, err := timespan.Parse(value)
-	if err != nil {
-		return err
-	}
-	if span > longestPoll {
-		return fmt.Errorf("need a time of at most %s; 50us is a good start", longestPoll)
-	}
-	*t = pollTime(span)
-	return nil
-}
-func (t *pollTime) String() string { return timespan.Span(*t).String() }
-func (t *pollTime) Type() string   { return "TIME" }
-
 // workerCount is the value of --workers=.
 type workerCount uint32
 
@@ -147,20 +125,6 @@ func formatSize(bytes uint64) string {
 	}
 	return strconv.FormatUint(bytes, 10) + unit
 }
-
-// waitTime is the value of an option that says how long to wait for something.
-type waitTime timespan.Span
-
-func (t *waitTime) Set(value string) error {
-	span, err := timespan.Parse(value)
-	if err != nil {
-		return err
-	}
-	*t = waitTime(span)
-	return nil
-}
-func (t *waitTime) String() string { return timespan.Span(*t).String() }
-func (t *waitTime) Type() string   { return "TIME" }
 
 // engineName is the value of --engine=.
 type engineName string

@@ -21,6 +21,8 @@ type Counters struct {
 	Broken        Counter // connections that ended with a reset or an error
 	BytesToTarget Counter
 	BytesToClient Counter
+	TimedOut      Counter // connections reset after the idle timeout
+	Retried       Counter // times that a target was tried again
 	Starved       Counter // times a receive found no free buffer
 	Parked        Counter // times a slow half's bytes were moved out of the pool
 	Stale         Counter // completions of an operation whose slot was reused
@@ -29,6 +31,7 @@ type Counters struct {
 // Counts are what the Counters of several workers come to.
 type Counts struct {
 	Accepted, Refused, Failed, Broken uint64
+	TimedOut, Retried                 uint64
 	BytesToTarget, BytesToClient      uint64
 }
 
@@ -37,6 +40,8 @@ func (s *Counts) add(c *Counters) {
 	s.Refused += c.Refused.Load()
 	s.Failed += c.Failed.Load()
 	s.Broken += c.Broken.Load()
+	s.TimedOut += c.TimedOut.Load()
+	s.Retried += c.Retried.Load()
 	s.BytesToTarget += c.BytesToTarget.Load()
 	s.BytesToClient += c.BytesToClient.Load()
 }

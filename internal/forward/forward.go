@@ -78,13 +78,16 @@ const MaxWorkers = 64
 type Policy struct {
 	Routes   []Route
 	Limits   Limits
-	Workers  int // threads that move bytes, from 1 to MaxWorkers
-	Gate     *Gate
-	Resolver *Resolver
-	Log      *slog.Logger
-	BusyPoll time.Duration // for how long workers poll before they sleep; 0 is not at all
-	Heart    *Heart        // watchdog keep-alives; nil without a watchdog
-	Deaf     func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
+	Timeouts Timeouts
+	// Keepalive is as in socket.System.
+	Keepalive time.Duration
+	Workers   int // threads that move bytes, from 1 to MaxWorkers
+	Gate      *Gate
+	Resolver  *Resolver
+	Log       *slog.Logger
+	BusyPoll  time.Duration // for how long workers poll before they sleep; 0 is not at all
+	Heart     *Heart        // watchdog keep-alives; nil without a watchdog
+	Deaf      func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
 
 	throttles [troubles]throttle
 }

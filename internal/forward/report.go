@@ -43,7 +43,7 @@ func (p *Policy) ReportEnd(c Counts) {
 		p.reportLeftOut(kind)
 	}
 	p.Log.Debug("ended", "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
-		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient)
+		"broken", c.Broken, "timed-out", c.TimedOut, "retried", c.Retried, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient)
 }
 
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on

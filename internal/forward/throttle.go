@@ -23,6 +23,7 @@ const (
 	troubleUnreachable
 	troubleAccept
 	troubleShortage
+	troubleIdle
 	troubles // how many there are
 )
 
@@ -35,6 +36,7 @@ var troubleLines = [troubles]struct {
 	troubleUnreachable: {slog.LevelError, "cannot reach the target, closing the connection"},
 	troubleAccept:      {slog.LevelWarn, "cannot accept a connection"},
 	troubleShortage:    {slog.LevelWarn, "out of descriptors or memory, connections wait until others end"},
+	troubleIdle:        {slog.LevelInfo, "nothing has moved for the idle timeout, resetting the connection"},
 }
 
 // throttle bounds the lines of one kind. Its zero value is ready.

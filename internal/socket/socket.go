@@ -5,12 +5,22 @@ package socket
 import (
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // System makes the calls on the running system.
-type System struct{}
+type System struct {
+	// Keepalive is how long a TCP connection is silent before its peer is asked
+	// whether it is there, and how long between two such questions; whole seconds,
+	// 0 for never.
+	Keepalive time.Duration
+}
+
+// keepaliveProbes is how many questions may go unanswered before the peer counts as
+// gone.
+const keepaliveProbes = 3
 
 // Open returns a close-on-exec stream socket of a family, tuned unless it is
 // AF_UNIX. flags is 0 or SOCK_NONBLOCK. The caller closes it.
@@ -41,9 +51,33 @@ func (System) Reserve(fd int) (reserved int, err error) {
 // Tune makes a TCP socket send small pieces at once (TCP_NODELAY) and take urgent
 // data in line (SO_OOBINLINE, as RFC 6093 advises): else its byte would be lost,
 // and io_uring would take a socket for empty that stands at the urgent mark.
-func (System) Tune(fd int) {
+func (s System) Tune(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+	if s.Keepalive > 0 {
+		s.keepAlive(fd)
+	}
+}
+
+// keepAlive makes the kernel look for peers that are gone: by questions while the
+// connection is silent, and by a bound on how long sent data may go unacknowledged
+// (TCP_USER_TIMEOUT, RFC 5482), which is the same as all the questions take.
+func (s System) keepAlive(fd int) {
+	seconds := int(s.Keepalive / time.Second)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepaliveProbes)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, seconds*1000*(1+keepaliveProbes))
+}
+
+// Pending is the number of bytes that have been received and not been read.
+func (System) Pending(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // ResetOnClose makes the close of a TCP socket a reset. AF_UNIX has no reset:

@@ -34,11 +34,11 @@ func newSystemKernel(fd int) (*systemKernel, error) {
 	return k, nil
 }
 
-// Enter implements Kernel. A wait with a timeout, and a call that does not wait
+// Enter implements Kernel. A wait of up to rawWait, and a call that does not wait
 // at all, keep the Go scheduler out: the thread goes on holding its P, which is
 // bounded by the timeout and ended early by the runtime's preemption signal
-// (EINTR). A wait without a timeout tells the scheduler, so that garbage
-// collection and other goroutines never depend on traffic.
+// (EINTR). A longer wait tells the scheduler, so that garbage collection and other
+// goroutines never depend on traffic.
 func (k *systemKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
 	flags := uintptr(giouring.EnterGetEvents)
 	if k.wake {
@@ -46,7 +46,11 @@ func (k *systemKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration
 	}
 	if timeout > 0 {
 		*k.ts = unix.NsecToTimespec(int64(timeout))
-		n, _, errno := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, k.fd, uintptr(toSubmit), uintptr(minComplete),
+		call := syscall.RawSyscall6
+		if timeout > rawWait {
+			call = syscall.Syscall6
+		}
+		n, _, errno := call(unix.SYS_IO_URING_ENTER, k.fd, uintptr(toSubmit), uintptr(minComplete),
 			flags|uintptr(giouring.EnterExtArg), uintptr(unsafe.Pointer(k.arg)), unsafe.Sizeof(getEventsArg{}))
 		return uint32(n), errno
 	}

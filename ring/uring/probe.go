@@ -227,7 +227,7 @@ func (p *prober) cancel(userData uint64) (last Completion, err error) {
 // wait returns the next completion.
 func (p *prober) wait() (Completion, error) {
 	for p.ring.ready() == 0 {
-		if err := p.ring.SubmitAndWait(); err != nil {
+		if err := p.ring.SubmitAndWait(Forever); err != nil {
 			return Completion{}, err
 		}
 	}

@@ -15,6 +15,9 @@ import (
 // sysmon's 10 ms, after which the runtime would signal the thread.
 const rawWait = 2 * time.Millisecond
 
+// Forever is no limit to a wait.
+const Forever = time.Duration(-1)
+
 // sqStuckLimit bounds how often next retries a kernel that takes no entry
 // (EAGAIN: no memory for a request) before it calls the ring broken.
 const sqStuckLimit = 1000
@@ -93,25 +96,40 @@ func (r *Ring) wakeSubmitter(minComplete uint32, timeout time.Duration) syscall.
 }
 
 // SubmitAndWait submits all prepared operations and returns when at least one
-// completion can be reaped: one system call for the whole batch. It may return
-// early with none (a signal). An error is a fault of the ring.
-func (r *Ring) SubmitAndWait() error {
+// completion can be reaped, or after limit unless that is Forever: one system call
+// for the whole batch. It may return early with none (a signal). An error is a fault
+// of the ring.
+func (r *Ring) SubmitAndWait(limit time.Duration) error {
+	if limit == 0 {
+		return r.Submit()
+	}
 	if r.fault != nil {
 		return r.fault
 	}
 	if r.overflown() {
 		r.Stats.Overflows++
 	}
-	errno := r.submit(1, rawWait)
-	if errno == syscall.ETIME || (errno == 0 && r.ready() == 0 && r.unsubmitted == 0) {
-		errno = r.submit(1, 0)
+	first := rawWait
+	if limit > 0 {
+		first = min(first, limit)
+	}
+	errno := r.submit(1, first)
+	if first != limit && (errno == syscall.ETIME || (errno == 0 && r.ready() == 0 && r.unsubmitted == 0)) {
+		rest := time.Duration(0) // for ever
+		if limit > 0 {
+			rest = limit - first
+		}
+		errno = r.submit(1, rest)
 	}
 	return r.waited(errno)
 }
 
 // SubmitAndWaitBriefly is SubmitAndWait for rawWait at most, after which it returns
 // with nothing to reap.
-func (r *Ring) SubmitAndWaitBriefly() error {
+func (r *Ring) SubmitAndWaitBriefly(limit time.Duration) error {
+	if limit == 0 {
+		return r.Submit()
+	}
 	if r.fault != nil {
 		return r.fault
 	}

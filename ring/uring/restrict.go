@@ -62,7 +62,7 @@ func (*prober) restrictions() (bool, error) {
 		return false, nil
 	}
 	ring.next().PrepareNop()
-	if err := ring.SubmitAndWait(); err != nil || ring.ready() == 0 {
+	if err := ring.SubmitAndWait(Forever); err != nil || ring.ready() == 0 {
 		return false, err
 	}
 	return ring.pop().Errno() == syscall.EACCES, nil

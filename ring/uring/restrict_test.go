@@ -18,7 +18,7 @@ func TestRestrictedRing(t *testing.T) {
 	refused := func(prepare func(*SQE)) {
 		t.Helper()
 		prepare(r.next())
-		if err := r.SubmitAndWait(); err != nil {
+		if err := r.SubmitAndWait(Forever); err != nil {
 			t.Fatal(err)
 		}
 		if errno := r.pop().Errno(); errno != syscall.EACCES {
@@ -52,7 +52,7 @@ func TestUnrestrictedRing(t *testing.T) {
 		t.Error("restrictions count as used")
 	}
 	r.next().PrepareNop()
-	if err := r.SubmitAndWait(); err != nil {
+	if err := r.SubmitAndWait(Forever); err != nil {
 		t.Fatal(err)
 	}
 	if errno := r.pop().Errno(); errno != 0 {

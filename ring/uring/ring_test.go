@@ -45,7 +45,7 @@ func reads(t *testing.T, r *Ring, n int) map[uint64]int {
 	}
 	completed := make(map[uint64]int)
 	for reaped := 0; reaped < n; {
-		if err := r.SubmitAndWait(); err != nil {
+		if err := r.SubmitAndWait(Forever); err != nil {
 			t.Fatal(err)
 		}
 		reaped += r.Reap(func(c Completion) {

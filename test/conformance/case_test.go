@@ -68,6 +68,8 @@ var cases = slices.Concat(
 	logCases,
 	descriptorCases,
 	troubleCases,
+	timeoutCases,
+	retryCases,
 	workerCases,
 	sizeCases,
 	idleCostCases,

@@ -158,6 +158,10 @@ func Unused(t testing.TB, tr Transport) Address {
 		t.Skipf("%s: %v", tr, err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
+	// So that the test itself may listen there later.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		t.Fatal(err)
+	}
 	if err := unix.Bind(fd, address); err != nil {
 		t.Skipf("%s: %v", tr, err)
 	}

@@ -1,0 +1,182 @@
+package conformance
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+var timeoutCases = []Case{
+	{
+		Name:   "timeout/idle",
+		Shows:  "--idle-timeout= resets both sides of a connection on which nothing moves, and no other",
+		Except: notOriginal("no --idle-timeout="),
+		Run:    idleTimeout,
+	},
+	{
+		Name:   "timeout/idle-stuck",
+		Shows:  "--idle-timeout= resets a stream whose receiver takes nothing",
+		Except: notOriginal("no --idle-timeout="),
+		Run:    idleTimeoutStuck,
+	},
+	{
+		Name:   "timeout/connect",
+		Shows:  "--connect-timeout= gives a target up that does not answer, and the client is closed",
+		Except: notOriginal("no --connect-timeout="),
+		Run:    connectTimeout,
+	},
+	{
+		Name:   "timeout/many",
+		Shows:  "1,000 connections with time limits end at theirs",
+		Except: notOriginal("no --idle-timeout="),
+		Alone:  true,
+		Run:    manyTimeouts,
+	},
+	{
+		Name:   "timeout/bad-values",
+		Shows:  "times that cannot be are refused at start, with the reason",
+		Except: notOriginal("no such options"),
+		Run:    badTimes,
+	},
+	{
+		Name:   "keepalive/both-sides",
+		Shows:  "--keepalive= sets keepalive and user timeout on both sides of a connection",
+		Except: notOriginal("no --keepalive="),
+		Run:    keepaliveOptions,
+	},
+}
+
+func idleTimeout(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--idle-timeout=600ms")
+	busy, busyFar := join(t, proxy, accepted)
+	began := time.Now()
+	idle, idleFar := join(t, proxy, accepted)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		idle.ExpectReset()
+		if after := time.Since(began); after < 600*time.Millisecond {
+			t.Errorf("reset after %v already", after)
+		}
+		idleFar.ExpectReset()
+	}()
+	for moving := true; moving; {
+		select {
+		case <-over:
+			moving = false
+		case <-time.After(50 * time.Millisecond): // well within the limit
+		}
+		busy.SendText("x")
+		busyFar.ExpectText("x")
+	}
+	proxy.AwaitLine(`idle timeout.*idle-timeout=600ms`)
+	busyFar.SendText("still here")
+	busy.ExpectText("still here")
+}
+
+func idleTimeoutStuck(t *testing.T, p *harness.Program) {
+	ended := make(chan error, 1)
+	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
+		ended <- harness.NewPattern(1, 1).SendTo(c, 1<<40, nil)
+	})
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--idle-timeout=500ms")
+	client := harness.DialWith(t, proxy.Address, harness.SocketOptions{ReceiveBuffer: 4096})
+	if err := <-ended; err == nil {
+		t.Error("the target could send all of it")
+	}
+	if _, err := io.Copy(io.Discard, client); err == nil {
+		t.Error("the stream looks complete to the client")
+	}
+}
+
+func connectTimeout(t *testing.T, p *harness.Program) {
+	path := filepath.Join(harness.ShortDir(t), "stuck")
+	listenWithBacklog(t, path, 1)
+	proxy := harness.StartProxy(t, p, harness.TCP4, path, "--connect-timeout=300ms")
+	began := time.Now()
+	for range 4 { // more than the queue takes
+		client := proxy.Dial(t)
+		client.SendText("hello")
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+	}
+	proxy.AwaitLine(`cannot reach the target.*timed out`)
+	if after := time.Since(began); after < 300*time.Millisecond {
+		t.Errorf("given up after %v already", after)
+	}
+}
+
+func manyTimeouts(t *testing.T, p *harness.Program) {
+	const connections = 1000
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.Unix, script)
+	proxy := harness.StartProxy(t, p.Plain(), harness.Unix, target.Target(), "-c2000", "--idle-timeout=1s")
+	for range connections {
+		client, _ := join(t, proxy, accepted)
+		defer client.ExpectGone()
+	}
+}
+
+func badTimes(t *testing.T, p *harness.Program) {
+	for _, option := range []string{"--idle-timeout=0", "--connect-timeout=soon", "--keepalive=1500ms", "--keepalive=10h", "--connect-retry=-1"} {
+		process := harness.Start(t, p, harness.Options{Args: []string{"--listen=127.0.0.1:0", option, "127.0.0.1:1"}, MayFail: true})
+		if status := process.AwaitExit(); status != "exit status 1" {
+			t.Errorf("%s: %s", option, status)
+		}
+		if lines := process.Lines(); len(lines) != 1 {
+			t.Errorf("%s: it wrote %q", option, lines)
+		}
+	}
+}
+
+// keepaliveOptions looks at the proxy's own sockets, by copies of its descriptors.
+func keepaliveOptions(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--keepalive=7s")
+	join(t, proxy, accepted)
+	pidfd, err := unix.PidfdOpen(proxy.PID(), 0)
+	if err != nil {
+		t.Skipf("pidfd_open: %v", err)
+	}
+	defer unix.Close(pidfd)
+	connected := 0
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", proxy.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		number, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := unix.PidfdGetfd(pidfd, number, 0)
+		if err != nil {
+			continue // closed meanwhile
+		}
+		if _, err := unix.Getpeername(fd); err == nil {
+			connected++
+			for option, want := range map[int]int{unix.TCP_KEEPIDLE: 7, unix.TCP_KEEPINTVL: 7, unix.TCP_KEEPCNT: 3, unix.TCP_USER_TIMEOUT: 28000} {
+				if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option); err != nil || got != want {
+					t.Errorf("TCP option %d is %d, want %d (%v)", option, got, want, err)
+				}
+			}
+			if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on != 1 {
+				t.Errorf("SO_KEEPALIVE is %d (%v)", on, err)
+			}
+		}
+		unix.Close(fd)
+	}
+	if connected != 2 {
+		t.Errorf("found %d connected sockets, want 2", connected)
+	}
+}
