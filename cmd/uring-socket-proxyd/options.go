@@ -91,7 +91,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.connectTimeout, "connect-timeout", "give up the lookup of the target, or one of its\naddresses, after TIME")
 	flags.Var(&o.connectRetry, "connect-retry", "keep trying to reach the target for TIME while\nthe client waits")
 	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections on which nothing has moved\nfor TIME")
-	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthe connection when three answers are missing")
+	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthose that miss three answers")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")

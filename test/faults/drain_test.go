@@ -101,7 +101,7 @@ func drainUnderLoad(t *testing.T, p *harness.Program) {
 }
 
 func drainStuckPeers(t *testing.T, p *harness.Program) {
-	s := draining(t, p, "2", setting{limits: peerBuffers})
+	s := draining(t, p, "8", setting{limits: peerBuffers}) // ample for the others to finish
 	var senders, readers []*end
 	for range 10 {
 		reader, sender := s.joinEnds(peerBuffers)
