@@ -42,8 +42,12 @@ func (p *Policy) ReportEnd(c Counts) {
 	for kind := range troubles {
 		p.reportLeftOut(kind)
 	}
-	p.Log.Debug("ended", "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
-		"broken", c.Broken, "timed-out", c.TimedOut, "retried", c.Retried, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient)
+	attributes := []any{"accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
+		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient}
+	if p.Timeouts.Any() {
+		attributes = append(attributes, "timed-out", c.TimedOut, "retried", c.Retried)
+	}
+	p.Log.Debug("ended", attributes...)
 }
 
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on
