@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -84,18 +85,20 @@ func retryClientLeaves(t *testing.T, p *harness.Program) {
 	target := harness.Unused(t, harness.Unix)
 	for _, listener := range []harness.Transport{harness.TCP4, harness.Unix} {
 		proxy := harness.StartProxyWith(t, p, listener, harness.Options{Args: []string{"--connect-retry=1h", target.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"}})
-		first := proxy.Dial(t)
-		proxy.AwaitLine(`waits for the target`)
+		proxy.AwaitLine("forwarding") // whatever is opened at start is open now
 		before := proxy.Descriptors()
-		for range 5 {
+		waiting := func() int { return strings.Count(proxy.Stderr(), "waits for the target") }
+		first := proxy.Dial(t)
+		for i := range 5 {
 			client := proxy.Dial(t)
-			harness.Until(t, "the client to be accepted", func() bool { return proxy.Descriptors() > before })
+			harness.Until(t, "the clients to wait", func() bool { return waiting() == i+2 })
 			if listener == harness.TCP4 {
 				client.Reset()
 			} else {
 				client.Close()
 			}
-			harness.Until(t, "the client to be given up", func() bool { return proxy.Descriptors() <= before })
+			// The first has one, and now and then another to try with.
+			harness.Until(t, "the client to be given up", func() bool { return proxy.Descriptors() <= before+1 })
 		}
 		first.EndWriting()
 		first.ExpectGone()
