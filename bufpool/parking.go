@@ -50,6 +50,19 @@ func (p *Pool) Append(last, next *Piece) bool {
 	return true
 }
 
+// Room is what is left of a block behind a Piece that is parked there. Bytes written
+// to it become part of the Piece by Extend.
+func (p *Pool) Room(last Piece) []byte {
+	b := &p.parking.blocks[^last.id]
+	return b.memory[b.used:]
+}
+
+// Extend takes the first n bytes of Room into a parked Piece.
+func (p *Pool) Extend(last *Piece, n int) {
+	p.parking.blocks[^last.id].used += uint32(n)
+	last.Len += uint32(n)
+}
+
 // Parked is the number of bytes mapped for parked copies.
 func (p *Pool) Parked() int { return p.parking.parked }
 

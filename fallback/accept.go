@@ -114,7 +114,6 @@ func (w *worker) take(client forward.Client) {
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
 	c.since = w.now
-	w.limit(c, w.policy.Timeouts.Connect)
 	if err := w.watch(c, &c.client); err != nil {
 		w.unreachable(c, err)
 		return

@@ -16,9 +16,10 @@ const backlogPause = 10 * time.Millisecond
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
 func (w *worker) resolve(c *connection) {
-	if !w.reserve(c) {
+	if !w.reserve(c) || !w.introduce(c) {
 		return
 	}
+	w.limit(c, w.policy.Timeouts.Connect)
 	if addresses, ok := c.route.Target.Literal(); ok {
 		w.resolved(c, addresses, nil)
 		return
@@ -134,6 +135,7 @@ func (w *worker) connected(c *connection) {
 	w.wheel.Cancel(&c.alarm)
 	w.limit(c, w.policy.Timeouts.Idle)
 	c.target.writable = true
+	w.sendPrologue(c)
 	w.proceed(&c.toTarget)
 	if c.state == stateForwarding { // or the first half has settled it
 		w.proceed(&c.toClient)

@@ -8,12 +8,13 @@ import (
 
 // state is where a connection is in its life:
 //
-//	free ─accept─> resolving ─> connecting ─> forwarding ─both halves done─> free
-//	                   └─────────────┴─ no address left, or the engine stops ─┘
+//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done─> free
+//	                └────────────────┴─────────────┴─ no address left, or the engine stops ┘
 type state uint8
 
 const (
 	stateFree       state = iota // the slot belongs to nobody
+	stateGreeting                // the client has yet to send its PROXY header
 	stateResolving               // waits for the resolver, for a descriptor, or to try again
 	stateConnecting              // a connect is under way
 	stateForwarding              // the target is connected
@@ -46,8 +47,9 @@ type connection struct {
 	state      state
 	route      *forward.Route
 
-	client, target side         // until there is a target, its descriptor may be a reserve
-	dial           forward.Dial // of the target's addresses
+	client, target side              // until there is a target, its descriptor may be a reserve
+	dial           forward.Dial      // of the target's addresses
+	prologue       *forward.Prologue // nil if there is none, or it is with toTarget
 
 	toTarget, toClient half
 

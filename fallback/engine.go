@@ -74,6 +74,7 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		timed:    policy.Timeouts.Any(),
 		clock:    forward.NewClock(),
 		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
+		headers:  forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 	}
 	for i := range policy.Routes {
 		w.listeners = append(w.listeners, &listener{index: uint32(i), route: &policy.Routes[i]})

@@ -45,7 +45,6 @@ func (w *worker) elapsed(a *forward.Alarm) {
 		w.stoodIdle(c)
 	case c.retrying:
 		c.retrying = false
-		w.limit(c, w.policy.Timeouts.Connect)
 		w.resolve(c)
 	case c.state == stateConnecting:
 		w.connectFailed(c, syscall.ETIMEDOUT)
@@ -89,7 +88,7 @@ func (w *worker) retry(c *connection) bool {
 // checkLeft ends a connection whose client has ended its stream while it waits for a
 // target, if it is not worth waiting: the client has asked for nothing.
 func (w *worker) checkLeft(c *connection) {
-	if c.retrying && c.client.ended && w.sockets.Pending(c.client.fd) == 0 {
+	if c.retrying && c.client.ended && w.sockets.Pending(c.client.fd) == 0 && !c.prologue.HasPayload() {
 		w.abort(c)
 	}
 }

@@ -66,6 +66,7 @@ func (w *worker) settle(c *connection) {
 		w.counters.Broken.Add(1)
 	}
 	w.wheel.Cancel(&c.alarm)
+	w.forgetPrologue(c)
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)

@@ -48,6 +48,9 @@ type worker struct {
 	wheel       forward.Wheel
 	tight       bool      // descriptors may run out: see shortage.go
 	postponed   []waiting // connections that wait for a descriptor, in order
+
+	headers      forward.HeaderLine[*connection] // connections whose client has yet to send its header
+	headersTimed bool                            // a timer runs for the first of them
 }
 
 // waiting is a half in a line: for its turn, or for a descriptor. The generation tells whether the connection is
@@ -171,6 +174,7 @@ func (w *worker) broken(c *connection, s *side) {
 	switch {
 	case c.state == stateForwarding && (from.ended || from.done):
 		w.discard(to)
+	case c.state == stateGreeting: // reading will tell
 	case c.state != stateForwarding && s == &c.client:
 		w.abort(c)
 	}
@@ -179,6 +183,8 @@ func (w *worker) broken(c *connection, s *side) {
 // ready goes on with the halves that a side's event may concern.
 func (w *worker) ready(c *connection, s *side) {
 	switch c.state {
+	case stateGreeting:
+		w.readHeader(c)
 	case stateResolving:
 		w.checkLeft(c)
 	case stateConnecting:

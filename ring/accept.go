@@ -103,7 +103,6 @@ func (w *worker) take(client forward.Client) {
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
 	c.since = w.now
-	w.limit(c, w.policy.Timeouts.Connect)
 	w.turnDeaf(c)
 	w.resolve(c)
 }

@@ -12,9 +12,10 @@ import (
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
 func (w *worker) resolve(c *connection) {
-	if !w.reserve(c) {
+	if !w.reserve(c) || !w.introduce(c) {
 		return
 	}
+	w.limit(c, w.policy.Timeouts.Connect)
 	if addresses, ok := c.route.Target.Literal(); ok {
 		w.resolved(c, addresses, nil)
 		return
@@ -116,6 +117,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	w.limit(c, w.policy.Timeouts.Idle)
 	w.hearAgain(c)
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
+	w.sendPrologue(c)
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)
 }

@@ -5,12 +5,13 @@ import "uring-socket-proxyd/internal/forward"
 // state is where a connection is in its life. What can be told from the halves
 // and from inFlight is not stored again:
 //
-//	free ─accept─> resolving ─> connecting ─> forwarding ─both halves done, nothing in flight─> free
-//	                   └─────────────┴─ no address left, or the engine stops ───────────────────┘
+//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done, nothing in flight─> free
+//	                └────────────────┴─────────────┴─ no address left, or the engine stops ─────────────────┘
 type state uint8
 
 const (
 	stateFree       state = iota // the slot belongs to nobody
+	stateGreeting                // the client has yet to send its PROXY header
 	stateResolving               // waits for the resolver, for a descriptor, or to try again; nothing is in flight
 	stateConnecting              // a connect is in flight
 	stateForwarding              // the target is connected
@@ -29,7 +30,8 @@ type connection struct {
 
 	client, target int // descriptors, owned; noFD when not open. Until there is a target, its may be a reserve
 
-	dial forward.Dial // of the target's addresses
+	dial     forward.Dial      // of the target's addresses
+	prologue *forward.Prologue // nil if there is none, or it is with toTarget
 
 	toTarget, toClient half
 

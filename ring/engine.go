@@ -167,6 +167,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		splices:         features.Uses(uring.FeatureSplice),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
 		tuning:          defaultTuning,
+		headers:         forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
 	w.bulkSize = min(w.bulkSize, int32(shape.Size/2)) // a buffer's end cuts pieces short
@@ -187,7 +188,7 @@ func (w *worker) prepare() error {
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = newTimerTable(6 + len(w.policy.Routes)); err != nil {
+	if w.timers, err = newTimerTable(7 + len(w.policy.Routes)); err != nil {
 		return err
 	}
 	w.scarcity = w.timers.add(w.relieve)
@@ -195,6 +196,7 @@ func (w *worker) prepare() error {
 	w.backlog = w.timers.add(w.connectRefused)
 	w.lookout = w.timers.add(w.watchSilent)
 	w.shortage = w.timers.add(w.goOn)
+	w.headerTimer = w.timers.add(w.endLate)
 	for i := range w.policy.Routes {
 		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })

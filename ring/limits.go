@@ -45,7 +45,6 @@ func (w *worker) elapsed(a *forward.Alarm) {
 		w.stoodIdle(c)
 	case c.retrying:
 		c.retrying = false
-		w.limit(c, w.policy.Timeouts.Connect)
 		w.resolve(c)
 	case c.connecting:
 		c.timedOut = true
@@ -101,5 +100,5 @@ func (w *worker) watchedEvents(c *connection) uint32 {
 // hasLeft tells whether a client that has ended its stream is not worth waiting for a
 // target: it has asked for nothing.
 func (w *worker) hasLeft(c *connection, events int32) bool {
-	return c.retrying && events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && w.sockets.Pending(c.client) == 0
+	return c.retrying && events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && w.sockets.Pending(c.client) == 0 && !c.prologue.HasPayload()
 }

@@ -44,14 +44,14 @@ func TestModel(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			steps, late := 0, 0
+			steps, late, badHeaders := 0, 0, 0
 			for run := 0; run < *modelRuns || steps < modelSteps && *modelSeed == 0; run++ {
 				seed := *modelSeed
 				if seed == 0 {
 					seed = uint64(time.Now().UnixNano()) + uint64(run)
 				}
 				s := runModel(t, seed, kind.pool, kind.limit)
-				steps, late = steps+s.steps, late+s.late
+				steps, late, badHeaders = steps+s.steps, late+s.late, badHeaders+s.badHeaders
 				if t.Failed() {
 					t.Fatalf("replay with -run 'TestModel/%s' -args -model.runs=1 -model.seed=%d", kind.name, seed)
 				}
@@ -59,9 +59,12 @@ func TestModel(t *testing.T) {
 					break
 				}
 			}
-			t.Logf("%d steps, %d late completions", steps, late)
+			t.Logf("%d steps, %d late completions, %d bad headers", steps, late, badHeaders)
 			if late == 0 && *modelSeed == 0 {
 				t.Error("no completion came late")
+			}
+			if badHeaders == 0 && *modelSeed == 0 {
+				t.Error("no client had a bad header")
 			}
 			figures.Count("steps", int64(steps))
 		})
@@ -133,6 +136,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		policy.Timeouts = forward.Timeouts{Connect: 20 * time.Millisecond, Idle: time.Hour, Retry: time.Duration(s.rng.IntN(2)) * time.Second}
 	}
 	w.timed, w.clock = policy.Timeouts.Any(), s.clock
+	s.useProxyProtocol(w)
 	w.tight = s.rng.IntN(2) == 0
 	w.acceptMultishot = !w.tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
@@ -159,6 +163,7 @@ func (s *simulation) check() {
 		}
 	}
 	for _, pair := range s.connected {
+		s.checkGreeting(pair)
 		if pair.target == nil {
 			continue // refused, or unreachable
 		}
@@ -181,12 +186,13 @@ func (s *simulation) check() {
 
 // checkStream compares what one peer wrote with what the other got.
 func (s *simulation) checkStream(from, to *simSocket, name string) {
-	if !bytes.HasPrefix(from.written, to.got) {
+	written := s.forwarded(from)
+	if !bytes.HasPrefix(written, to.got) {
 		s.t.Errorf("%s: what arrived is not what was sent", name)
 	}
 	complete := to.shutdown || !to.linger
-	if complete && !bytes.Equal(from.written, to.got) {
-		s.t.Errorf("%s: ended cleanly after %d of %d bytes", name, len(to.got), len(from.written))
+	if complete && !bytes.Equal(written, to.got) {
+		s.t.Errorf("%s: ended cleanly after %d of %d bytes", name, len(to.got), len(written))
 	}
 	if !from.reset && !to.reset && to.linger && !s.stopped {
 		s.t.Errorf("%s: reset, but neither side broke", name)

@@ -80,6 +80,7 @@ func (w *worker) settle(c *connection) {
 	}
 	w.hearAgain(c)
 	w.wheel.Cancel(&c.alarm)
+	w.forgetPrologue(c)
 	c.state = stateFree
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)

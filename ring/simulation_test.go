@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -32,6 +33,7 @@ type simulation struct {
 	clients     int         // clients still to come
 	noSplice    int         // how many of 100 sockets have no splice
 	finished    []uint64    // user data of operations that have completed for good
+	badHeaders  int         // clients reset for theirs
 	late        int         // completions posted of operations that are long over
 	connected   []*simPair
 	steps       int
@@ -57,9 +59,13 @@ type simSocket struct {
 	atMark   bool // stands at urgent data, which a recv passes and a splice does not
 	blocking bool // a splice that would wait does
 	pair     *simPair
-	toCome   []byte // what the peer will still write
-	written  []byte // all it has written
-	incoming []byte // ... and we have not received
+	header   []byte                  // what a client begins with
+	told     proxyprotocol.Addresses // by that
+	bad      bool                    // ... which is no header
+	named    proxyprotocol.Addresses // as the worker was told last
+	toCome   []byte                  // what the peer will still write
+	written  []byte                  // all it has written
+	incoming []byte                  // ... and we have not received
 	ends     ending
 	eof      bool // the peer has shut down its writes
 	reset    bool // the peer has reset
@@ -336,6 +342,8 @@ func (s *simulation) progress(op *simOp) {
 func (s *simulation) poll(op *simOp) {
 	p := s.sockets[int(op.Fd)]
 	switch {
+	case s.waitFails(op):
+		s.finish(op, -int32(unix.ENOMEM), 0)
 	case p.reset:
 		s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
 	case op.OpcodeFlags&unix.POLLIN != 0 && (len(p.incoming) > 0 || p.eof):
@@ -356,6 +364,7 @@ func (s *simulation) accept(op *simOp) {
 		s.clients--
 		pair := &simPair{}
 		pair.client = s.socket(pair)
+		s.greet(pair.client)
 		s.connected = append(s.connected, pair)
 		flags := giouring.CQEFMore
 		if s.rng.IntN(20) == 0 {

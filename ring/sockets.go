@@ -1,6 +1,10 @@
 package ring
 
-import "syscall"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // sockets are the few calls that a worker makes outside the ring; socket.System
 // is the real one. Together with uring.Kernel, and pipes, they are all that a worker
@@ -18,5 +22,7 @@ type sockets interface {
 	ResetOnClose(fd int)
 	SetNonblocking(fd int)
 	Splice(from, to, n int) (int, syscall.Errno)
+	Recv(fd int, block []byte) (int, syscall.Errno)
+	Names(fd int) (local, peer unix.Sockaddr)
 	ShutdownWrite(fd int)
 }

@@ -145,6 +145,10 @@ func (w *worker) await(h *half) {
 func (w *worker) readable(h *half, completion uring.Completion) {
 	h.receiving, h.awaiting = false, false
 	h.connection.inFlight--
+	if h.connection.state == stateGreeting {
+		w.greeted(h.connection, completion.Errno())
+		return
+	}
 	switch errno := completion.Errno(); errno {
 	case 0:
 		h.readable = true

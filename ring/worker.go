@@ -71,6 +71,9 @@ type worker struct {
 	streams   []waiting // halves whose turn is to come, in order
 	scarcity  *timer
 	tick      uint32 // counts scarcity ticks
+
+	headers     forward.HeaderLine[*connection] // connections whose client has yet to send its header
+	headerTimer *timer
 }
 
 // run is the event loop: one system call for each batch of completions and of

@@ -20,6 +20,7 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -146,6 +147,10 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		Resolver:  forward.NewResolver(),
 		Log:       log,
 		BusyPoll:  timespan.Span(opts.busyPoll).Duration(),
+		ProxyProtocol: forward.ProxyProtocol{
+			Send:   proxyprotocol.Version(opts.proxyProtocol),
+			Accept: bool(opts.acceptHeader),
+		},
 	}
 	var clock *forward.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {

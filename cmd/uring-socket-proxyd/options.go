@@ -32,6 +32,8 @@ type options struct {
 	poolSize       byteSize
 	engine         engineName
 	busyPoll       pollTime
+	proxyProtocol  proxyVersion
+	acceptHeader   toggle
 	ringFeatures   ringFeatures
 	target         target.Target
 }
@@ -98,6 +100,8 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.poolSize, "pool-size", "let each worker's ring receive into a pool of\nSIZE (1M to 4G), which is divided into a power\nof two of buffers of whole pages, the rest left\nout; the epoll engine has none")
 	flags.Var(&o.engine, "engine", "move bytes by uring, epoll, or auto: uring\nwhere the system allows it")
 	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nwhile that pays: less delay, more CPU")
+	flags.Var(&o.proxyProtocol, "proxy-protocol", "tell the target the client's address first, by a\nheader of the PROXY protocol, v1 or v2")
+	flags.VarPF(&o.acceptHeader, "accept-proxy-protocol", "", "take such a header, v1 or v2, from each client\nfirst, and reset those that send none").NoOptDefVal = answered
 	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")
 	flags.VarPF(&o.probe, "probe", "", "show what this kernel's io_uring has, what of it\nis used, and exit; as a table, or as json").NoOptDefVal = string(probeTable)
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered

@@ -19,6 +19,7 @@ type Counters struct {
 	Refused       Counter // connections turned away at the limit
 	Failed        Counter // connections whose target could not be reached
 	Broken        Counter // connections that ended with a reset or an error
+	BadHeader     Counter // connections reset for what should have been a PROXY header
 	BytesToTarget Counter
 	BytesToClient Counter
 	TimedOut      Counter // connections reset after the idle timeout
@@ -32,6 +33,7 @@ type Counters struct {
 type Counts struct {
 	Accepted, Refused, Failed, Broken uint64
 	TimedOut, Retried                 uint64
+	BadHeader                         uint64
 	BytesToTarget, BytesToClient      uint64
 }
 
@@ -42,6 +44,7 @@ func (s *Counts) add(c *Counters) {
 	s.Broken += c.Broken.Load()
 	s.TimedOut += c.TimedOut.Load()
 	s.Retried += c.Retried.Load()
+	s.BadHeader += c.BadHeader.Load()
 	s.BytesToTarget += c.BytesToTarget.Load()
 	s.BytesToClient += c.BytesToClient.Load()
 }

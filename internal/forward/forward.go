@@ -89,5 +89,7 @@ type Policy struct {
 	Heart     *Heart        // watchdog keep-alives; nil without a watchdog
 	Deaf      func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
 
+	ProxyProtocol ProxyProtocol
+
 	throttles [troubles]throttle
 }

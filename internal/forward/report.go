@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"uring-socket-proxyd/internal/activation"
 )
 
@@ -47,7 +49,21 @@ func (p *Policy) ReportEnd(c Counts) {
 	if p.Timeouts.Any() {
 		attributes = append(attributes, "timed-out", c.TimedOut, "retried", c.Retried)
 	}
+	if p.ProxyProtocol.Accept {
+		attributes = append(attributes, "bad-headers", c.BadHeader)
+	}
 	p.Log.Debug("ended", attributes...)
+}
+
+// ReportHeader logs a client that is reset for what should have been a PROXY header.
+func (p *Policy) ReportHeader(l *activation.Listener, peer unix.Sockaddr, err error) {
+	p.report(troubleHeader, func() []any {
+		client := "unknown"
+		if a := address(peer); a != nil && a.String() != "" {
+			client = a.String()
+		}
+		return []any{"error", err, "client", client, "listener", l.Address}
+	})
 }
 
 // ReportAcceptFailed logs a listener that pauses after an error, or that goes on

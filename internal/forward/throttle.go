@@ -24,6 +24,7 @@ const (
 	troubleAccept
 	troubleShortage
 	troubleIdle
+	troubleHeader
 	troubles // how many there are
 )
 
@@ -37,6 +38,7 @@ var troubleLines = [troubles]struct {
 	troubleAccept:      {slog.LevelWarn, "cannot accept a connection"},
 	troubleShortage:    {slog.LevelWarn, "out of descriptors or memory, connections wait until others end"},
 	troubleIdle:        {slog.LevelInfo, "nothing has moved for the idle timeout, resetting the connection"},
+	troubleHeader:      {slog.LevelWarn, "no PROXY header that can be used, resetting the connection"},
 }
 
 // throttle bounds the lines of one kind. Its zero value is ready.

@@ -100,6 +100,23 @@ func (System) Splice(from, to, n int) (int, syscall.Errno) {
 	return int(moved), errno
 }
 
+// Recv receives what is there, without waiting.
+func (System) Recv(fd int, block []byte) (int, syscall.Errno) {
+	n, _, err := unix.Recvfrom(fd, block, unix.MSG_DONTWAIT)
+	if err != nil {
+		return 0, err.(syscall.Errno)
+	}
+	return n, 0
+}
+
+// Names are those of a connected socket: its own, and its peer's. Whichever the kernel
+// does not tell is nil, as that of a peer that has reset the connection.
+func (System) Names(fd int) (local, peer unix.Sockaddr) {
+	local, _ = unix.Getsockname(fd)
+	peer, _ = unix.Getpeername(fd)
+	return local, peer
+}
+
 // Close closes a socket.
 func (System) Close(fd int) { unix.Close(fd) }
 

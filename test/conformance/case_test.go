@@ -68,6 +68,7 @@ var cases = slices.Concat(
 	logCases,
 	descriptorCases,
 	troubleCases,
+	proxyProtocolCases,
 	timeoutCases,
 	retryCases,
 	workerCases,

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"uring-socket-proxyd/internal/proxyprotocol"
+)
+
+// proxyVersion is the value of --proxy-protocol=.
+type proxyVersion proxyprotocol.Version
+
+func (v *proxyVersion) Set(value string) error {
+	switch value {
+	case "v1":
+		*v = proxyVersion(proxyprotocol.V1)
+	case "v2":
+		*v = proxyVersion(proxyprotocol.V2)
+	default:
+		return errors.New("no such version; choose v1 or v2")
+	}
+	return nil
+}
+func (v *proxyVersion) String() string {
+	if *v == proxyVersion(proxyprotocol.None) {
+		return ""
+	}
+	return fmt.Sprintf("v%d", *v)
+}
+func (v *proxyVersion) Type() string { return "VERSION" }
+
+// toggle is an option that is on when it is given.
+type toggle bool
+
+func (t *toggle) Set(value string) error {
+	if value != answered {
+		return errors.New("takes no value; leave it out")
+	}
+	*t = true
+	return nil
+}
+func (t *toggle) String() string { return "" }
+func (t *toggle) Type() string   { return "" }

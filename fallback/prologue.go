@@ -1,0 +1,145 @@
+package fallback
+
+import (
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// What forward/proxyprotocol.go says of a prologue, this engine does here.
+
+// introduce sees to it that a connection has its prologue, if there is to be one. While
+// its client has yet to send a header it reports false; resolve is called again then.
+func (w *worker) introduce(c *connection) bool {
+	if c.prologue == nil {
+		c.prologue = w.policy.NewPrologue()
+	}
+	switch {
+	case c.prologue == nil, c.prologue.Bytes != nil:
+		return true
+	case !w.policy.ProxyProtocol.Accept:
+		return w.completePrologue(c)
+	}
+	c.state = stateGreeting
+	w.readHeader(c)
+	return false
+}
+
+// readHeader receives what there is of a client's header, or waits for more.
+func (w *worker) readHeader(c *connection) {
+	for {
+		n, errno := recv(c.client.fd, c.prologue.Room())
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			w.awaitHeader(c)
+			return
+		default:
+			w.refuseHeader(c, errno)
+			return
+		}
+		complete, err := c.prologue.Received(n)
+		switch {
+		case err != nil:
+			w.refuseHeader(c, err)
+			return
+		case complete:
+			w.endGreeting(c)
+			return
+		}
+	}
+}
+
+// awaitHeader waits for more of a client's header, until its time is over. An event
+// tells of it.
+func (w *worker) awaitHeader(c *connection) {
+	w.headers.Join(c, c.prologue)
+	if !w.headersTimed {
+		w.headersTimed = true
+		w.timers.start(w.headers.Time, w.endLate)
+	}
+}
+
+// endGreeting goes on with a connection whose client has sent its header.
+func (w *worker) endGreeting(c *connection) {
+	w.headers.Leave(c.prologue)
+	c.state = stateResolving
+	if w.completePrologue(c) {
+		w.resolve(c)
+	}
+}
+
+func (w *worker) completePrologue(c *connection) bool {
+	local, peer := w.sockets.Names(c.client.fd)
+	if err := w.policy.Complete(c.prologue, local, peer); err != nil {
+		w.refuseHeader(c, err)
+		return false
+	}
+	return true
+}
+
+// refuseHeader resets a connection for what should have been its client's header.
+func (w *worker) refuseHeader(c *connection, err error) {
+	w.counters.BadHeader.Add(1)
+	_, peer := w.sockets.Names(c.client.fd)
+	w.policy.ReportHeader(c.route.Listener, peer, err)
+	w.forgetPrologue(c)
+	w.abort(c)
+}
+
+// endLate resets those whose header is not complete in time.
+func (w *worker) endLate() {
+	w.headersTimed = false
+	for {
+		c, left, ok := w.headers.Next()
+		switch {
+		case !ok:
+			return
+		case left > 0:
+			w.headersTimed = true
+			w.timers.start(left, w.endLate)
+			return
+		}
+		w.refuseHeader(c, forward.ErrLate)
+	}
+}
+
+// sendPrologue sends what a target that has just been connected gets first, and
+// behind it what its client has sent by now, by one call.
+func (w *worker) sendPrologue(c *connection) {
+	if c.prologue == nil {
+		return
+	}
+	first := c.prologue.Bytes
+	w.forgetPrologue(c)
+	if len(first) == 0 {
+		return
+	}
+	n := copy(w.block, first)
+	n += w.receiveBehind(&c.toTarget, w.block[n:])
+	w.sendCopying(&c.toTarget, w.block[:n])
+}
+
+// receiveBehind receives what is there, without waiting, into the rest of the worker's
+// block. An end of the stream will be found once more.
+func (w *worker) receiveBehind(h *half, room []byte) int {
+	n, errno := recv(h.source.fd, room)
+	switch errno {
+	case 0:
+		return n
+	case unix.EAGAIN, unix.EINTR:
+	default:
+		w.sourceFailed(h)
+	}
+	return 0
+}
+
+// forgetPrologue drops what a connection has of its prologue.
+func (w *worker) forgetPrologue(c *connection) {
+	if c.prologue != nil {
+		w.headers.Leave(c.prologue)
+		c.prologue = nil
+	}
+}

@@ -1,0 +1,123 @@
+package forward
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/proxyprotocol"
+)
+
+// ProxyProtocol is what connections do of the PROXY protocol: nothing, if zero.
+type ProxyProtocol struct {
+	// Send is the version of the header that a target gets before anything else.
+	Send proxyprotocol.Version
+	// Accept tells that each client begins with a header, which is taken off.
+	Accept bool
+}
+
+// Prologue is what a connection sends to its target before anything that is received
+// from its client later on.
+//
+// Where clients begin with a header, it is received first: into Room, until Received
+// says that it is complete. Then, or else at once, Complete makes the bytes.
+type Prologue struct {
+	// Bytes are the header for the target, and what came behind the client's own.
+	// Nil while the prologue is not complete.
+	Bytes []byte
+
+	received []byte
+	header   int // how long the client's header is, 0 while that cannot be told
+	payload  int // bytes behind the client's header, once complete
+	place    place
+}
+
+// headerRoom is for how much of a client's header there is room at first: any but one
+// with many extensions. What comes behind a short one is received with it, and so is
+// bounded too.
+const headerRoom = 256
+
+// NewPrologue begins the prologue of a connection. It returns nil if there is none.
+func (p *Policy) NewPrologue() *Prologue {
+	switch {
+	case p.ProxyProtocol.Accept:
+		return &Prologue{received: make([]byte, 0, headerRoom)}
+	case p.ProxyProtocol.Send != proxyprotocol.None:
+		return &Prologue{}
+	}
+	return nil
+}
+
+// HasPayload tells whether a client has sent something behind its header. Without a
+// prologue, it has not.
+func (p *Prologue) HasPayload() bool { return p != nil && p.payload > 0 }
+
+// Room is where the next bytes of the client's header are to be received.
+func (p *Prologue) Room() []byte { return p.received[len(p.received):cap(p.received)] }
+
+// Received counts n bytes in that are in Room now. It tells whether the client's
+// header is complete, or what is wrong with it. The end of the stream is 0 bytes.
+func (p *Prologue) Received(n int) (complete bool, err error) {
+	if n == 0 {
+		return false, errEnded
+	}
+	p.received = p.received[:len(p.received)+n]
+	if p.header, err = proxyprotocol.Length(p.received); err != nil {
+		return false, err
+	}
+	if p.header > cap(p.received) {
+		p.received = append(make([]byte, 0, p.header), p.received...)
+	}
+	return p.header > 0 && len(p.received) >= p.header, nil
+}
+
+// Complete makes the bytes of a connection's prologue. local and peer are the names of
+// its client's socket; whichever is nil could not be told.
+func (p *Policy) Complete(prologue *Prologue, local, peer unix.Sockaddr) error {
+	addresses := proxyprotocol.Addresses{Source: address(peer), Destination: address(local)}
+	if prologue.header > 0 {
+		told, err := proxyprotocol.Parse(prologue.received[:prologue.header])
+		if err != nil {
+			return err
+		}
+		if told.Source != nil {
+			addresses = told
+		}
+	}
+	prologue.Bytes = []byte{}
+	if p.ProxyProtocol.Send != proxyprotocol.None {
+		prologue.Bytes = proxyprotocol.Format(p.ProxyProtocol.Send, addresses)
+	}
+	payload := prologue.received[prologue.header:]
+	prologue.payload = len(payload)
+	prologue.Bytes = append(prologue.Bytes, payload...)
+	prologue.received = nil
+	return nil
+}
+
+// address is a socket's name as the PROXY protocol has it; nil if there is none.
+func address(name unix.Sockaddr) net.Addr {
+	switch name := name.(type) {
+	case nil:
+		return nil
+	case *unix.SockaddrInet4:
+		return &net.TCPAddr{IP: name.Addr[:], Port: name.Port}
+	case *unix.SockaddrInet6:
+		return &net.TCPAddr{IP: name.Addr[:], Port: name.Port}
+	case *unix.SockaddrUnix:
+		return &net.UnixAddr{Net: "unix", Name: unixName(name.Name)}
+	}
+	return proxyprotocol.Other{}
+}
+
+// unixName undoes how package unix prints names: that of an unnamed socket as "@",
+// and the zero byte that an abstract one begins with as "@" too.
+func unixName(printed string) string {
+	switch {
+	case printed == "@":
+		return ""
+	case printed != "" && printed[0] == '@':
+		return "\x00" + printed[1:]
+	}
+	return printed
+}

@@ -1,0 +1,34 @@
+package proxyprotocol
+
+import (
+	"net"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// Format returns a header. Where a version has no form for the addresses, it says so:
+// v1 by UNKNOWN, v2 by AF_UNSPEC, or by LOCAL if there is no source.
+func Format(version Version, a Addresses) []byte {
+	header := proxyproto.HeaderProxyFromAddrs(byte(version), a.Source, a.Destination)
+	if header.TransportProtocol == proxyproto.UNSPEC && a.Source != nil {
+		header.Command = proxyproto.PROXY // for somebody, of a family that cannot be told
+	}
+	if bytes, err := header.Format(); err == nil {
+		return bytes
+	}
+	// Addresses that are none, such as a port of 70000: no socket has them.
+	unknown := proxyproto.Header{Version: byte(version), Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
+	bytes, _ := unknown.Format() // has nothing that could fail
+	return bytes
+}
+
+// Other is an address of a family that the protocol does not have.
+type Other struct{}
+
+var _ net.Addr = Other{}
+
+// Network implements net.Addr.
+func (Other) Network() string { return "other" }
+
+// String implements net.Addr.
+func (Other) String() string { return "an address of another family" }

@@ -1,0 +1,110 @@
+package proxyprotocol
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/pires/go-proxyproto"
+)
+
+const (
+	// LongestV1 is the longest line there can be, its end included, in bytes.
+	LongestV1 = 107
+	// PrefixV2 is what each v2 header begins with: a signature, and how much more
+	// there is.
+	PrefixV2 = 16
+	// LongestV2 bounds that: addresses, of which the largest take 216 bytes, and
+	// extensions (TLVs), such as a client's certificate.
+	LongestV2 = 4096
+	// Longest is the longest header of either version.
+	Longest = PrefixV2 + LongestV2
+)
+
+// What is wrong with bytes that are to be a header, beside what the library finds.
+var (
+	ErrMissing = errors.New("does not begin with a header")
+	ErrTooLong = fmt.Errorf("header of more than %d bytes (v1) or %d (v2)", LongestV1, Longest)
+)
+
+// signatureV1 is more than the library's: a space must follow.
+var signatureV1 = []byte("PROXY ")
+
+// Length tells how long the header is that data begins with, which may be more than
+// there is of it yet; 0 if that cannot be told yet.
+func Length(data []byte) (int, error) {
+	switch {
+	case alike(data, proxyproto.SIGV2):
+		if len(data) < PrefixV2 {
+			return 0, nil
+		}
+		rest := int(binary.BigEndian.Uint16(data[PrefixV2-2:]))
+		if rest > LongestV2 {
+			return 0, ErrTooLong
+		}
+		return PrefixV2 + rest, nil
+	case alike(data, signatureV1):
+		end := bytes.IndexByte(data[:min(len(data), LongestV1)], '\n')
+		if end < 0 && len(data) >= LongestV1 {
+			return 0, ErrTooLong
+		}
+		return end + 1, nil
+	}
+	return 0, ErrMissing
+}
+
+// alike tells whether data begins with a signature, as far as it goes.
+func alike(data, signature []byte) bool {
+	n := min(len(data), len(signature))
+	return bytes.Equal(data[:n], signature[:n])
+}
+
+// Parse reads a header of exactly the length that Length has told. Without a source,
+// the header has said that the connection's own addresses are to be used.
+func Parse(data []byte) (Addresses, error) {
+	if ownAddresses(data) {
+		return Addresses{}, nil
+	}
+	header, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(data), len(data)))
+	if err != nil {
+		return Addresses{}, plain(err)
+	}
+	if header.Command.IsLocal() {
+		return Addresses{}, nil
+	}
+	if _, err := header.TLVs(); err != nil {
+		return Addresses{}, plain(err)
+	}
+	if header.TransportProtocol.IsUnix() {
+		// The library cuts a name at its first zero byte, with which abstract
+		// ones begin.
+		network := header.SourceAddr.Network()
+		return Addresses{
+			Source:      &net.UnixAddr{Net: network, Name: unixName(data[PrefixV2:][:unixPath])},
+			Destination: &net.UnixAddr{Net: network, Name: unixName(data[PrefixV2+unixPath:][:unixPath])},
+		}, nil
+	}
+	return Addresses{header.SourceAddr, header.DestinationAddr}, nil
+}
+
+// ownAddresses tells of a v2 header for a client of a family that the protocol does not
+// have (PROXY, AF_UNSPEC). A receiver may take or refuse it, says the specification.
+// The library refuses; we send such headers, so we take them.
+func ownAddresses(data []byte) bool {
+	return len(data) >= PrefixV2 && alike(data, proxyproto.SIGV2) &&
+		data[12] == byte(proxyproto.PROXY) && data[13] == byte(proxyproto.UNSPEC)
+}
+
+// unixPath is the size of struct sockaddr_un's sun_path.
+const unixPath = 108
+
+func unixName(path []byte) string { return string(bytes.TrimRight(path, "\x00")) }
+
+// plain leaves the library's name out of its errors.
+func plain(err error) error {
+	return errors.New(strings.ReplaceAll(err.Error(), "proxyproto: ", ""))
+}
