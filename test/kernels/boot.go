@@ -49,7 +49,7 @@ type told struct {
 // in use emulates well enough for all kernels.
 func arguments(i image, initramfs, console string) []string {
 	return []string{
-		"-machine", "q35,accel=tcg", "-cpu", "Haswell-noTSX,-cx16", "-smp", "2", "-m", "1536",
+		"-machine", "q35,accel=tcg", "-cpu", "Haswell-noTSX,-cx16", "-smp", "2", "-m", guestMemory,
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", i.compiled, "-initrd", initramfs,
 		// The kernel notices when it stalls, which under emulation on a busy machine
@@ -59,6 +59,10 @@ func arguments(i image, initramfs, console string) []string {
 		"-serial", "stdio",
 	}
 }
+
+// guestMemory is a guest's, MiB. The kernel lets all TCP sockets together have a part of
+// it (net.ipv4.tcp_mem); beyond that it drops packets, and stalled peers fill much.
+const guestMemory = "4096"
 
 // boot runs a plan on a kernel. progress is called with each record. An error is
 // trouble of this machine; what goes wrong in the guest is in what it told.

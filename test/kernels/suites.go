@@ -56,7 +56,7 @@ var suites = []suite{
 			"resource/descriptors":         "holds processor time against a bound, and emulation takes ten times as much of it",
 		},
 		Rarely:  true,
-		MaySkip: []string{"it has no pool", "to be fixed"},
+		MaySkip: []string{"it has no pool", "it has no option for that"},
 		Flags:   []string{"-test.short"},
 	},
 }
