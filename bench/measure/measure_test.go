@@ -1,10 +1,15 @@
 package measure
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // start runs a shell script in a session of its own, until the test ends.
@@ -134,6 +139,24 @@ func TestSyscalls(t *testing.T) {
 				t.Errorf("counted %d, %v", n, err)
 			}
 		})
+	}
+}
+
+// TestStraceOfNothing counts while a process sleeps: strace prints no table then.
+func TestStraceOfNothing(t *testing.T) {
+	session := start(t, "exec sleep 60")
+	eventually(t, "sleep sleeps", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", session))
+		return err == nil && strings.HasPrefix(string(text), fmt.Sprint(unix.SYS_CLOCK_NANOSLEEP)+" ")
+	})
+	counter, err := StartStrace(session)
+	if err != nil {
+		t.Skipf("not possible here: %v", err)
+	}
+	defer counter.Stop()
+	// strace begins the call anew when it attaches (restart_syscall), which may count.
+	if n, err := counter.Count(); err != nil || n > 1 {
+		t.Errorf("counted %d, %v", n, err)
 	}
 }
 

@@ -74,13 +74,19 @@ func (s *Strace) Count() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if how := s.cmd.ProcessState.Sys().(syscall.WaitStatus); how.Signal() == syscall.SIGKILL {
+		return 0, fmt.Errorf("strace was killed before it had printed what it counted")
+	}
 	return total(text)
 }
 
 // total is the last number of the table that -U calls prints: a heading, a ruler, a
-// line per system call, a ruler, and the total.
+// line per system call, a ruler, and the total. Without any call there is no table.
 func total(table []byte) (uint64, error) {
 	words := bytes.Fields(table)
+	if len(words) == 0 {
+		return 0, nil
+	}
 	for _, word := range slices.Backward(words) {
 		if n, err := strconv.ParseUint(string(word), 10, 64); err == nil {
 			return n, nil

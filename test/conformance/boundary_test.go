@@ -31,8 +31,7 @@ var boundaryCases = []Case{
 // all at once.
 func whilePaused(t *testing.T, proxy *harness.Proxy, send func()) {
 	t.Helper()
-	proxy.Signal(syscall.SIGSTOP)
-	harness.Until(t, "the program to pause", func() bool { return proxy.State() == 'T' })
+	proxy.Pause()
 	send()
 	proxy.Signal(syscall.SIGCONT)
 }

@@ -158,8 +158,7 @@ func watchdogStopped(t *testing.T, p *harness.Program) {
 	target := harness.Serve(t, harness.TCP4, harness.Echo)
 	proxy, notify := startWatched(t, p, target.Target())
 	notify.Await(t, "WATCHDOG=1")
-	proxy.Signal(syscall.SIGSTOP)
-	harness.Until(t, "the program to stop", func() bool { return proxy.State() == 'T' })
+	proxy.Pause()
 	// What it sent before may still be on its way to us.
 	var late []string
 	harness.Settled(t, "the notify socket", func() int64 {

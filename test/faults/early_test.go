@@ -151,8 +151,7 @@ func resetBeforeAccept(t *testing.T, p *harness.Program) {
 	s := set(t, p, setting{})
 	for range 3 {
 		s.rest(func() {
-			s.Signal(unix.SIGSTOP)
-			harness.Until(t, "the program to stop", func() bool { return s.State() == 'T' })
+			s.Pause()
 			for i := range scaled(100) {
 				c := s.dial()
 				if i%2 == 0 {

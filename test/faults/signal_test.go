@@ -79,8 +79,7 @@ func stoppedAgainAndAgain(t *testing.T, p *harness.Program) {
 		injected(1)
 	}
 	for range 5 {
-		s.Signal(unix.SIGSTOP)
-		harness.Until(t, "the program to stop", func() bool { return s.State() == 'T' })
+		s.Pause()
 		s.Signal(unix.SIGCONT)
 		injected(1)
 		far.awaitReceived(far.received.Load() + 1<<20)
@@ -99,8 +98,7 @@ func stoppedWhileAllChange(t *testing.T, p *harness.Program) {
 	}
 	var anew []*harness.Conn
 	s.rest(func() {
-		s.Signal(unix.SIGSTOP)
-		harness.Until(t, "the program to stop", func() bool { return s.State() == 'T' })
+		s.Pause()
 		for i, client := range clients {
 			injected(1)
 			change(i, client, fars[i])

@@ -62,8 +62,7 @@ func volleys(t *testing.T, program *harness.Program) (*harness.Proxy, func() int
 	}
 	return proxy, func() int {
 		for range times {
-			proxy.Signal(syscall.SIGSTOP)
-			harness.Until(t, "the program to stop", func() bool { return proxy.State() == 'T' })
+			proxy.Pause()
 			for _, client := range clients {
 				client.Send(message)
 			}

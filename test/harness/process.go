@@ -180,10 +180,35 @@ func (p *Process) ResidentBytes() int64 {
 	return kib << 10
 }
 
-// State is the letter of proc(5): R, S, T and so on.
-func (p *Process) State() byte {
+// Pause sends SIGSTOP and waits until the program has stopped; SIGCONT lets it go on.
+func (p *Process) Pause() {
 	p.t.Helper()
-	return p.statusField("State")[0]
+	p.Signal(syscall.SIGSTOP)
+	Until(p.t, "the program to stop", p.Stopped)
+}
+
+// Stopped tells whether a SIGSTOP has stopped the program. Under strace it is in the
+// tracing stop (t of proc_pid_status(5)), but so it is for a moment at each of its
+// system calls: then the signal is still pending.
+func (p *Process) Stopped() bool {
+	p.t.Helper()
+	switch p.statusField("State")[0] {
+	case 'T':
+		return true
+	case 't':
+		return !p.pending("SigPnd", syscall.SIGSTOP) && !p.pending("ShdPnd", syscall.SIGSTOP)
+	}
+	return false
+}
+
+// pending tells whether a signal is in a set of /proc/PID/status.
+func (p *Process) pending(set string, signal syscall.Signal) bool {
+	p.t.Helper()
+	signals, err := strconv.ParseUint(p.statusField(set), 16, 64)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return signals>>(signal-1)&1 == 1
 }
 
 // CPUTicks is the processor time that all its threads have used, in hundredths of

@@ -24,7 +24,7 @@ func stopProcess(s *stage, random *rand.Rand) (int, error) {
 	if err := syscall.Kill(s.proxy.PID(), syscall.SIGSTOP); err != nil {
 		return 0, err
 	}
-	stopped := s.until("the process to stop", func() bool { return s.proxy.State() == 'T' })
+	stopped := s.until("the process to stop", s.proxy.Stopped)
 	s.pause(time.Duration(random.Int64N(int64(time.Second))))
 	if err := syscall.Kill(s.proxy.PID(), syscall.SIGCONT); err != nil {
 		return 0, err
