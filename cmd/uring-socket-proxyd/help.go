@@ -20,12 +20,14 @@ func printHelp(out io.Writer) {
 	fmt.Fprintf(out, `%[1]s [OPTIONS...] HOST:PORT
 %[1]s [OPTIONS...] /PATH
 %[1]s [OPTIONS...] @NAME
+%[1]s [OPTIONS...] --map=NAME=TARGET... [TARGET]
 
 Forward connections from listening sockets to a target, both ways.
 
 The sockets are passed by systemd (Accept=no) or opened by --listen=. The target
 is HOST:PORT (port 80 if left out; [IPV6]:PORT for IPv6), the path of a UNIX
-socket, or @ and a name in the abstract namespace.
+socket, or @ and a name in the abstract namespace. In it, {port} and {name} are
+the port and the name of the socket that a connection comes by.
 
 Options:
 `, programName)
@@ -51,7 +53,7 @@ func printOption(out io.Writer, f *pflag.Flag) {
 	name := "--" + f.Name
 	value := f.Value.Type()
 	if value == "stringArray" {
-		value = "ADDRESS"
+		value = "[NAME=]ADDRESS"
 	}
 	switch {
 	case value != "" && f.NoOptDefVal != "":

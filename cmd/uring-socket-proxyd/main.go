@@ -70,11 +70,19 @@ func serve(opts *options, log *slog.Logger) error {
 		return err
 	}
 	defer closeListeners(listeners, log)
+	routes, err := opts.targets.routes(listeners)
+	if err != nil {
+		return err
+	}
 	var engine forward.Engine
-	policy := newPolicy(opts, listeners, notifier, log, func() {
+	policy := newPolicy(opts, routes, notifier, log, func() {
 		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
 		engine.StopIfIdle()
 	})
+	policy.Deaf = func() {
+		closeListeners(listeners, log)
+		log.Debug("listening has ended")
+	}
 	makeRoomFor(policy.Workers)
 	startTimers()
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
@@ -85,7 +93,7 @@ func serve(opts *options, log *slog.Logger) error {
 	defer shutdown.announce()
 	go shutdown.onSignals(signals)
 	for _, route := range policy.Routes {
-		log.Debug("forwarding", "listener", route.Listener.Address, "target", route.Target.String(), "engine", engine.Name())
+		log.Debug("forwarding", "listener", route.Listener.Address, "name", route.Listener.Name, "target", route.Target.String(), "engine", engine.Name())
 	}
 	if err := notifier.Ready(); err != nil {
 		log.Warn("cannot tell the service manager that start-up is complete", "error", err)
@@ -129,8 +137,9 @@ func openListeners(specs []string) ([]*activation.Listener, error) {
 }
 
 // newPolicy makes the engine's policy from the options.
-func newPolicy(opts *options, listeners []*activation.Listener, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
+func newPolicy(opts *options, routes []forward.Route, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
 	policy := &forward.Policy{
+		Routes: routes,
 		Limits: forward.Limits{
 			Connections: int(opts.connectionsMax),
 			BufferSize:  int(opts.bufferSize.bytes),
@@ -157,13 +166,6 @@ func newPolicy(opts *options, listeners []*activation.Listener, notifier *activa
 		clock = forward.NewIdleClock(span.Duration(), idle)
 	}
 	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)
-	policy.Deaf = func() {
-		closeListeners(listeners, log)
-		log.Debug("listening has ended")
-	}
-	for _, l := range listeners {
-		policy.Routes = append(policy.Routes, forward.Route{Listener: l, Target: opts.target})
-	}
 	if interval := notifier.WatchdogInterval(); interval > 0 {
 		failing := false // one line when it begins to fail
 		policy.Heart = forward.NewHeart(interval/2, policy.Workers, func() {

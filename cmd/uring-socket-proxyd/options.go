@@ -35,7 +35,7 @@ type options struct {
 	proxyProtocol  proxyVersion
 	acceptHeader   toggle
 	ringFeatures   ringFeatures
-	target         target.Target
+	targets        targets
 }
 
 // defaultConnectionsMax is the original's.
@@ -67,16 +67,17 @@ func parseOptions(args []string) (*options, error) {
 		}
 		return nil, explain(err, flags)
 	}
-	switch flags.NArg() {
-	case 0:
-		return nil, errors.New("no target given; name one as HOST:PORT, /PATH or @NAME")
-	case 1:
-	default:
-		return nil, fmt.Errorf("%d targets given (%s), need exactly one", flags.NArg(), quoteAll(flags.Args()))
-	}
 	var err error
-	if o.target, err = target.Parse(flags.Arg(0)); err != nil {
-		return nil, err
+	switch {
+	case flags.NArg() == 0 && len(o.targets.mapped) > 0:
+	case flags.NArg() == 0:
+		return nil, errors.New("no target given; name one as HOST:PORT, /PATH or @NAME")
+	case flags.NArg() > 1:
+		return nil, fmt.Errorf("%d targets given (%s), need exactly one", flags.NArg(), quoteAll(flags.Args()))
+	default:
+		if o.targets.rest, err = target.ParseTemplate(flags.Arg(0)); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
@@ -94,7 +95,8 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.connectRetry, "connect-retry", "keep trying to reach the target for TIME while\nthe client waits")
 	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections on which nothing has moved\nfor TIME")
 	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthose that miss three answers")
-	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=; may be given more than once")
+	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=, and call it NAME; may be given\nmore than once")
+	flags.Var(&o.targets.mapped, "map", "forward from the sockets called NAME to TARGET;\nmay be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")
 	flags.Var(&o.poolSize, "pool-size", "let each worker's ring receive into a pool of\nSIZE (1M to 4G), which is divided into a power\nof two of buffers of whole pages, the rest left\nout; the epoll engine has none")

@@ -74,7 +74,7 @@ func TestParseOptions(t *testing.T) {
 			continue
 		}
 		if o.help || o.version || uint32(o.connectionsMax) != test.max || timespan.Span(o.exitIdleTime) != test.idle ||
-			!slices.Equal(o.listen, test.listen) || o.target.String() != test.target {
+			!slices.Equal(o.listen, test.listen) || o.targets.rest.String() != test.target {
 			t.Errorf("parseOptions(%q) = %+v, want %+v", test.args, *o, test)
 		}
 	}
@@ -222,7 +222,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("--%s is not explained", f.Name)
 		}
 	})
-	for _, want := range []string{"HOST:PORT", "/PATH", "@NAME", "-c, --connections-max=N ", "(default 256)", "(default infinity)"} {
+	for _, want := range []string{"HOST:PORT", "/PATH", "@NAME", "-c, --connections-max=N ", "--listen=[NAME=]ADDRESS ", "--map=NAME=TARGET ", "(default 256)", "(default infinity)"} {
 		if !strings.Contains(help, want) {
 			t.Errorf("the help lacks %q", want)
 		}
@@ -246,8 +246,6 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// FuzzParseOptions splits its text at newlines, so that any argument but one
-// with a newline can come up.
 func TestEngineOptions(t *testing.T) {
 	for _, engine := range []engineName{engineAuto, engineUring, engineEpoll} {
 		o, err := parseOptions([]string{"--engine=" + string(engine), "/x"})
@@ -273,8 +271,10 @@ func TestEngineOptions(t *testing.T) {
 	}
 }
 
+// FuzzParseOptions splits its text at newlines, so that any argument but one
+// with a newline can come up.
 func FuzzParseOptions(f *testing.F) {
-	for _, seed := range slices.Concat(differentialLines, randomLines(1, 50)) {
+	for _, seed := range slices.Concat(differentialLines, randomLines(1, 50), mapLines) {
 		f.Add(strings.Join(seed, "\n"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -294,7 +294,7 @@ func FuzzParseOptions(f *testing.F) {
 			}
 		case o.workers < 1 || o.workers > 64 || o.bufferSize.bytes < 4<<10 || o.poolSize.bytes < 1<<20:
 			t.Errorf("parseOptions(%q) = %+v", args, *o)
-		case o.connectionsMax < 1 || o.target.String() == "" || !slices.Contains(args, o.target.String()):
+		case o.connectionsMax < 1 || !targetsFrom(o.targets, args):
 			t.Errorf("parseOptions(%q) = %+v", args, *o)
 		}
 	})

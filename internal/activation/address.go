@@ -9,21 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// localAddress returns the printable address that the socket fd is bound to.
-func localAddress(fd int) (string, error) {
+// localAddress returns the printable address that the socket fd is bound to, and its
+// port, 0 if it has none.
+func localAddress(fd int) (address string, port int, err error) {
 	name, err := unix.Getsockname(fd)
 	if err != nil {
-		return "", fmt.Errorf("getsockname: %w", err)
+		return "", 0, fmt.Errorf("getsockname: %w", err)
 	}
 	switch a := name.(type) {
 	case *unix.SockaddrInet4:
-		return printIP(netip.AddrFrom4(a.Addr), a.Port), nil
+		return printIP(netip.AddrFrom4(a.Addr), a.Port), a.Port, nil
 	case *unix.SockaddrInet6:
-		return printIP(netip.AddrFrom16(a.Addr).WithZone(zoneName(a.ZoneId)), a.Port), nil
+		return printIP(netip.AddrFrom16(a.Addr).WithZone(zoneName(a.ZoneId)), a.Port), a.Port, nil
 	case *unix.SockaddrUnix:
-		return a.Name, nil
+		return a.Name, 0, nil
 	}
-	return "", fmt.Errorf("getsockname: unexpected address type %T", name)
+	return "", 0, fmt.Errorf("getsockname: unexpected address type %T", name)
 }
 
 func printIP(addr netip.Addr, port int) string {

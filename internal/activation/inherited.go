@@ -85,6 +85,6 @@ func (l *Listener) describe() (err error) {
 	if l.Family, err = socketFamily(l.FD); err != nil {
 		return err
 	}
-	l.Address, err = localAddress(l.FD)
+	l.Address, l.Port, err = localAddress(l.FD)
 	return err
 }

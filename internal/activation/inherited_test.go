@@ -56,7 +56,7 @@ func TestInheritedSeveral(t *testing.T) {
 
 func addressOf(t *testing.T, file *os.File) string {
 	t.Helper()
-	address, err := localAddress(int(file.Fd()))
+	address, _, err := localAddress(int(file.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,9 @@ const backlog = math.MaxInt32
 //	/run/x               UNIX path
 //	@name                UNIX abstract name
 //
+// Before it may stand a name for the listener and "=", as in web=127.0.0.1:80, but
+// not before an address that begins with /, @ or [: there a "=" is part of it.
+//
 // With port 0 the kernel picks a free port, which Listener.Address shows. As
 // with BindIPv6Only=default, whether an IPv6 wildcard serves IPv4 as well is the
 // system's choice (net.ipv6.bindv6only).
@@ -41,23 +44,27 @@ func Listen(spec string) (*Listener, error) {
 }
 
 func listen(spec string) (*Listener, error) {
-	where, err := parseSpec(spec)
+	name, address, err := splitName(spec)
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(where)
+	where, err := parseSpec(address)
+	if err != nil {
+		return nil, err
+	}
+	l, err := open(name, where)
 	if where.anyHost && errors.Is(err, unix.EAFNOSUPPORT) {
-		return open(where.withoutIPv6())
+		return open(name, where.withoutIPv6())
 	}
 	return l, err
 }
 
-func open(where endpoint) (*Listener, error) {
+func open(name string, where endpoint) (*Listener, error) {
 	fd, err := unix.Socket(where.family(), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w; is the address family enabled (RestrictAddressFamilies=)?", err)
 	}
-	l := &Listener{FD: fd, Name: "listen", Family: where.family()}
+	l := &Listener{FD: fd, Name: name, Family: where.family()}
 	if err := l.start(where); err != nil {
 		_ = l.Close() // removes the path again, if start came that far
 		return nil, err
@@ -72,7 +79,7 @@ func (l *Listener) start(where endpoint) (err error) {
 	if err := unix.Listen(l.FD, backlog); err != nil {
 		return fmt.Errorf("listen: %w; %s", err, remedy(err))
 	}
-	l.Address, err = localAddress(l.FD)
+	l.Address, l.Port, err = localAddress(l.FD)
 	return err
 }
 

@@ -17,14 +17,16 @@ type Listener struct {
 	// FD is the descriptor, always 3 or above. Do not close it directly.
 	FD int
 	// Name is the descriptor's name in $LISTEN_FDNAMES (by default the name of
-	// the socket unit), "unknown" if it came without one, or "listen" if
-	// [Listen] opened it. Names need not be unique.
+	// the socket unit), "unknown" if it came without one, or what --listen= calls
+	// it, "listen" if nothing. Names need not be unique.
 	Name string
 	// Family is unix.AF_INET, unix.AF_INET6 or unix.AF_UNIX.
 	Family int
 	// Address is the local address in printable form: "127.0.0.1:80",
 	// "[::]:80", "/run/x" or "@name".
 	Address string
+	// Port is the local port, 0 for a UNIX socket.
+	Port int
 
 	path      *boundPath // the file that Listen created, nil if there is none
 	closeOnce sync.Once

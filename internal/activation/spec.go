@@ -16,6 +16,12 @@ const (
 	// for an abstract name and its leading NUL (unix(7)).
 	maxUnixAddress = 107
 
+	// maxName is how long a name in $LISTEN_FDNAMES may be, FDNAME_MAX of systemd.
+	maxName = 255
+
+	// ownName is that of a listener of --listen= which was given none.
+	ownName = "listen"
+
 	// maxInterfaceName is IFNAMSIZ without the final NUL (netdevice(7)).
 	maxInterfaceName = 15
 
@@ -27,6 +33,26 @@ type endpoint struct {
 	unix    string         // path, or abstract name with its "@"; "" for IP
 	ip      netip.AddrPort // valid unless unix is set; the zone is not yet looked up
 	anyHost bool           // only a port was given
+}
+
+// splitName takes the name off a value of --listen=. Addresses that may hold a "="
+// begin with /, @ or [, and have no name: whatever begins otherwise cannot hold one.
+func splitName(text string) (name, address string, err error) {
+	name, address, found := strings.Cut(text, "=")
+	switch {
+	case !found, strings.ContainsAny(text[:1], "/@["):
+		return ownName, text, nil
+	case name == "":
+		return "", "", errors.New("the name before = is empty; write NAME=ADDRESS, or ADDRESS alone")
+	case !validName(name):
+		return "", "", fmt.Errorf("%q cannot be a listener's name; use up to %d printable characters of ASCII, no colon", name, maxName)
+	}
+	return name, address, nil
+}
+
+// validName tells what FileDescriptorName= of systemd.socket(5) takes.
+func validName(name string) bool {
+	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })
 }
 
 // parseSpec parses the address syntax of ListenStream= in systemd.socket(5),

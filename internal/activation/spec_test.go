@@ -33,6 +33,28 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
+func TestSplitName(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"8080":                {"listen", "8080"},
+		"web=8080":            {"web", "8080"},
+		"web=127.0.0.1:80":    {"web", "127.0.0.1:80"},
+		"a b.socket=[::1]:80": {"a b.socket", "[::1]:80"},
+		"web=/run/x=y":        {"web", "/run/x=y"},
+		"web=@x=":             {"web", "@x="},
+		"web=":                {"web", ""},
+		"a/b=80":              {"a/b", "80"},
+		"/run/x=y":            {"listen", "/run/x=y"},
+		"@x=y":                {"listen", "@x=y"},
+		"[fe80::1]:80%a=b":    {"listen", "[fe80::1]:80%a=b"},
+		"":                    {"listen", ""},
+	} {
+		name, address, err := splitName(text)
+		if got := [2]string{name, address}; err != nil || got != want {
+			t.Errorf("splitName(%q) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestListenErrorsExplain(t *testing.T) {
 	for spec, want := range map[string]string{
 		"":                                `the address is empty; write PORT, `,
@@ -55,6 +77,13 @@ func TestListenErrorsExplain(t *testing.T) {
 		"[127.0.0.1]:80":                  `brackets belong around an IPv6 address`,
 		"run/x":                           `neither an address nor an absolute path; `,
 		"vsock:2:80":                      `VSOCK is not supported here; `,
+		"=80":                             `the name before = is empty; write NAME=ADDRESS`,
+		"web=":                            `--listen="web=": the address is empty; `,
+		"web=localhost:80":                `"localhost" is not an IP address`,
+		"127.0.0.1:80=web":                `"127.0.0.1:80" cannot be a listener's name; `,
+		"w\x1bb=80":                       `"w\x1bb" cannot be a listener's name; `,
+		"é=80":                            `"é" cannot be a listener's name; `,
+		strings.Repeat("x", 256) + "=80":  ` cannot be a listener's name; use up to 255 `,
 		"[fe80::1%no-such-if]:80":         `no network interface "no-such-if"; `,
 		"[fe80::1%sixteen-characters]:80": `"sixteen-characters" is not the name of a network interface; `,
 	} {
@@ -87,10 +116,18 @@ func FuzzListenSpec(f *testing.F) {
 	for _, seed := range []string{
 		"", "0", "80", "65536", "127.0.0.1:80", "[::1]:80", "[::]:0", "[fe80::1%eth0]:80", "[fe80::1]:80%eth0",
 		"[fe80::1]:80%", "/run/x", "/", "@", "@x", "@\x00", "vsock:2:80", "localhost:80", ":80", "::1:80", "[::1]:80%]:1",
+		"web=80", "web=/run/x=y", "=", "a:b=80", "/x=80",
 	} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(t *testing.T, spec string) {
+		name, text, err := splitName(spec)
+		if err != nil {
+			return
+		}
+		if !validName(name) || name != ownName && name+"="+text != spec {
+			t.Errorf("%q: split into %q and %q", spec, name, text)
+		}
 		where, err := parseSpec(text)
 		if err != nil {
 			if where != (endpoint{}) {

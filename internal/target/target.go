@@ -1,5 +1,6 @@
 // Package target reads what socket-proxyd(8) takes as its one positional
-// argument, and turns it into kernel socket addresses.
+// argument, and turns it into kernel socket addresses. In a [Template], {port} and
+// {name} stand for those of a listener.
 //
 // A target is one of
 //

@@ -64,6 +64,7 @@ var cases = slices.Concat(
 	notifyCases,
 	activationCases,
 	listenCases,
+	mapCases,
 	optionCases,
 	logCases,
 	descriptorCases,

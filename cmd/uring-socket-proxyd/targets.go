@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/target"
+)
+
+// mapping is a value of --map=: the target of the listeners that have a name.
+type mapping struct {
+	name   string
+	target target.Template
+}
+
+// mappings are the values of all --map= together.
+type mappings []mapping
+
+func (m *mappings) Set(value string) error {
+	name, text, found := strings.Cut(value, "=")
+	if !found || name == "" {
+		return errors.New("need NAME=TARGET, with the name of a listener")
+	}
+	if m.index(name) >= 0 {
+		return fmt.Errorf("the listener %q has a target already", name)
+	}
+	to, err := target.ParseTemplate(text)
+	if err != nil {
+		return err
+	}
+	*m = append(*m, mapping{name, to})
+	return nil
+}
+
+func (m *mappings) String() string { return "" }
+func (m *mappings) Type() string   { return "NAME=TARGET" }
+
+// index is where a name's mapping is, negative if there is none.
+func (m mappings) index(name string) int {
+	return slices.IndexFunc(m, func(one mapping) bool { return one.name == name })
+}
+
+// targets tell where connections go: by the listener's name, or to the target that is
+// the program's argument.
+type targets struct {
+	mapped mappings
+	rest   target.Template // none if it was not given
+}
+
+// routes pairs each listener with its target. Every name that has a mapping must be
+// some listener's.
+func (t targets) routes(listeners []*activation.Listener) ([]forward.Route, error) {
+	for _, one := range t.mapped {
+		if !slices.ContainsFunc(listeners, func(l *activation.Listener) bool { return l.Name == one.name }) {
+			return nil, fmt.Errorf("--map=%q: no listener is called %q; there is %s",
+				one.name+"="+one.target.String(), one.name, names(listeners))
+		}
+	}
+	var routes []forward.Route
+	for _, l := range listeners {
+		to, err := t.of(l)
+		if err != nil {
+			return nil, fmt.Errorf("listener %q (%s): %w", l.Name, l.Address, err)
+		}
+		routes = append(routes, forward.Route{Listener: l, Target: to})
+	}
+	return routes, nil
+}
+
+// of is the target of a listener.
+func (t targets) of(l *activation.Listener) (target.Target, error) {
+	to := t.rest
+	if i := t.mapped.index(l.Name); i >= 0 {
+		to = t.mapped[i].target
+	}
+	if to.String() == "" {
+		return target.Target{}, fmt.Errorf("no target given; write --map=%s=TARGET, or a target for all that have none", l.Name)
+	}
+	return to.For(l.Name, l.Port)
+}
+
+// names lists the names of listeners, each once.
+func names(listeners []*activation.Listener) string {
+	var all []string
+	for _, l := range listeners {
+		if name := strconv.Quote(l.Name); !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ", ")
+}

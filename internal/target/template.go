@@ -1,0 +1,69 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// What stands for the listener in a target.
+const (
+	portPlaceholder = "{port}"
+	namePlaceholder = "{name}"
+)
+
+// Template is a target in which {port} and {name} stand for the port and the name of
+// the listener that a connection comes by. It is made by ParseTemplate and never
+// changes; its zero value is no target at all.
+type Template struct {
+	text  string // as given
+	fixed Target // the target, if nothing in it stands for something else
+}
+
+// ParseTemplate reads a target, with placeholders or without. Without, the error is
+// that of Parse; with them, what the rest is worth is found out by For.
+func ParseTemplate(s string) (Template, error) {
+	t := Template{text: s}
+	if t.isFixed() {
+		var err error
+		if t.fixed, err = Parse(s); err != nil {
+			return Template{}, err
+		}
+	}
+	if err := refuseUnknown(s); err != nil {
+		return Template{}, fmt.Errorf("target %q: %w", s, err)
+	}
+	return t, nil
+}
+
+func (t Template) isFixed() bool {
+	return !strings.Contains(t.text, portPlaceholder) && !strings.Contains(t.text, namePlaceholder)
+}
+
+// refuseUnknown finds braces around anything else, such as a placeholder that is
+// misspelt. In the names of UNIX sockets they are legal, and stay as they are.
+func refuseUnknown(s string) error {
+	if s[0] != '/' && s[0] != '@' && strings.ContainsAny(strings.NewReplacer(portPlaceholder, "", namePlaceholder, "").Replace(s), "{}") {
+		return errors.New("only {port} and {name} may stand in braces; they are the listener's")
+	}
+	return nil
+}
+
+// For is the target for connections by a listener. port is 0 if that has none. The
+// error names the target, and what it has become if that is no target.
+func (t Template) For(name string, port int) (Target, error) {
+	if t.isFixed() {
+		return t.fixed, nil
+	}
+	if port == 0 && strings.Contains(t.text, portPlaceholder) {
+		return Target{}, fmt.Errorf("target %q: %w", t.text, errNoPort)
+	}
+	// In one pass: a placeholder in a name is no placeholder.
+	return Parse(strings.NewReplacer(portPlaceholder, strconv.Itoa(port), namePlaceholder, name).Replace(t.text))
+}
+
+var errNoPort = errors.New("the listener has no port for {port}; write a port, or give it a target of its own")
+
+// String returns the template as it was given to ParseTemplate, "" if it was not.
+func (t Template) String() string { return t.text }
