@@ -135,6 +135,7 @@ func (w *worker) release() {
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
+	e.crew.Begin(true) // splice would wait
 	ended := make(chan error, len(e.workers))
 	for _, w := range e.workers {
 		go func() {

@@ -117,6 +117,7 @@ func Refusal(err error) string {
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
+	e.crew.Begin(false) // as accept leaves them
 	close(e.begin)
 	return e.crew.Await(e.ended)
 }

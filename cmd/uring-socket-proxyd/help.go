@@ -24,10 +24,11 @@ func printHelp(out io.Writer) {
 
 Forward connections from listening sockets to a target, both ways.
 
-The sockets are passed by systemd (Accept=no) or opened by --listen=. The target
-is HOST:PORT (port 80 if left out; [IPV6]:PORT for IPv6), the path of a UNIX
-socket, or @ and a name in the abstract namespace. In it, {port} and {name} are
-the port and the name of the socket that a connection comes by.
+The sockets are passed by systemd or opened by --listen=. With Accept=yes, it
+passes connections; the program ends with the last. The target is HOST:PORT
+(port 80 if left out; [IPV6]:PORT for IPv6), the path of a UNIX socket, or @ and
+a name in the abstract namespace. In it, {port} and {name} are the port and the
+name of the socket that a connection comes by.
 
 Options:
 `, programName)

@@ -65,23 +65,30 @@ func serve(opts *options, log *slog.Logger) error {
 	if err != nil {
 		log.Warn("the watchdog stays off", "error", err)
 	}
-	listeners, err := openListeners(opts.listen)
+	sockets, err := openSockets(opts.listen)
 	if err != nil {
 		return err
 	}
-	defer closeListeners(listeners, log)
-	routes, err := opts.targets.routes(listeners)
-	if err != nil {
-		return err
-	}
+	defer sockets.closeListeners(log)
+	running := false
+	defer func() {
+		if !running {
+			sockets.breakOff()
+		}
+	}()
 	var engine forward.Engine
-	policy := newPolicy(opts, routes, notifier, log, func() {
+	policy := newPolicy(opts, notifier, log, func() {
 		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
 		engine.StopIfIdle()
 	})
-	policy.Deaf = func() {
-		closeListeners(listeners, log)
-		log.Debug("listening has ended")
+	if policy.Routes, policy.Accepted, err = opts.targets.pair(sockets); err != nil {
+		return err
+	}
+	if len(policy.Routes) > 0 {
+		policy.Deaf = func() {
+			sockets.closeListeners(log)
+			log.Debug("listening has ended")
+		}
 	}
 	makeRoomFor(policy.Workers)
 	startTimers()
@@ -92,13 +99,12 @@ func serve(opts *options, log *slog.Logger) error {
 	shutdown := newShutdown(engine, policy, notifier, timespan.Span(opts.drainTimeout))
 	defer shutdown.announce()
 	go shutdown.onSignals(signals)
-	for _, route := range policy.Routes {
-		log.Debug("forwarding", "listener", route.Listener.Address, "name", route.Listener.Name, "target", route.Target.String(), "engine", engine.Name())
-	}
+	reportRoutes(policy, engine.Name())
 	if err := notifier.Ready(); err != nil {
 		log.Warn("cannot tell the service manager that start-up is complete", "error", err)
 	}
 	defer func() { policy.ReportEnd(engine.Counters()) }()
+	running = true
 	return engine.Run()
 }
 
@@ -116,30 +122,22 @@ func makeRoomFor(workers int) {
 // so with the first timer that runs, and ends the program if none are left then.
 func startTimers() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
-// openListeners takes the inherited listeners and opens those of --listen=.
-func openListeners(specs []string) ([]*activation.Listener, error) {
-	listeners, err := activation.Inherited()
-	if err != nil {
-		return nil, err
+// reportRoutes logs what is forwarded where.
+func reportRoutes(policy *forward.Policy, engine string) {
+	report := func(message string, r *forward.Route) {
+		policy.Log.Debug(message, "listener", r.Listener.Address, "name", r.Listener.Name, "target", r.Target.String(), "engine", engine)
 	}
-	for _, spec := range specs {
-		l, err := activation.Listen(spec)
-		if err != nil {
-			closeAll(listeners)
-			return nil, err
-		}
-		listeners = append(listeners, l)
+	for i := range policy.Routes {
+		report("forwarding", &policy.Routes[i])
 	}
-	if len(listeners) == 0 {
-		return nil, fmt.Errorf("no sockets passed in; start it from a socket unit, or give --listen=ADDRESS")
+	for _, client := range policy.Accepted {
+		report("forwarding a connection that was passed in", client.Route)
 	}
-	return listeners, nil
 }
 
-// newPolicy makes the engine's policy from the options.
-func newPolicy(opts *options, routes []forward.Route, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
+// newPolicy makes the engine's policy from the options, but for what it forwards.
+func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
 	policy := &forward.Policy{
-		Routes: routes,
 		Limits: forward.Limits{
 			Connections: int(opts.connectionsMax),
 			BufferSize:  int(opts.bufferSize.bytes),
@@ -187,21 +185,4 @@ func descriptorLimit() int {
 		return 0
 	}
 	return int(min(limit.Cur, math.MaxInt32))
-}
-
-func closeListeners(listeners []*activation.Listener, log *slog.Logger) {
-	if err := closeAll(listeners); err != nil {
-		log.Warn("cannot close a listener", "error", err)
-	}
-}
-
-// closeAll closes every listener and returns the first error.
-func closeAll(listeners []*activation.Listener) error {
-	var first error
-	for _, l := range listeners {
-		if err := l.Close(); err != nil && first == nil {
-			first = err
-		}
-	}
-	return first
 }

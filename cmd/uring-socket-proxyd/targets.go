@@ -52,6 +52,24 @@ type targets struct {
 	rest   target.Template // none if it was not given
 }
 
+// pair finds the targets of all sockets.
+func (t targets) pair(s sockets) ([]forward.Route, []forward.Client, error) {
+	all := slices.Clone(s.listeners)
+	for _, c := range s.connections {
+		all = append(all, c.Listener)
+	}
+	routes, err := t.routes(all)
+	if err != nil {
+		return nil, nil, err
+	}
+	listening, passed := routes[:len(s.listeners)], routes[len(s.listeners):]
+	var accepted []forward.Client
+	for i, c := range s.connections {
+		accepted = append(accepted, forward.Client{Route: &passed[i], FD: c.FD})
+	}
+	return listening, accepted, nil
+}
+
 // routes pairs each listener with its target. Every name that has a mapping must be
 // some listener's.
 func (t targets) routes(listeners []*activation.Listener) ([]forward.Route, error) {

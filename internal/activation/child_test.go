@@ -33,7 +33,9 @@ func TestMain(m *testing.M) {
 // report is what a child knows after Inherited.
 type report struct {
 	Listeners   []listenerReport
-	Nil         bool // the slice itself is nil
+	Connections []listenerReport // what is known of their listeners, and how their own descriptors are
+	Kept        bool             // one of them has a descriptor of its listener
+	Nil         bool             // the slice itself is nil
 	Error       string
 	Environment []string // what is left of LISTEN_*
 	SecondCall  int      // listeners returned by a second call
@@ -46,6 +48,7 @@ type listenerReport struct {
 	Name          string
 	Family        int
 	Address       string
+	Port          int
 	NonBlocking   bool
 	CloseOnExec   bool
 	Polled        bool // in the Go runtime's epoll set
@@ -56,22 +59,29 @@ func childMain() {
 	if os.Getenv(childVariable) == withoutDescriptors {
 		useUpDescriptors()
 	}
-	listeners, err := Inherited()
-	r := report{Nil: listeners == nil, OpenSockets: openSockets()}
+	listeners, connections, err := Inherited()
+	r := report{Nil: listeners == nil && connections == nil, OpenSockets: openSockets()}
 	if err != nil {
 		r.Error = err.Error()
 	}
 	for _, l := range listeners {
-		r.Listeners = append(r.Listeners, examine(l))
+		r.Listeners = append(r.Listeners, examine(l, l.FD))
+	}
+	for _, c := range connections {
+		r.Connections = append(r.Connections, examine(c.Listener, c.FD))
+		r.Kept = r.Kept || c.Listener.FD >= 0
 	}
 	for _, variable := range os.Environ() {
 		if strings.HasPrefix(variable, "LISTEN_") {
 			r.Environment = append(r.Environment, variable)
 		}
 	}
-	second, _ := Inherited()
-	r.SecondCall = len(second)
+	second, more, _ := Inherited()
+	r.SecondCall = len(second) + len(more)
 	closeAll(listeners)
+	for _, c := range connections {
+		c.Reset()
+	}
 	r.AfterClose = openSockets()
 	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
 		panic(err)
@@ -93,21 +103,21 @@ func useUpDescriptors() {
 	}
 }
 
-func examine(l *Listener) listenerReport {
-	status, _ := unix.FcntlInt(uintptr(l.FD), unix.F_GETFL, 0)
-	flags, _ := unix.FcntlInt(uintptr(l.FD), unix.F_GETFD, 0)
+func examine(l *Listener, fd int) listenerReport {
+	status, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	r := listenerReport{
-		FD: l.FD, Name: l.Name, Family: l.Family, Address: l.Address,
+		FD: fd, Name: l.Name, Family: l.Family, Address: l.Address, Port: l.Port,
 		NonBlocking: status&unix.O_NONBLOCK != 0,
 		CloseOnExec: flags&unix.FD_CLOEXEC != 0,
-		Polled:      polled(l.FD),
+		Polled:      polled(fd),
 	}
-	duplicate, err := unix.FcntlInt(uintptr(l.FD), unix.F_DUPFD_CLOEXEC, 3)
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		panic(err)
 	}
 	file := os.NewFile(uintptr(duplicate), "control")
-	r.PolledControl = polled(l.FD)
+	r.PolledControl = polled(fd)
 	_ = file.Close()
 	return r
 }

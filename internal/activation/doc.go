@@ -1,5 +1,6 @@
 // Package activation brings the process its listeners and its line to the
-// service manager: the sockets passed by systemd ([Inherited]), sockets opened
+// service manager: the sockets passed by systemd ([Inherited]), which may also be
+// connections, sockets opened
 // by --listen= ([Listen]), and readiness, status and watchdog messages
 // ([Notifier]).
 //

@@ -6,12 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needListening ends every refusal with the two settings of systemd.socket(5)
-// that decide it.
-const needListening = "need a listening stream socket: set ListenStream= and Accept=no"
+// needStream ends every refusal with the setting of systemd.socket(5) that decides it.
+const needStream = "need a stream socket that listens or is connected: set ListenStream="
 
 // inspect tells whether every offered descriptor is one that we can accept
-// connections from. The error names the first that is not.
+// connections from, or a connection. The error names the first that is not.
 //
 // It only looks, it takes nothing. If $LISTEN_FDS promises more than was passed,
 // the numbers after the last one may belong to the Go runtime, which does not
@@ -34,7 +33,7 @@ func inspectDescriptor(fd int) string {
 		return fmt.Sprintf("cannot be used (%v): $LISTEN_FDS promises more than was passed", err)
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return "is " + fileKind(stat.Mode) + ", " + needListening
+		return "is " + fileKind(stat.Mode) + ", " + needStream
 	}
 	return inspectSocket(fd)
 }
@@ -45,25 +44,25 @@ func inspectSocket(fd int) string {
 		return fmt.Sprintf("cannot be examined: SO_TYPE: %v", err)
 	}
 	if kind != unix.SOCK_STREAM {
-		return "is " + socketKind(kind) + ", " + needListening
+		return "is " + socketKind(kind) + ", " + needStream
 	}
-	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	listens, err := listening(fd)
 	if err != nil {
-		return fmt.Sprintf("cannot be examined: SO_ACCEPTCONN: %v", err)
+		return fmt.Sprintf("cannot be examined: %v", err)
 	}
-	if listening == 0 {
-		return notListening(fd)
+	if !listens && !hasBeenConnected(fd) {
+		return "is a stream socket that does not listen and is not connected, " + needStream
 	}
 	return inspectFamily(fd)
 }
 
-// notListening words the most common mistake, Accept=yes, on its own: there the
-// service manager accepts, and starts one process for each connection.
-func notListening(fd int) string {
-	if _, err := unix.Getpeername(fd); err == nil {
-		return "is an already connected stream socket, need the listening socket itself: set Accept=no"
+// listening tells whether a socket is one to accept connections from.
+func listening(fd int) (bool, error) {
+	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return false, fmt.Errorf("SO_ACCEPTCONN: %w", err)
 	}
-	return "is a stream socket that does not listen, " + needListening
+	return on != 0, nil
 }
 
 func inspectFamily(fd int) string {

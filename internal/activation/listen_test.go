@@ -72,7 +72,7 @@ func TestListenForms(t *testing.T) {
 			if l.Family != test.family || l.Name != "listen" || !strings.HasPrefix(l.Address, test.address) {
 				t.Errorf("got %+v", l)
 			}
-			r := examine(l)
+			r := examine(l, l.FD)
 			if l.FD < 3 || !r.NonBlocking || !r.CloseOnExec || r.Polled {
 				t.Errorf("not as an engine needs it: %+v", r)
 			}

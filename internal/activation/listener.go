@@ -14,7 +14,8 @@ import (
 // Whoever received the Listener owns it and calls [Listener.Close]. The fields
 // are read-only.
 type Listener struct {
-	// FD is the descriptor, always 3 or above. Do not close it directly.
+	// FD is the descriptor, always 3 or above, unless the listener is that of a
+	// Connection. Do not close it directly.
 	FD int
 	// Name is the descriptor's name in $LISTEN_FDNAMES (by default the name of
 	// the socket unit), "unknown" if it came without one, or what --listen= calls

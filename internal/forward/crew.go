@@ -25,8 +25,9 @@ type Member interface {
 // accepts on all listeners; the clients it lets in go to whoever has the fewest
 // connections.
 //
-// What an engine does of its own: run each member on a thread, hand the clients
-// in its inbox to it, and call End when its event loop has ended.
+// What an engine does of its own: call Begin before the members run, run each on a
+// thread, hand the clients in its inbox to it, and call End when its event loop has
+// ended.
 type Crew struct {
 	policy  *Policy
 	spread  *Spread
@@ -49,7 +50,8 @@ const (
 	phaseStopping
 )
 
-// Client is an accepted client that has been let in, on its way to its worker.
+// Client is an accepted client on its way to its worker, which has been let in unless
+// it is in Policy.Accepted.
 type Client struct {
 	Route *Route
 	FD    int // owned by whoever holds the Client

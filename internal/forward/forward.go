@@ -26,8 +26,9 @@ import (
 //     taken, plus what the kernel had already handed over; then it stops reading.
 //   - A fault in one connection never ends the engine.
 type Engine interface {
-	// Run serves until Stop, or until StopIfIdle finds no connection, and
-	// returns nil; or it returns the fault that ended it. Called once.
+	// Run serves until Stop, until StopIfIdle finds no connection, or until the
+	// last connection has ended if there is no listener, and returns nil; or it
+	// returns the fault that ended it. Called once.
 	Run() error
 	// Stop makes Run stop accepting, reset what is still connected, and
 	// return. It may be called from any goroutine, more than once.
@@ -46,7 +47,7 @@ type Engine interface {
 
 // Route leads from a listener to the target of its connections.
 type Route struct {
-	Listener *activation.Listener // closed by its owner after Run has returned
+	Listener *activation.Listener // closed by its owner after Run has returned; one in Policy.Routes is open
 	Target   target.Target
 }
 
@@ -77,6 +78,7 @@ const MaxWorkers = 64
 // and shared by all its workers.
 type Policy struct {
 	Routes   []Route
+	Accepted []Client // passed to the program; the engine's from Run on
 	Limits   Limits
 	Timeouts Timeouts
 	// Keepalive is as in socket.System.

@@ -63,6 +63,7 @@ var cases = slices.Concat(
 	drainCases,
 	notifyCases,
 	activationCases,
+	acceptedCases,
 	listenCases,
 	mapCases,
 	optionCases,

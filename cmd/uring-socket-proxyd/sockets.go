@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"uring-socket-proxyd/internal/activation"
+)
+
+// sockets are what the program forwards from.
+type sockets struct {
+	listeners   []*activation.Listener
+	connections []*activation.Connection
+}
+
+// openSockets takes the inherited sockets and opens those of --listen=.
+func openSockets(specs []string) (s sockets, err error) {
+	if s.listeners, s.connections, err = activation.Inherited(); err != nil {
+		return sockets{}, err
+	}
+	for _, spec := range specs {
+		l, err := activation.Listen(spec)
+		if err != nil {
+			_ = s.close()
+			s.breakOff()
+			return sockets{}, err
+		}
+		s.listeners = append(s.listeners, l)
+	}
+	if len(s.listeners)+len(s.connections) == 0 {
+		return sockets{}, errors.New("no sockets passed in; start it from a socket unit, or give --listen=ADDRESS")
+	}
+	return s, nil
+}
+
+func (s sockets) closeListeners(log *slog.Logger) {
+	if err := s.close(); err != nil {
+		log.Warn("cannot close a listener", "error", err)
+	}
+}
+
+// breakOff resets the connections, which no engine has taken.
+func (s sockets) breakOff() {
+	for _, c := range s.connections {
+		c.Reset()
+	}
+}
+
+// close closes every listener and returns the first error.
+func (s sockets) close() error {
+	var first error
+	for _, l := range s.listeners {
+		if err := l.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
