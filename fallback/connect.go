@@ -115,6 +115,8 @@ func (w *worker) connecting(c *connection) {
 	switch {
 	case err != nil:
 		w.connectFailed(c, err)
+	case forward.Gone(unix.Errno(errno)): // the target took the connection, and has reset it
+		w.abort(c)
 	case errno != 0:
 		w.connectFailed(c, unix.Errno(errno))
 	case c.target.writable:

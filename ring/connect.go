@@ -107,6 +107,10 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		// full backlog when it has no thread to wait with, or a signal comes.
 		w.retryConnect(c)
 		return
+	case forward.Gone(errno): // the target took the connection, and has reset it
+		c.state = stateForwarding
+		w.abort(c)
+		return
 	case errno != 0:
 		w.connectFailed(c, errno)
 		return

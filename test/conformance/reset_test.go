@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -22,6 +24,12 @@ var resetCases = []Case{
 		Shows:  "a target's reset reaches the client as a reset",
 		Except: original("it looks like a clean end"),
 		Run:    func(t *testing.T, p *harness.Program) { resetPassesOn(t, p, false, 0) },
+	},
+	{
+		Name:   "reset/by-target-at-once",
+		Shows:  "when a target resets connections as soon as it has accepted them, the clients see resets, and none of it is logged as a target out of reach",
+		Except: original("it looks like a clean end"),
+		Run:    resetAtOnce,
 	},
 	{
 		Name:   "reset/by-client-after-data",
@@ -98,6 +106,36 @@ func resetPassesOn(t *testing.T, p *harness.Program, byClient bool, size int) {
 		// How many of the bytes come through is left to chance here: splice
 		// reports the reset before it has moved what was queued.
 		t.Errorf("%d bytes, more than were sent", len(got))
+	}
+}
+
+// resetAtOnce has the reset there before the proxy has seen that it is connected, as
+// often as it comes to that.
+func resetAtOnce(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) { c.Reset() })
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	for range 50 {
+		var clients []net.Conn
+		for range 16 { // at once, so that the proxy comes late
+			client, err := net.Dial(proxy.Address.Network, proxy.Address.Text)
+			switch {
+			case err == nil:
+				clients = append(clients, client)
+			case !errors.Is(err, syscall.ECONNRESET): // or it is as quick as that
+				t.Fatal(err)
+			}
+		}
+		for _, client := range clients {
+			if got, err := io.ReadAll(client); len(got) > 0 || p.IsOurs() != errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("received %q, %v", got, err)
+			}
+			client.Close()
+		}
+	}
+	for _, line := range proxy.Lines() {
+		if strings.Contains(line, "cannot reach the target") {
+			t.Errorf("it wrote %q", line)
+		}
 	}
 }
 
