@@ -114,6 +114,9 @@ func (w *worker) take(client forward.Client) {
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
 	c.since = w.now
+	if w.policy.LogConnections {
+		c.account = forward.NewAccount(w.sockets.Peer(client.FD))
+	}
 	if err := w.watch(c, &c.client); err != nil {
 		w.unreachable(c, err)
 		return

@@ -116,6 +116,7 @@ func (w *worker) connecting(c *connection) {
 	case err != nil:
 		w.connectFailed(c, err)
 	case forward.Gone(unix.Errno(errno)): // the target took the connection, and has reset it
+		c.outcome.Note(forward.TargetReset)
 		w.abort(c)
 	case errno != 0:
 		w.connectFailed(c, unix.Errno(errno))
@@ -150,6 +151,7 @@ func (w *worker) unreachable(c *connection, err error) {
 		return
 	}
 	w.counters.Failed.Add(1)
+	c.outcome.Note(forward.TargetUnreachable)
 	w.policy.ReportUnreachable(c.route, &c.dial, err)
 	c.toTarget.done, c.toClient.done = true, true
 	w.settle(c)

@@ -53,6 +53,9 @@ type connection struct {
 
 	toTarget, toClient half
 
+	account *forward.Account // nil unless connections are logged
+	outcome forward.Outcome
+
 	alarm    forward.Alarm
 	since    forward.Tick // when it was accepted
 	active   forward.Tick // when bytes last moved
@@ -73,10 +76,18 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.client, c.target = newSide(client, route.Listener.Family), side{fd: noFD}
 	c.dial = forward.Dial{}
 	c.alarm.Connection = slot
+	c.outcome = 0
 	c.tries, c.retrying, c.inLine = 0, false, false
 	c.broken = false
 	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
 	c.toClient = half{connection: c, source: &c.target, destination: &c.client}
+}
+
+// stop notes that a connection ends with the program, unless it is over already.
+func (c *connection) stop() {
+	if !c.finished() {
+		c.outcome.Note(forward.Stopped)
+	}
 }
 
 // finished tells that neither half has anything left to do.

@@ -1,6 +1,9 @@
 package fallback
 
-import "uring-socket-proxyd/bufpool"
+import (
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+)
 
 // half is one direction of a connection: receive -> buffer -> send -> end.
 //
@@ -31,11 +34,22 @@ type half struct {
 	ended  bool // the source has no more bytes for us
 	failed bool // ... because it broke: the destination is to be reset
 	done   bool
+
+	moved uint64 // bytes sent so far
+}
+
+// fromClient tells whether a half's source is the client.
+func (h *half) fromClient() bool { return h == &h.connection.toTarget }
+
+// end notes that the source has ended its stream.
+func (h *half) end() {
+	h.ended = true
+	h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
 }
 
 // opposite is the half in the other direction.
 func (h *half) opposite() *half {
-	if h == &h.connection.toTarget {
+	if h.fromClient() {
 		return &h.connection.toClient
 	}
 	return &h.connection.toTarget

@@ -61,6 +61,7 @@ func (w *worker) stoodIdle(c *connection) {
 		return
 	}
 	w.counters.TimedOut.Add(1)
+	c.outcome.Note(forward.IdleTimeout)
 	w.policy.ReportIdle(c.route.Listener)
 	w.abort(c)
 }
@@ -89,6 +90,7 @@ func (w *worker) retry(c *connection) bool {
 // target, if it is not worth waiting: the client has asked for nothing.
 func (w *worker) checkLeft(c *connection) {
 	if c.retrying && c.client.ended && w.sockets.Pending(c.client.fd) == 0 && !c.prologue.HasPayload() {
+		c.outcome.Note(forward.ClientLeft)
 		w.abort(c)
 	}
 }

@@ -65,6 +65,8 @@ func (w *worker) settle(c *connection) {
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
+	w.policy.Close(c.account, c.route, &c.dial, c.toTarget.moved, c.toClient.moved, c.outcome)
+	c.account = nil
 	w.wheel.Cancel(&c.alarm)
 	w.forgetPrologue(c)
 	c.state = stateFree

@@ -77,12 +77,14 @@ func (w *worker) completePrologue(c *connection) bool {
 		w.refuseHeader(c, err)
 		return false
 	}
+	c.account.Introduce(c.prologue)
 	return true
 }
 
 // refuseHeader resets a connection for what should have been its client's header.
 func (w *worker) refuseHeader(c *connection, err error) {
 	w.counters.BadHeader.Add(1)
+	c.outcome.Note(forward.BadHeader)
 	_, peer := w.sockets.Names(c.client.fd)
 	w.policy.ReportHeader(c.route.Listener, peer, err)
 	w.forgetPrologue(c)

@@ -2,6 +2,8 @@ package fallback
 
 import (
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
 )
 
 // When a half changes between copying and splicing.
@@ -42,7 +44,7 @@ func (w *worker) receiveCopying(h *half) bool {
 		w.sourceFailed(h)
 		return true
 	case n == 0:
-		h.ended = true
+		h.end()
 		return true
 	}
 	if n < len(w.block) {
@@ -92,7 +94,7 @@ func (w *worker) receiveSplicing(h *half) bool {
 		w.sourceFailed(h)
 		return true
 	case n == 0:
-		h.ended = true
+		h.end()
 		return true
 	}
 	h.queued += n
@@ -118,5 +120,6 @@ func (w *worker) putPipe(h *half) {
 // then the destination is reset; nothing more can be sent to the source.
 func (w *worker) sourceFailed(h *half) {
 	h.ended, h.failed = true, true
+	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
 	w.discard(h.opposite())
 }

@@ -55,6 +55,7 @@ func (w *worker) keep(h *half, bytes []byte) {
 		if err != nil {
 			w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
 				"bytes", len(bytes), "error", err)
+			h.connection.outcome.Note(forward.OutOfMemory)
 			w.discard(h)
 			w.discard(h.opposite())
 			return
@@ -91,6 +92,7 @@ func (w *worker) sendSplicing(h *half) bool {
 
 // destinationFailed handles a destination that takes nothing more.
 func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
+	h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
 	w.discard(h)
 	if !forward.Gone(errno) {
 		w.discard(h.opposite())
@@ -99,7 +101,8 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 
 func (w *worker) countBytes(h *half, n int) {
 	h.connection.active = w.now
-	if h == &h.connection.toTarget {
+	h.moved += uint64(n)
+	if h.fromClient() {
 		w.counters.BytesToTarget.Add(uint64(n))
 	} else {
 		w.counters.BytesToClient.Add(uint64(n))

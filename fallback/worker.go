@@ -173,9 +173,11 @@ func (w *worker) broken(c *connection, s *side) {
 	}
 	switch {
 	case c.state == stateForwarding && (from.ended || from.done):
+		c.outcome.Note(forward.ResetBy(s == &c.client))
 		w.discard(to)
 	case c.state == stateGreeting: // reading will tell
 	case c.state != stateForwarding && s == &c.client:
+		c.outcome.Note(forward.ClientReset)
 		w.abort(c)
 	}
 }
@@ -258,6 +260,7 @@ func (w *worker) Stop() {
 	}
 	for _, c := range w.connections.All() {
 		if c.state != stateFree {
+			c.stop()
 			w.abort(c)
 		}
 	}

@@ -103,6 +103,9 @@ func (w *worker) take(client forward.Client) {
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
 	c.since = w.now
+	if w.policy.LogConnections {
+		c.account = forward.NewAccount(w.sockets.Peer(client.FD))
+	}
 	w.turnDeaf(c)
 	w.resolve(c)
 }

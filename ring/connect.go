@@ -108,6 +108,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		w.retryConnect(c)
 		return
 	case forward.Gone(errno): // the target took the connection, and has reset it
+		c.outcome.Note(forward.TargetReset)
 		c.state = stateForwarding
 		w.abort(c)
 		return
@@ -168,6 +169,7 @@ func (w *worker) unreachable(c *connection, err error) {
 		return
 	}
 	w.counters.Failed.Add(1)
+	c.outcome.Note(forward.TargetUnreachable)
 	w.policy.ReportUnreachable(c.route, &c.dial, err)
 	c.toTarget.done, c.toClient.done = true, true
 	w.settle(c)

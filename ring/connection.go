@@ -35,6 +35,9 @@ type connection struct {
 
 	toTarget, toClient half
 
+	account *forward.Account // nil unless connections are logged
+	outcome forward.Outcome
+
 	alarm    forward.Alarm
 	since    forward.Tick // when it was accepted
 	active   forward.Tick // when bytes last moved
@@ -60,6 +63,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.client, c.target = client, noFD
 	c.dial = forward.Dial{}
 	c.alarm.Connection = slot
+	c.outcome = 0
 	c.tries, c.retrying, c.inLine, c.timedOut = 0, false, false, false
 	c.inFlight, c.connecting, c.broken, c.nonblocking = 0, false, false, false
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
@@ -86,6 +90,13 @@ func (c *connection) expects(op operation) bool {
 		return c.half(op).watching
 	}
 	return c.half(op).sending
+}
+
+// stop notes that a connection ends with the program, unless it is over already.
+func (c *connection) stop() {
+	if !c.finished() {
+		c.outcome.Note(forward.Stopped)
+	}
 }
 
 // finished tells that neither half has anything left to do.

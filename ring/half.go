@@ -1,6 +1,9 @@
 package ring
 
-import "uring-socket-proxyd/bufpool"
+import (
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+)
 
 // half is one direction of a connection: recv -> buffer -> send -> end.
 //
@@ -42,15 +45,20 @@ type half struct {
 	messages uint32 // messages in a row
 	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
+
+	moved uint64 // bytes sent so far
 }
 
 func (h *half) begin(c *connection, recvOp, sendOp operation) {
 	*h = half{connection: c, recvOp: recvOp, sendOp: sendOp, queue: queue{pieces: h.queue.pieces[:0]}}
 }
 
+// fromClient tells whether a half's source is the client.
+func (h *half) fromClient() bool { return h.recvOp == opRecvClient }
+
 // source is the descriptor that a half reads from.
 func (h *half) source() int {
-	if h.recvOp == opRecvClient {
+	if h.fromClient() {
 		return h.connection.client
 	}
 	return h.connection.target
@@ -58,10 +66,16 @@ func (h *half) source() int {
 
 // destination is the descriptor that a half writes to.
 func (h *half) destination() int {
-	if h.recvOp == opRecvClient {
+	if h.fromClient() {
 		return h.connection.target
 	}
 	return h.connection.client
+}
+
+// end notes that the source has ended its stream.
+func (h *half) end() {
+	h.ended = true
+	h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
 }
 
 // opposite is the half in the other direction.

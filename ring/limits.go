@@ -41,6 +41,7 @@ func (w *worker) limit(c *connection, d time.Duration) {
 func (w *worker) elapsed(a *forward.Alarm) {
 	c := w.connections.At(a.Connection)
 	switch {
+	case c.finished(): // over, but for what is in flight
 	case c.state == stateForwarding:
 		w.stoodIdle(c)
 	case c.retrying:
@@ -64,6 +65,7 @@ func (w *worker) stoodIdle(c *connection) {
 		return
 	}
 	w.counters.TimedOut.Add(1)
+	c.outcome.Note(forward.IdleTimeout)
 	w.policy.ReportIdle(c.route.Listener)
 	w.abort(c)
 }

@@ -3,7 +3,6 @@ package ring
 import (
 	"bytes"
 	"flag"
-	"io"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -125,7 +124,9 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		Limits:  forward.Limits{Connections: 6, BufferSize: 4096, Descriptors: math.MaxInt32},
 		Workers: 1,
 		Gate:    forward.NewGate(6, nil),
-		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:     slog.New(newLedger()),
+
+		LogConnections: true,
 	}
 	w := &worker{
 		policy: policy, sockets: s, crew: forward.NewCrew(policy), closesAtOnce: s.rng.IntN(2) == 0,
@@ -182,6 +183,7 @@ func (s *simulation) check() {
 	if n := s.worker.policy.Gate.Current(); n != 0 {
 		s.t.Errorf("the gate still counts %d connections", n)
 	}
+	s.checkAccounts()
 }
 
 // checkStream compares what one peer wrote with what the other got.

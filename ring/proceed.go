@@ -78,6 +78,7 @@ func (w *worker) settle(c *connection) {
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
+	w.closeAccount(c)
 	w.hearAgain(c)
 	w.wheel.Cancel(&c.alarm)
 	w.forgetPrologue(c)
@@ -85,6 +86,12 @@ func (w *worker) settle(c *connection) {
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)
 	w.crew.Leave(w.index)
+}
+
+// closeAccount logs a connection that ends, if connections are logged.
+func (w *worker) closeAccount(c *connection) {
+	w.policy.Close(c.account, c.route, &c.dial, c.toTarget.moved, c.toClient.moved, c.outcome)
+	c.account = nil
 }
 
 // close closes a descriptor, with a reset if the transfer is broken. It closes
@@ -124,6 +131,8 @@ func (w *worker) cutOff() {
 		if c.state == stateFree {
 			continue
 		}
+		c.stop()
+		w.closeAccount(c)
 		c.state = stateFree
 		w.discardPipe(&c.toTarget)
 		w.discardPipe(&c.toClient)

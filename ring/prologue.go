@@ -91,12 +91,14 @@ func (w *worker) completePrologue(c *connection) bool {
 		w.refuseHeader(c, err)
 		return false
 	}
+	c.account.Introduce(c.prologue)
 	return true
 }
 
 // refuseHeader resets a connection for what should have been its client's header.
 func (w *worker) refuseHeader(c *connection, err error) {
 	w.counters.BadHeader.Add(1)
+	c.outcome.Note(forward.BadHeader)
 	_, peer := w.sockets.Names(c.client)
 	w.policy.ReportHeader(c.route.Listener, peer, err)
 	w.forgetPrologue(c)
@@ -136,6 +138,7 @@ func (w *worker) sendPrologue(c *connection) {
 	block, err := w.pool.Block()
 	if err != nil {
 		w.policy.Log.Error("no memory for what the target gets first, resetting the connection", "bytes", len(first), "error", err)
+		c.outcome.Note(forward.OutOfMemory)
 		w.discard(h)
 		w.discard(h.opposite())
 		return

@@ -46,7 +46,9 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	}
 	switch errno := completion.Errno(); errno {
 	case 0:
-		h.ended = completion.Result == 0
+		if completion.Result == 0 {
+			h.end()
+		}
 	case syscall.ENOBUFS:
 		w.starve(h)
 	case syscall.ECANCELED, syscall.EINTR:
@@ -147,6 +149,7 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 // then the destination is reset; nothing more can be sent to the source.
 func (w *worker) sourceFailed(h *half) {
 	h.ended, h.failed = true, true
+	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
 	w.discard(h.opposite())
 }
 

@@ -50,6 +50,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 
 // destinationFailed handles a destination that takes nothing more.
 func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
+	h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
 	w.discard(h)
 	if !forward.Gone(errno) {
 		w.discard(h.opposite())
@@ -67,6 +68,7 @@ func (w *worker) stopSending(h *half) {
 
 func (w *worker) countBytes(h *half, n uint64) {
 	h.connection.active = w.now
+	h.moved += n
 	if h.sendOp == opSendTarget {
 		w.counters.BytesToTarget.Add(n)
 	} else {

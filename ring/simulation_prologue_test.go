@@ -122,6 +122,14 @@ func (s *simulation) Names(fd int) (local, peer unix.Sockaddr) {
 	return local, &unix.SockaddrInet4{Addr: [4]byte{192, 0, 2, 2}, Port: port}
 }
 
+// Peer implements sockets, by Names.
+func (s *simulation) Peer(fd int) unix.Sockaddr {
+	if s.sockets[fd].reset {
+		return nil
+	}
+	return &unix.SockaddrInet4{Addr: [4]byte{192, 0, 2, 2}, Port: fd & (1<<16 - 1)}
+}
+
 // waitFails tells whether a wait for a client's header is to fail, for want of memory.
 func (s *simulation) waitFails(op *simOp) bool {
 	data := userData(op.UserData)

@@ -24,5 +24,6 @@ type sockets interface {
 	Splice(from, to, n int) (int, syscall.Errno)
 	Recv(fd int, block []byte) (int, syscall.Errno)
 	Names(fd int) (local, peer unix.Sockaddr)
+	Peer(fd int) unix.Sockaddr
 	ShutdownWrite(fd int)
 }

@@ -99,7 +99,7 @@ func (w *worker) fill(h *half) (n int, more bool) {
 		w.sourceFailed(h)
 		return 0, false
 	case n == 0:
-		h.ended = true
+		h.end()
 		return 0, false
 	}
 	h.readable = false

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -89,12 +90,18 @@ func (w *worker) watched(h *half, completion uring.Completion) {
 	c.inFlight--
 	switch {
 	case completion.Result > 0 && w.hasLeft(c, completion.Result):
+		if completion.Result&unix.POLLERR != 0 {
+			c.outcome.Note(forward.ClientReset)
+		}
+		c.outcome.Note(forward.ClientLeft)
 		w.abort(c)
 		return
 	case completion.Result <= 0 || completion.Result&unix.POLLERR == 0:
 	case c.state == stateForwarding:
+		c.outcome.Note(forward.ResetBy(h.fromClient()))
 		w.discard(h.opposite())
 	default:
+		c.outcome.Note(forward.ClientReset)
 		w.abort(c)
 		return
 	}

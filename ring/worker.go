@@ -201,6 +201,7 @@ func (w *worker) Stop() {
 	w.stopAccepting()
 	for _, c := range w.connections.All() {
 		if c.state != stateFree {
+			c.stop()
 			w.abort(c)
 		}
 	}

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -158,6 +159,7 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 			Send:   proxyprotocol.Version(opts.proxyProtocol),
 			Accept: bool(opts.acceptHeader),
 		},
+		LogConnections: bool(opts.logConnections) && log.Enabled(context.Background(), slog.LevelInfo),
 	}
 	var clock *forward.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {

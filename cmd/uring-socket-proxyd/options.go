@@ -34,6 +34,7 @@ type options struct {
 	busyPoll       pollTime
 	proxyProtocol  proxyVersion
 	acceptHeader   toggle
+	logConnections toggle
 	ringFeatures   ringFeatures
 	targets        targets
 }
@@ -104,6 +105,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nwhile that pays: less delay, more CPU")
 	flags.Var(&o.proxyProtocol, "proxy-protocol", "tell the target the client's address first, by a\nheader of the PROXY protocol, v1 or v2")
 	flags.VarPF(&o.acceptHeader, "accept-proxy-protocol", "", "take such a header, v1 or v2, from each client\nfirst, and reset those that send none").NoOptDefVal = answered
+	flags.VarPF(&o.logConnections, "log-connections", "", "log each connection when it ends: who, bytes, how\nlong, and why").NoOptDefVal = answered
 	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")
 	flags.VarPF(&o.probe, "probe", "", "show what this kernel's io_uring has, what of it\nis used, and exit; as a table, or as json").NoOptDefVal = string(probeTable)
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered

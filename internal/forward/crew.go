@@ -87,6 +87,7 @@ func (c *Crew) HandOver(client Client, to int) {
 
 // Dismiss closes a client whose worker ends, as it does those it serves.
 func (c *Crew) Dismiss(client Client, worker int) {
+	c.policy.closeDismissed(client)
 	var sockets socket.System
 	sockets.ResetOnClose(client.FD)
 	sockets.Close(client.FD)

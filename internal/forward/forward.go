@@ -93,5 +93,7 @@ type Policy struct {
 
 	ProxyProtocol ProxyProtocol
 
+	LogConnections bool // a line for each connection at its end
+
 	throttles [troubles]throttle
 }

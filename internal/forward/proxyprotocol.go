@@ -27,8 +27,9 @@ type Prologue struct {
 	Bytes []byte
 
 	received []byte
-	header   int // how long the client's header is, 0 while that cannot be told
-	payload  int // bytes behind the client's header, once complete
+	header   int      // how long the client's header is, 0 while that cannot be told
+	payload  int      // bytes behind the client's header, once complete
+	told     net.Addr // the client by its header, once complete; nil if that does not tell
 	place    place
 }
 
@@ -81,7 +82,7 @@ func (p *Policy) Complete(prologue *Prologue, local, peer unix.Sockaddr) error {
 			return err
 		}
 		if told.Source != nil {
-			addresses = told
+			addresses, prologue.told = told, told.Source
 		}
 	}
 	prologue.Bytes = []byte{}

@@ -58,11 +58,7 @@ func (p *Policy) ReportEnd(c Counts) {
 // ReportHeader logs a client that is reset for what should have been a PROXY header.
 func (p *Policy) ReportHeader(l *activation.Listener, peer unix.Sockaddr, err error) {
 	p.report(troubleHeader, func() []any {
-		client := "unknown"
-		if a := address(peer); a != nil && a.String() != "" {
-			client = a.String()
-		}
-		return []any{"error", err, "client", client, "listener", l.Address}
+		return []any{"error", err, "client", printable(address(peer)), "listener", l.Address}
 	})
 }
 

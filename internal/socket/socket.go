@@ -117,6 +117,13 @@ func (System) Names(fd int) (local, peer unix.Sockaddr) {
 	return local, peer
 }
 
+// Peer is the name of a connected socket's peer; nil if the kernel does not tell, as of
+// one that has reset the connection.
+func (System) Peer(fd int) unix.Sockaddr {
+	peer, _ := unix.Getpeername(fd)
+	return peer
+}
+
 // Close closes a socket.
 func (System) Close(fd int) { unix.Close(fd) }
 

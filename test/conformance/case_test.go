@@ -68,6 +68,7 @@ var cases = slices.Concat(
 	mapCases,
 	optionCases,
 	logCases,
+	logConnectionsCases,
 	descriptorCases,
 	troubleCases,
 	proxyProtocolCases,

@@ -1,0 +1,59 @@
+package ring
+
+import (
+	"context"
+	"log/slog"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// ledger is a log that keeps what is said of each connection at its end.
+type ledger struct {
+	slog.Handler
+	outcomes           map[string]int
+	toTarget, toClient uint64
+}
+
+func newLedger() *ledger {
+	return &ledger{Handler: slog.DiscardHandler, outcomes: make(map[string]int)}
+}
+
+func (l *ledger) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *ledger) Handle(_ context.Context, record slog.Record) error {
+	if record.Message != "connection closed" {
+		return nil
+	}
+	record.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "outcome":
+			l.outcomes[a.Value.String()]++
+		case "bytes-to-target":
+			l.toTarget += a.Value.Uint64()
+		case "bytes-to-client":
+			l.toClient += a.Value.Uint64()
+		}
+		return true
+	})
+	return nil
+}
+
+// checkAccounts looks for connections that have ended without a line, or without a
+// reason, and for bytes that nobody has moved.
+func (s *simulation) checkAccounts() {
+	ledger, counters := s.worker.policy.Log.Handler().(*ledger), &s.worker.counters
+	lines := 0
+	for _, n := range ledger.outcomes {
+		lines += n
+	}
+	if accepted := counters.Accepted.Load(); uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
+		s.t.Errorf("of %d connections, the log has these outcomes: %v", accepted, ledger.outcomes)
+	}
+	if n := ledger.outcomes[forward.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {
+		s.t.Errorf("%d connections failed, %d in the log", counters.Failed.Load(), n)
+	}
+	if ledger.toTarget != counters.BytesToTarget.Load() || ledger.toClient != counters.BytesToClient.Load() {
+		s.t.Errorf("the log has %d and %d bytes, the counters %d and %d", ledger.toTarget, ledger.toClient,
+			counters.BytesToTarget.Load(), counters.BytesToClient.Load())
+	}
+}
