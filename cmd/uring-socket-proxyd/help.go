@@ -39,7 +39,8 @@ memory --connections-max=, --workers=, --buffer-size= and --pool-size= allow.
 
 Long options may be shortened. $LISTEN_FDS, $NOTIFY_SOCKET and $WATCHDOG_USEC
 work as systemd sets them; SYSTEMD_LOG_LEVEL=debug logs more. SIGTERM, SIGINT
-and SIGHUP end the program. The exit status is 0, or 1 after an error.
+and SIGHUP end the program; SIGUSR1 has it log its counters. The exit status is
+0, or 1 after an error.
 
 Example:
   %s --listen=127.0.0.1:8080 /run/app/socket

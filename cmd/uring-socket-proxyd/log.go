@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/coreos/go-systemd/v22/journal"
+
+	"uring-socket-proxyd/internal/forward"
 )
 
 // newQueuedLogger is newLogger through a queue, so that logging never waits.
@@ -45,7 +47,7 @@ func logLevel(name string) slog.Level {
 	case "debug", "7":
 		return slog.LevelDebug
 	case "notice", "5":
-		return levelNotice
+		return forward.LevelNotice
 	case "warning", "4":
 		return slog.LevelWarn
 	case "err", "3":
@@ -56,9 +58,6 @@ func logLevel(name string) slog.Level {
 	return slog.LevelInfo // "info", "6"
 }
 
-// levelNotice is syslog's, between info and warning.
-const levelNotice = slog.LevelInfo + 2
-
 // priority is the syslog priority of a level.
 func priority(level slog.Level) int {
 	switch {
@@ -66,7 +65,7 @@ func priority(level slog.Level) int {
 		return 3
 	case level >= slog.LevelWarn:
 		return 4
-	case level >= levelNotice:
+	case level >= forward.LevelNotice:
 		return 5
 	case level >= slog.LevelInfo:
 		return 6

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"uring-socket-proxyd/internal/forward"
 )
 
 // logTo returns a logger as newLogger makes it, and where it writes.
@@ -67,7 +69,7 @@ func TestLogPriority(t *testing.T) {
 	log, out := logTo("debug", true)
 	log.Debug("d")
 	log.Info("i")
-	log.Log(t.Context(), levelNotice, "n")
+	log.Log(t.Context(), forward.LevelNotice, "n")
 	log.Warn("w")
 	log.Error("e")
 	if want := "<7>d\n<6>i\n<5>n\n<4>w\n<3>e\n"; out.String() != want {

@@ -34,6 +34,8 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	// The runtime would end the program when a log line meets a broken pipe.
 	signal.Ignore(syscall.SIGPIPE)
+	asks := make(chan os.Signal, 1) // for the counters, from now on, though there are none yet
+	signal.Notify(asks, syscall.SIGUSR1)
 	log, queue := newQueuedLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
 	defer queue.Flush()
 	opts, err := parseOptions(args)
@@ -48,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case opts.probe != "":
 		err = printProbe(stdout, opts.probe)
 	default:
-		err = serve(opts, log)
+		err = serve(opts, log, asks)
 	}
 	if err != nil {
 		log.Error(fmt.Sprintf("%s: %v", programName, err))
@@ -57,8 +59,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// serve forwards until a signal, the idle clock or a fault ends it.
-func serve(opts *options, log *slog.Logger) error {
+// serve forwards until a signal, the idle clock or a fault ends it. Whenever one of
+// asks comes, it logs the counters.
+func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	signals := make(chan os.Signal, 1)
 	// SIGHUP would end the program without a reset of what is open.
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
@@ -100,6 +103,11 @@ func serve(opts *options, log *slog.Logger) error {
 	shutdown := newShutdown(engine, policy, notifier, timespan.Span(opts.drainTimeout))
 	defer shutdown.announce()
 	go shutdown.onSignals(signals)
+	go func() {
+		for range asks {
+			policy.ReportCounters(engine.Counters())
+		}
+	}()
 	reportRoutes(policy, engine.Name())
 	if err := notifier.Ready(); err != nil {
 		log.Warn("cannot tell the service manager that start-up is complete", "error", err)

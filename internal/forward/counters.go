@@ -35,6 +35,7 @@ type Counts struct {
 	TimedOut, Retried                 uint64
 	BadHeader                         uint64
 	BytesToTarget, BytesToClient      uint64
+	Starved, Parked                   uint64
 }
 
 func (s *Counts) add(c *Counters) {
@@ -47,4 +48,6 @@ func (s *Counts) add(c *Counters) {
 	s.BadHeader += c.BadHeader.Load()
 	s.BytesToTarget += c.BytesToTarget.Load()
 	s.BytesToClient += c.BytesToClient.Load()
+	s.Starved += c.Starved.Load()
+	s.Parked += c.Parked.Load()
 }

@@ -1,7 +1,9 @@
 package forward
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"syscall"
 	"time"
@@ -37,6 +39,18 @@ func (p *Policy) ReportShortage(l *activation.Listener, err error) {
 	p.report(troubleShortage, func() []any {
 		return []any{"error", err, "connections", p.Gate.Current(), "listener", l.Address, "hint", "raise LimitNOFILE=, or lower --connections-max="}
 	})
+}
+
+// LevelNotice is syslog's, between info and warning.
+const LevelNotice = slog.LevelInfo + 2
+
+// ReportCounters logs what an engine has done so far, all of it, because somebody has
+// asked. From any goroutine.
+func (p *Policy) ReportCounters(c Counts) {
+	p.Log.Log(context.Background(), LevelNotice, "counters",
+		"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
+		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient,
+		"timed-out", c.TimedOut, "retried", c.Retried, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked)
 }
 
 // ReportEnd logs what an engine has done, when it ends.

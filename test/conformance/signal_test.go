@@ -3,6 +3,8 @@ package conformance
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -57,6 +59,18 @@ var signalCases = []Case{
 		Shows:  "the program ends at once while bytes flow",
 		Except: original("it dies of the signal"),
 		Run:    signalUnderLoad,
+	},
+	{
+		Name:   "signal/SIGUSR1",
+		Shows:  "SIGUSR1 logs the counters, from the start of the program on, and ends nothing",
+		Except: original("it dies of the signal"),
+		Run:    signalCounters,
+	},
+	{
+		Name:   "signal/SIGUSR1-draining",
+		Shows:  "SIGUSR1 logs the counters during a drain too",
+		Except: notOriginal("no --drain-timeout="),
+		Run:    signalCountersDraining,
 	},
 	{
 		Name:   "signal/removes-socket-file",
@@ -177,6 +191,48 @@ func signalUnderLoad(t *testing.T, p *harness.Program) {
 	}
 	proxy.Signal(syscall.SIGTERM)
 	wantExit(t, p, proxy.Process, "signal: terminated")
+}
+
+// signalCounters asks from when the Go runtime catches signals, which is before the
+// program itself knows of any, until there are counters, and again when they tell
+// something.
+func signalCounters(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	if !p.IsOurs() {
+		echoOnce(t, proxy)
+		proxy.Signal(syscall.SIGUSR1)
+		wantExit(t, p, proxy.Process, "signal: user defined signal 1")
+		return
+	}
+	harness.Until(t, "the program to catch SIGUSR1", func() bool { return proxy.Catches(syscall.SIGUSR1) })
+	harness.Until(t, "the counters to be told", func() bool {
+		proxy.Signal(syscall.SIGUSR1)
+		return slices.ContainsFunc(proxy.Lines(), func(line string) bool {
+			return strings.HasPrefix(line, "counters: connections=0 accepted=0 ")
+		})
+	})
+	for range 3 {
+		echoOnce(t, proxy) // 5 bytes each way
+	}
+	harness.Until(t, "the counters to tell all", func() bool { // the last one may not be closed yet
+		proxy.Signal(syscall.SIGUSR1)
+		return slices.Contains(proxy.Lines(), "counters: connections=0 accepted=3 refused=0 failed=0 broken=0 "+
+			"bytes-to-target=15 bytes-to-client=15 timed-out=0 retried=0 bad-headers=0 starved=0 parked=0")
+	})
+}
+
+func signalCountersDraining(t *testing.T, p *harness.Program) {
+	proxy, clients, fars := startDraining(t, p, "1h")
+	proxy.Signal(syscall.SIGUSR1)
+	proxy.AwaitLine("^counters: connections=2 accepted=2 ")
+	for i := range clients {
+		clients[i].EndWriting()
+		fars[i].ExpectEnd()
+		fars[i].EndWriting()
+		clients[i].ExpectEnd()
+	}
+	wantExit(t, p, proxy.Process, "")
 }
 
 func signalRemovesFile(t *testing.T, p *harness.Program) {

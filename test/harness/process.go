@@ -196,13 +196,19 @@ func (p *Process) Stopped() bool {
 	case 'T':
 		return true
 	case 't':
-		return !p.pending("SigPnd", syscall.SIGSTOP) && !p.pending("ShdPnd", syscall.SIGSTOP)
+		return !p.inSet("SigPnd", syscall.SIGSTOP) && !p.inSet("ShdPnd", syscall.SIGSTOP)
 	}
 	return false
 }
 
-// pending tells whether a signal is in a set of /proc/PID/status.
-func (p *Process) pending(set string, signal syscall.Signal) bool {
+// Catches tells whether the program has a handler for a signal.
+func (p *Process) Catches(signal syscall.Signal) bool {
+	p.t.Helper()
+	return p.inSet("SigCgt", signal)
+}
+
+// inSet tells whether a signal is in a set of /proc/PID/status.
+func (p *Process) inSet(set string, signal syscall.Signal) bool {
 	p.t.Helper()
 	signals, err := strconv.ParseUint(p.statusField(set), 16, 64)
 	if err != nil {
