@@ -73,6 +73,7 @@ func (w *worker) settle(c *connection) {
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)
 	w.crew.Leave(w.index)
+	w.counters.Ended.Add(1)
 }
 
 // close closes a descriptor, with a reset if the transfer is broken; epoll

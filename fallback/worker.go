@@ -113,6 +113,7 @@ func (w *worker) run() error {
 		}
 		w.advance()
 		w.timers.run()
+		w.policy.Pulse.Round(w.index)
 	}
 	return nil
 }

@@ -86,6 +86,7 @@ func (w *worker) settle(c *connection) {
 	c.dial = forward.Dial{}
 	w.connections.Free(c.slot)
 	w.crew.Leave(w.index)
+	w.counters.Ended.Add(1)
 }
 
 // closeAccount logs a connection that ends, if connections are logged.
@@ -144,6 +145,7 @@ func (w *worker) cutOff() {
 			}
 		}
 		w.crew.Leave(w.index)
+		w.counters.Ended.Add(1)
 	}
 }
 

@@ -97,6 +97,7 @@ func (w *worker) run() error {
 		w.feed()
 		w.advance()
 		w.endRound()
+		w.policy.Pulse.Round(w.index)
 	}
 	return w.ring.Flush() // the last closes
 }

@@ -94,6 +94,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			log.Debug("listening has ended")
 		}
 	}
+	policy.Pulse = newPulse(policy, notifier, func() forward.Counts { return engine.Counters() })
 	makeRoomFor(policy.Workers)
 	startTimers()
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)

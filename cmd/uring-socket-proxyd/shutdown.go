@@ -55,6 +55,9 @@ func (s *shutdown) drain() {
 // may take. A manager that does not read its socket is not waited for.
 func (s *shutdown) announce() {
 	s.once.Do(func() {
+		if s.timeout == 0 {
+			s.policy.Pulse.End()
+		}
 		told := make(chan struct{})
 		go func() {
 			defer close(told)

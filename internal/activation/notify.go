@@ -2,6 +2,7 @@ package activation
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -31,6 +32,9 @@ func NewNotifier() (*Notifier, error) {
 	watchdog, err := watchdogInterval()
 	return &Notifier{watchdog: watchdog}, err
 }
+
+// Connected tells whether there is a service manager to tell.
+func (n *Notifier) Connected() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
 // Ready tells that start-up is complete: all listeners are served.
 func (n *Notifier) Ready() error {

@@ -16,6 +16,7 @@ func (c *Counter) Load() uint64 { return c.value.Load() }
 type Counters struct {
 	Accepted      Counter // clients accepted and let in, whoever serves them
 	Served        Counter // connections that the worker has had
+	Ended         Counter // ... and that are over, and out of the gate
 	Refused       Counter // connections turned away at the limit
 	Failed        Counter // connections whose target could not be reached
 	Broken        Counter // connections that ended with a reset or an error

@@ -63,7 +63,10 @@ func NewCrew(policy *Policy) *Crew {
 }
 
 // Join adds the next member; the first is number 0.
-func (c *Crew) Join(m Member) { c.members = append(c.members, m) }
+func (c *Crew) Join(m Member) {
+	c.members = append(c.members, m)
+	c.policy.Pulse.watch(m.Counters())
+}
 
 // Admit lets a client in that a worker has accepted, and tells which worker is to
 // have it, or tells the engine to close it at once. Each one that was let in is

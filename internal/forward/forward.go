@@ -89,6 +89,7 @@ type Policy struct {
 	Log       *slog.Logger
 	BusyPoll  time.Duration // for how long workers poll before they sleep; 0 is not at all
 	Heart     *Heart        // watchdog keep-alives; nil without a watchdog
+	Pulse     *Pulse        // has the service manager told how it is going; nil without one
 	Deaf      func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
 
 	ProxyProtocol ProxyProtocol

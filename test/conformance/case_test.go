@@ -62,6 +62,7 @@ var cases = slices.Concat(
 	signalCases,
 	drainCases,
 	notifyCases,
+	statusCases,
 	activationCases,
 	acceptedCases,
 	listenCases,

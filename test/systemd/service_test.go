@@ -35,7 +35,7 @@ var serviceCases = []Case{
 	},
 	{
 		Name:   "service/notify",
-		Shows:  "Type=notify reaches active, systemctl status tells what runs, and systemctl stop ends it well",
+		Shows:  "Type=notify reaches active, systemctl status tells what runs and how many connections there were, and systemctl stop ends it well",
 		Setups: allSetups,
 		Run:    notifies,
 	},
@@ -126,6 +126,9 @@ func notifies(t *testing.T, m *Machine) {
 		}
 	}
 	m.wantEngine()
+	harness.Until(t, "the status to tell of the connection", func() bool {
+		return strings.HasPrefix(m.Property(proxyService, "StatusText"), "0 connections now, 1 since the start; ")
+	})
 	pid := m.MainPID()
 	m.Stop()
 	m.Want(proxyService, "ActiveState=inactive", "Result=success", "ExecMainCode=1", "ExecMainStatus=0",

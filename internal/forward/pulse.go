@@ -1,0 +1,124 @@
+package forward
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Pulse has somebody told how it is going, every interval while anything changes, and
+// never otherwise: an idle program sleeps. A nil Pulse tells nobody.
+//
+// It has no timer while nothing changes. Then workers look, once in each round of their
+// loops, whether they have done anything since it was told last.
+type Pulse struct {
+	interval time.Duration
+	tell     func()
+	watched  []watched
+	told     uint64 // all the work when it was told last; for beat alone
+	quiet    atomic.Bool
+	over     atomic.Bool
+}
+
+// watched is a worker, and the work that it had done when the pulse went quiet.
+type watched struct {
+	counters *Counters
+	seen     atomic.Uint64
+}
+
+// StatusInterval is how often the service manager is told.
+const StatusInterval = 5 * time.Second
+
+// NewPulse returns a pulse that calls tell, on a goroutine of its own. It beats again
+// only after tell has returned, however long that waits.
+func NewPulse(interval time.Duration, tell func()) *Pulse {
+	p := &Pulse{interval: interval, tell: tell}
+	p.quiet.Store(true)
+	return p
+}
+
+// watch adds the next worker; the first is number 0. Before any of them runs.
+func (p *Pulse) watch(counters *Counters) {
+	if p != nil {
+		p.watched = append(p.watched, watched{counters: counters})
+	}
+}
+
+// Round is called by a worker in each round of its loop.
+func (p *Pulse) Round(worker int) {
+	if p != nil && p.quiet.Load() {
+		p.look(worker)
+	}
+}
+
+// look wakes the pulse if a worker has done anything.
+func (p *Pulse) look(worker int) {
+	w := &p.watched[worker]
+	if w.counters.work() != w.seen.Load() && p.quiet.CompareAndSwap(true, false) {
+		time.AfterFunc(p.interval, p.beat)
+	}
+}
+
+// beat tells what has changed, or goes quiet if nothing has.
+func (p *Pulse) beat() {
+	if p.over.Load() {
+		return
+	}
+	var done uint64
+	for i := range p.watched {
+		w := &p.watched[i]
+		w.seen.Store(w.counters.work())
+		done += w.seen.Load()
+	}
+	if done != p.told {
+		p.told = done
+		p.tell()
+		time.AfterFunc(p.interval, p.beat)
+		return
+	}
+	p.quiet.Store(true)
+	// Who has done something meanwhile may have looked too early.
+	for worker := range p.watched {
+		p.look(worker)
+	}
+}
+
+// End tells nobody anything any more, but for what is being told already.
+func (p *Pulse) End() {
+	if p != nil {
+		p.over.Store(true)
+	}
+}
+
+// work grows with anything that a worker does.
+func (c *Counters) work() uint64 {
+	return c.Accepted.Load() + c.Served.Load() + c.Ended.Load() + c.Refused.Load() + c.BytesToTarget.Load() + c.BytesToClient.Load()
+}
+
+// Status is how an engine is doing, in one line for a human.
+func (p *Policy) Status(c Counts) string {
+	now := p.Gate.Current()
+	connections := "connections"
+	if now == 1 {
+		connections = "connection"
+	}
+	status := fmt.Sprintf("%d %s now, %d since the start; %s to the target, %s to clients",
+		now, connections, c.Accepted, humanBytes(c.BytesToTarget), humanBytes(c.BytesToClient))
+	if c.Refused > 0 {
+		status += fmt.Sprintf("; %d refused at the limit of %d", c.Refused, p.Limits.Connections)
+	}
+	return status
+}
+
+// humanBytes writes a number of bytes in three digits or so.
+func humanBytes(n uint64) string {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/1024, 0
+	for ; value >= 1023.95 && unit < len(units)-1; unit++ { // which would be printed as 1024.0
+		value /= 1024
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
