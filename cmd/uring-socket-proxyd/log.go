@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,14 +17,23 @@ import (
 	"uring-socket-proxyd/internal/forward"
 )
 
-// newQueuedLogger is newLogger through a queue, so that logging never waits.
+// newQueuedLogger is newLogger through a queue, so that logging never waits. Where
+// standard error goes to the journal, records go there with their fields, unless
+// $SYSTEMD_LOG_TARGET wants lines.
 func newQueuedLogger(out io.Writer, level string) (*slog.Logger, *logQueue) {
-	queue := newLogQueue(out, func(leftOut uint64) []byte {
-		var line bytes.Buffer
-		newLogger(&line, level).Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
-		return line.Bytes()
+	lines := newLineWriter(out)
+	var writer recordWriter = lines
+	native := lines.priorities && !strings.HasPrefix(os.Getenv("SYSTEMD_LOG_TARGET"), "console")
+	if native {
+		writer = newJournalWriter(lines)
+	}
+	queue := newLogQueue(writer, func(leftOut uint64) logRecord {
+		var gap lastRecord
+		slog.New(&lineHandler{out: &gap, level: logLevel(level), fields: native}).
+			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
+		return logRecord(gap)
 	})
-	return newLogger(queue, level), queue
+	return slog.New(&lineHandler{out: queue, level: logLevel(level), fields: native}), queue
 }
 
 // newLogger returns a logger that writes one line for each record to out, whatever
@@ -31,13 +41,50 @@ func newQueuedLogger(out io.Writer, level string) (*slog.Logger, *logQueue) {
 // sd-daemon(3) when standard error goes to the journal. level is the value of
 // $SYSTEMD_LOG_LEVEL.
 func newLogger(out io.Writer, level string) *slog.Logger {
+	return slog.New(&lineHandler{out: newLineWriter(out), level: logLevel(level)})
+}
+
+// logRecord is a record as it is written.
+type logRecord struct {
+	text     string // one line, without its end
+	priority int    // syslog's
+	fields   []logField
+}
+
+// logField is an attribute as the journal has it.
+type logField struct{ name, value string }
+
+// recordWriter takes records, whole and one after the other.
+type recordWriter interface{ writeRecord(r logRecord) }
+
+// lastRecord keeps the last record.
+type lastRecord logRecord
+
+func (l *lastRecord) writeRecord(r logRecord) { *l = lastRecord(r) }
+
+// lineWriter writes records as lines.
+type lineWriter struct {
+	mu         sync.Mutex
+	out        io.Writer
+	priorities bool
+}
+
+func newLineWriter(out io.Writer) *lineWriter {
 	toJournal, err := journal.StderrIsJournalStream()
-	return slog.New(&lineHandler{
-		out:        out,
-		mu:         new(sync.Mutex),
-		level:      logLevel(level),
-		priorities: toJournal && err == nil,
-	})
+	return &lineWriter{out: out, priorities: toJournal && err == nil}
+}
+
+func (w *lineWriter) writeRecord(r logRecord) {
+	var line bytes.Buffer
+	if w.priorities {
+		fmt.Fprintf(&line, "<%d>", r.priority)
+	}
+	line.WriteString(r.text)
+	line.WriteByte('\n')
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	// Nobody is left to tell that the log cannot be written.
+	_, _ = w.out.Write(line.Bytes())
 }
 
 // logLevel maps syslog's level names and numbers to slog's. As in the original,
@@ -76,26 +123,27 @@ func priority(level slog.Level) int {
 // lineHandler is a slog.Handler. systemd adds time, unit and process to what a
 // service writes, so a line has none of them.
 type lineHandler struct {
-	out        io.Writer
-	mu         *sync.Mutex
-	level      slog.Level
-	priorities bool
-	attrs      []slog.Attr
+	out    recordWriter
+	level  slog.Level
+	fields bool // records need them
+	attrs  []slog.Attr
 }
 
 func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
 func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
-	var line bytes.Buffer
-	if h.priorities {
-		fmt.Fprintf(&line, "<%d>", priority(record.Level))
-	}
-	line.WriteString(escaped(strings.Join(strings.FieldsFunc(record.Message, isLineBreak), "; ")))
+	var text strings.Builder
+	var fields []logField
+	text.WriteString(escaped(strings.Join(strings.FieldsFunc(record.Message, isLineBreak), "; ")))
 	separator := ": "
 	write := func(a slog.Attr) bool {
 		if !a.Equal(slog.Attr{}) {
-			line.WriteString(separator + a.Key + "=" + quoteValue(a.Value.Resolve().String()))
+			value := a.Value.Resolve()
+			text.WriteString(separator + a.Key + "=" + quoteValue(value.String()))
 			separator = " "
+			if h.fields {
+				fields = append(fields, newField(a.Key, value))
+			}
 		}
 		return true
 	}
@@ -103,11 +151,8 @@ func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
 		write(a)
 	}
 	record.Attrs(write)
-	line.WriteByte('\n')
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, err := h.out.Write(line.Bytes())
-	return err
+	h.out.writeRecord(logRecord{text.String(), priority(record.Level), fields})
+	return nil
 }
 
 func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }

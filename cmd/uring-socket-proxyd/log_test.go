@@ -16,9 +16,9 @@ import (
 // logTo returns a logger as newLogger makes it, and where it writes.
 func logTo(level string, priorities bool) (*slog.Logger, *bytes.Buffer) {
 	out := new(bytes.Buffer)
-	h := newLogger(out, level).Handler().(*lineHandler)
-	h.priorities = priorities
-	return slog.New(h), out
+	log := newLogger(out, level)
+	log.Handler().(*lineHandler).out.(*lineWriter).priorities = priorities
+	return log, out
 }
 
 type lazyValue struct{}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"io"
 	"sync/atomic"
 	"time"
 )
@@ -11,15 +9,15 @@ import (
 // is stuck stops that goroutine, never those who log, an event loop among them:
 // beyond queuedLines, lines are left out, and counted.
 type logQueue struct {
-	out     io.Writer
+	out     recordWriter
 	entries chan logEntry
 	leftOut atomic.Uint64
-	gap     func(leftOut uint64) []byte // the line that tells of lines left out
+	gap     func(leftOut uint64) logRecord // the line that tells of lines left out
 }
 
-// logEntry is a line, or a request to tell when all before it has been written.
+// logEntry is a record, or a request to tell when all before it has been written.
 type logEntry struct {
-	line    []byte
+	record  logRecord
 	written chan<- struct{}
 }
 
@@ -31,20 +29,19 @@ const (
 )
 
 // newLogQueue returns a queue in front of out, which serves until the program ends.
-func newLogQueue(out io.Writer, gap func(leftOut uint64) []byte) *logQueue {
+func newLogQueue(out recordWriter, gap func(leftOut uint64) logRecord) *logQueue {
 	q := &logQueue{out: out, entries: make(chan logEntry, queuedLines), gap: gap}
 	go q.serve()
 	return q
 }
 
-// Write implements io.Writer for one whole line. It never waits and never fails.
-func (q *logQueue) Write(line []byte) (int, error) {
+// writeRecord implements recordWriter. It never waits.
+func (q *logQueue) writeRecord(r logRecord) {
 	select {
-	case q.entries <- logEntry{line: bytes.Clone(line)}:
+	case q.entries <- logEntry{record: r}:
 	default:
 		q.leftOut.Add(1)
 	}
-	return len(line), nil
 }
 
 func (q *logQueue) serve() {
@@ -53,10 +50,9 @@ func (q *logQueue) serve() {
 			close(entry.written)
 			continue
 		}
-		// Nobody is left to tell that the log cannot be written.
-		_, _ = q.out.Write(entry.line)
+		q.out.writeRecord(entry.record)
 		if n := q.leftOut.Swap(0); n > 0 {
-			_, _ = q.out.Write(q.gap(n))
+			q.out.writeRecord(q.gap(n))
 		}
 	}
 }

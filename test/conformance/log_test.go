@@ -33,8 +33,8 @@ var logCases = []Case{
 	},
 	{
 		Name:   "log/journal-prefix",
-		Shows:  "lines have the <N> priority of sd-daemon(3) when stderr is the journal's stream, and only then",
-		Except: notOriginal("speaks the journal's own protocol instead"),
+		Shows:  "where the journal's own socket cannot be reached, lines have the <N> priority of sd-daemon(3) when stderr is the journal's stream, and only then",
+		Except: notOriginal("writes no priorities"),
 		Run:    journalPrefix,
 	},
 }
@@ -88,6 +88,9 @@ func logCritical(t *testing.T, p *harness.Program) {
 // journalPrefix makes a program write an error, to a pipe that is the journal's
 // stream, to one that is not, and to a file that is.
 func journalPrefix(t *testing.T, p *harness.Program) {
+	if _, err := os.Stat("/run/systemd/journal/socket"); err == nil {
+		t.Skip("this machine has a journal, which would get what the program says; test/systemd looks at that")
+	}
 	line := func(o harness.Options) string {
 		o.Args = []string{harness.Unused(t, harness.Unix).Target()}
 		proxy := harness.StartProxyWith(t, p, harness.TCP4, o)
@@ -107,7 +110,7 @@ func journalPrefix(t *testing.T, p *harness.Program) {
 	defer file.Close()
 	process := harness.Start(t, p, harness.Options{Stderr: file, Env: []string{harness.JournalStream(t, file)}, MayFail: true})
 	process.AwaitExit()
-	if text, err := os.ReadFile(file.Name()); !strings.HasPrefix(string(text), "<3>") {
+	if text, err := os.ReadFile(file.Name()); !strings.HasPrefix(strings.TrimPrefix(string(text), "\n"), "<3>") {
 		t.Errorf("at start: %q, %v", text, err)
 	}
 }

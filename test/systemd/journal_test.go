@@ -21,6 +21,10 @@ type entry struct {
 	Unit     string `json:"_SYSTEMD_UNIT"` // of the process that wrote it
 	About    string `json:"UNIT"`          // what systemd wrote it about
 	PID      string `json:"_PID"`
+
+	Transport  string `json:"_TRANSPORT"`
+	Identifier string `json:"SYSLOG_IDENTIFIER"`
+	Target     string `json:"TARGET"`
 }
 
 // journal is what a machine has logged since it started.

@@ -47,6 +47,7 @@ var cases = [][]Case{
 	watchdogCases,
 	restartCases,
 	journalCases,
+	fieldCases,
 	hardenedCases,
 }
 

@@ -18,7 +18,7 @@ import (
 const treeCache = "SYSTEMD_TREES"
 
 // packages are what a machine has on top of Debian's smallest system.
-const packages = "systemd,systemd-sysv,dbus,nginx-light,curl,socat,python3-minimal"
+const packages = "systemd,systemd-sysv,dbus,nginx-light,curl,socat,jq,python3-minimal"
 
 // finish is run in a new tree. The machine's units are the tests' own business,
 // so nginx does not start by itself; what apt has fetched would only take room.
