@@ -87,10 +87,11 @@ var differentialNumbers = []string{
 	"1e3", "1_000", "5k", "1.5", "1.", "٣", "5\u00a0", "\u00a05", "\xff", strings.Repeat("0", 5000) + "5", strings.Repeat("9", 5000),
 }
 
-// Pieces of random command lines, most of them fit, so that many lines are taken.
+// Pieces of random command lines, most of them fit, so that many lines are taken. None
+// has a space: behind "--" it would be a target, which we refuse at start.
 var (
 	somePieces = []string{
-		"-c5", "-c", "5", "--connections-max=7", "--conn", "--con=0x7", "--exit-idle-time=1min", "--e", "20", "--exit=1h 5s",
+		"-c5", "-c", "5", "--connections-max=7", "--conn", "--con=0x7", "--exit-idle-time=1min", "--e", "20", "--exit=1h5s",
 		"-h", "--version", "--", "-", "-hc", "-ch", "--help=1", "-test.v", "-c=1", "--bogus", "--x=1", "-q", "---", "--c=", "--=1",
 	}
 	someNumberPieces = strings.Fields("0 0 1 7 8 9 5 0x 0X 0b 0B 0o 0O a f + - _ . 4294967295 18446744073709551615")
