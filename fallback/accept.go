@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // acceptBatch is how many connections one event lets in before others get their
@@ -108,7 +109,7 @@ func (w *worker) take(client forward.Client) {
 		return
 	}
 	w.counters.Served.Add(1)
-	if client.Route.Listener.Family != unix.AF_UNIX {
+	if socket.IsIP(client.Route.Listener.Family) {
 		w.sockets.Tune(client.FD)
 	}
 	slot, c := w.connections.Allocate()

@@ -115,7 +115,7 @@ func (w *worker) connecting(c *connection) {
 	switch {
 	case err != nil:
 		w.connectFailed(c, err)
-	case forward.Gone(unix.Errno(errno)): // the target took the connection, and has reset it
+	case c.dial.Taken(unix.Errno(errno)): // the target took the connection, and has reset it
 		c.outcome.Note(forward.TargetReset)
 		w.abort(c)
 	case errno != 0:

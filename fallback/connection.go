@@ -1,9 +1,8 @@
 package fallback
 
 import (
-	"golang.org/x/sys/unix"
-
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // state is where a connection is in its life:
@@ -32,12 +31,13 @@ type side struct {
 	ended    bool // its peer has ended its stream, or is gone
 	// drained tells that a read which does not fill its block has taken all
 	// that was there, as epoll(7) says of streams. Not so for AF_UNIX, where
-	// a read stops at a passed descriptor, for urgent data, where it stops at
-	// the mark, or when an event has already told of the end.
+	// a read stops at a passed descriptor, for VSOCK, where it stops at the end of
+	// a packet on Hyper-V, for urgent data, where it stops at the mark, or when an
+	// event has already told of the end.
 	drained bool
 }
 
-func newSide(fd, family int) side { return side{fd: fd, drained: family != unix.AF_UNIX} }
+func newSide(fd, family int) side { return side{fd: fd, drained: socket.IsIP(family)} }
 
 // connection joins a client to a target. Its worker alone touches it, from
 // accept to close.

@@ -89,7 +89,7 @@ func (w *worker) retry(c *connection) bool {
 // checkLeft ends a connection whose client has ended its stream while it waits for a
 // target, if it is not worth waiting: the client has asked for nothing.
 func (w *worker) checkLeft(c *connection) {
-	if c.retrying && c.client.ended && w.sockets.Pending(c.client.fd) == 0 && !c.prologue.HasPayload() {
+	if c.retrying && c.client.ended && !w.sockets.Pending(c.client.fd) && !c.prologue.HasPayload() {
 		c.outcome.Note(forward.ClientLeft)
 		w.abort(c)
 	}

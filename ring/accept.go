@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -97,7 +98,7 @@ func (w *worker) take(client forward.Client) {
 		return
 	}
 	w.counters.Served.Add(1)
-	if client.Route.Listener.Family != unix.AF_UNIX {
+	if socket.IsIP(client.Route.Listener.Family) {
 		w.sockets.Tune(client.FD)
 	}
 	slot, c := w.connections.Allocate()

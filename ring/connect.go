@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
@@ -74,6 +76,12 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	if err != nil {
 		return err
 	}
+	if address.Family == unix.AF_VSOCK {
+		if errno := w.sockets.ConnectVSOCK(fd, address.VSOCK()); errno != 0 && errno != unix.EINPROGRESS {
+			w.close(fd, false)
+			return errno
+		}
+	}
 	c.target = fd
 	c.state = stateConnecting
 	w.limit(c, w.policy.Timeouts.Connect)
@@ -81,10 +89,19 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	return nil
 }
 
+// submitConnect has the ring connect. With VSOCK it only waits for the connect that has
+// begun: IORING_OP_CONNECT calls connect(2) again whenever it is woken (since 6.7, and
+// stable kernels of that time), which VSOCK answers by EALREADY while it is connecting,
+// and for ever after it was refused; before, the first time that it was woken without an
+// error was a success.
 func (w *worker) submitConnect(c *connection) {
-	addr, length := w.addresses.at(c.slot)
 	c.inFlight++
 	c.connecting = true
+	if c.dial.Current().Family == unix.AF_VSOCK {
+		w.ring.Poll(c.target, unix.POLLOUT, uint64(c.userData(opConnect)))
+		return
+	}
+	addr, length := w.addresses.at(c.slot)
 	w.ring.Connect(c.target, addr, length, uint64(c.userData(opConnect)))
 }
 
@@ -98,6 +115,12 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	}
 	errno, timedOut := completion.Errno(), c.timedOut
 	c.timedOut = false
+	if errno == 0 && c.dial.Current().Family == unix.AF_VSOCK {
+		if errno = w.sockets.Connected(c.target); errno == unix.EINPROGRESS {
+			w.submitConnect(c)
+			return
+		}
+	}
 	switch {
 	case errno != 0 && timedOut:
 		w.connectFailed(c, syscall.ETIMEDOUT)
@@ -107,7 +130,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		// full backlog when it has no thread to wait with, or a signal comes.
 		w.retryConnect(c)
 		return
-	case forward.Gone(errno): // the target took the connection, and has reset it
+	case c.dial.Taken(errno): // the target took the connection, and has reset it
 		c.outcome.Note(forward.TargetReset)
 		c.state = stateForwarding
 		w.abort(c)

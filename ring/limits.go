@@ -102,5 +102,5 @@ func (w *worker) watchedEvents(c *connection) uint32 {
 // hasLeft tells whether a client that has ended its stream is not worth waiting for a
 // target: it has asked for nothing.
 func (w *worker) hasLeft(c *connection, events int32) bool {
-	return c.retrying && events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && w.sockets.Pending(c.client) == 0 && !c.prologue.HasPayload()
+	return c.retrying && events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && !w.sockets.Pending(c.client) && !c.prologue.HasPayload()
 }

@@ -12,6 +12,7 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/vsock"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -487,9 +488,11 @@ func (s *simulation) Open(int, int) (int, error) {
 	}
 	return s.socket(nil).fd, nil
 }
-func (s *simulation) Reserve(int) (int, error) { return s.Open(0, 0) }
-func (s *simulation) Tune(fd int)              {}
-func (s *simulation) Pending(fd int) int       { return len(s.sockets[fd].incoming) }
-func (s *simulation) Close(fd int)             { s.close(fd) }
-func (s *simulation) ResetOnClose(fd int)      { s.sockets[fd].linger = true }
-func (s *simulation) ShutdownWrite(fd int)     { s.sockets[fd].shutdown = true }
+func (s *simulation) ConnectVSOCK(int, vsock.Address) syscall.Errno { panic("no target is over VSOCK") }
+func (s *simulation) Connected(int) syscall.Errno                   { panic("no target is over VSOCK") }
+func (s *simulation) Reserve(int) (int, error)                      { return s.Open(0, 0) }
+func (s *simulation) Tune(fd int)                                   {}
+func (s *simulation) Pending(fd int) bool                           { return len(s.sockets[fd].incoming) > 0 }
+func (s *simulation) Close(fd int)                                  { s.close(fd) }
+func (s *simulation) ResetOnClose(fd int)                           { s.sockets[fd].linger = true }
+func (s *simulation) ShutdownWrite(fd int)                          { s.sockets[fd].shutdown = true }

@@ -4,6 +4,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/vsock"
 )
 
 // sockets are the few calls that a worker makes outside the ring; socket.System
@@ -15,9 +17,11 @@ import (
 // one; the other takes about a hundred times as long.
 type sockets interface {
 	Open(family, flags int) (fd int, err error)
+	ConnectVSOCK(fd int, to vsock.Address) syscall.Errno
+	Connected(fd int) syscall.Errno
 	Reserve(fd int) (reserved int, err error)
 	Tune(fd int)
-	Pending(fd int) int
+	Pending(fd int) bool
 	Close(fd int)
 	ResetOnClose(fd int)
 	SetNonblocking(fd int)

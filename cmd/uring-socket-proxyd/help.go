@@ -20,14 +20,16 @@ func printHelp(out io.Writer) {
 	fmt.Fprintf(out, `%[1]s [OPTIONS...] HOST:PORT
 %[1]s [OPTIONS...] /PATH
 %[1]s [OPTIONS...] @NAME
+%[1]s [OPTIONS...] vsock:CID:PORT
 %[1]s [OPTIONS...] --map=NAME=TARGET... [TARGET]
 
 Forward connections from listening sockets to a target, both ways.
 
 The sockets are passed by systemd or opened by --listen=. With Accept=yes, it
 passes connections; the program ends with the last. The target is HOST:PORT
-(port 80 if left out; [IPV6]:PORT for IPv6), the path of a UNIX socket, or @ and
-a name in the abstract namespace. In it, {port} and {name} are the port and the
+(port 80 if left out; [IPV6]:PORT for IPv6), the path of a UNIX socket, @ and a
+name in the abstract namespace, or a port of a virtual machine (vsock:CID:PORT)
+or of its host (vsock:host:PORT). In it, {port} and {name} are the port and the
 name of the socket that a connection comes by.
 
 Options:

@@ -26,6 +26,7 @@ type options struct {
 	connectRetry   waitTime
 	idleTimeout    limitTime
 	keepalive      keepaliveTime
+	family         familyName
 	listen         []string
 	workers        workerCount
 	bufferSize     byteSize
@@ -52,6 +53,7 @@ func defaultOptions() *options {
 		bufferSize:     byteSize{bytes: forward.DefaultBufferSize, least: 4 << 10, most: 1 << 30},
 		poolSize:       byteSize{bytes: forward.DefaultPoolSize, least: 1 << 20, most: 4 << 30},
 		engine:         engineAuto,
+		family:         familyName(target.Auto),
 	}
 }
 
@@ -68,6 +70,10 @@ func parseOptions(args []string) (*options, error) {
 		}
 		return nil, explain(err, flags)
 	}
+	family := target.Family(o.family)
+	if err := o.targets.mapped.parse(family); err != nil {
+		return nil, err
+	}
 	var err error
 	switch {
 	case flags.NArg() == 0 && len(o.targets.mapped) > 0:
@@ -76,7 +82,7 @@ func parseOptions(args []string) (*options, error) {
 	case flags.NArg() > 1:
 		return nil, fmt.Errorf("%d targets given (%s), need exactly one", flags.NArg(), quoteAll(flags.Args()))
 	default:
-		if o.targets.rest, err = target.ParseTemplate(flags.Arg(0)); err != nil {
+		if o.targets.rest, err = family.ParseTemplate(flags.Arg(0)); err != nil {
 			return nil, err
 		}
 	}
@@ -96,6 +102,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.connectRetry, "connect-retry", "keep trying to reach the target for TIME while\nthe client waits")
 	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections on which nothing has moved\nfor TIME")
 	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthose that miss three answers")
+	flags.Var(&o.family, "family", "take targets for CID:PORT of VSOCK (vsock), or\nfor what they look like (auto)")
 	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=, and call it NAME; may be given\nmore than once")
 	flags.Var(&o.targets.mapped, "map", "forward from the sockets called NAME to TARGET;\nmay be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")

@@ -253,6 +253,16 @@ func TestEngineOptions(t *testing.T) {
 			t.Errorf("--engine=%s: %+v, %v", engine, o, err)
 		}
 	}
+	for _, line := range []string{"--family=vsock 2:80", "2:80 --family vsock", "--fam=vsock vsock:2:80", "vsock:host:80", "--family=auto vsock:2:80"} {
+		o, err := parseOptions(args(line))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+		} else if to, err := o.targets.rest.For("", 0); err != nil {
+			t.Errorf("%s: %v", line, err)
+		} else if literal, _ := to.Literal(); len(literal) != 1 || literal[0].String() != "vsock:2:80" {
+			t.Errorf("%s: the target is %v", line, literal)
+		}
+	}
 	o, err := parseOptions([]string{"--ring-features=-recv-multishot,+sqpoll", "/x"})
 	if err != nil || len(o.ringFeatures) != 2 || o.ringFeatures["recv-multishot"] || !o.ringFeatures["sqpoll"] {
 		t.Errorf("--ring-features: %+v, %v", o, err)
@@ -262,7 +272,7 @@ func TestEngineOptions(t *testing.T) {
 			t.Errorf("%s: %+v, %v", argument, o, err)
 		}
 	}
-	for _, bad := range []string{"--engine=", "--engine=kqueue", "--ring-features=recv-multishot", "--ring-features=-nonsense", "--probe=xml"} {
+	for _, bad := range []string{"--engine=", "--engine=kqueue", "--family=inet", "--ring-features=recv-multishot", "--ring-features=-nonsense", "--probe=xml"} {
 		_, err := parseOptions([]string{bad, "/x"})
 		name, value, _ := strings.Cut(bad, "=")
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), value) {

@@ -14,8 +14,8 @@ import (
 
 // mapping is a value of --map=: the target of the listeners that have a name.
 type mapping struct {
-	name   string
-	target target.Template
+	name, text string
+	target     target.Template // of the text, once parse has been called
 }
 
 // mappings are the values of all --map= together.
@@ -29,11 +29,17 @@ func (m *mappings) Set(value string) error {
 	if m.index(name) >= 0 {
 		return fmt.Errorf("the listener %q has a target already", name)
 	}
-	to, err := target.ParseTemplate(text)
-	if err != nil {
-		return err
+	*m = append(*m, mapping{name: name, text: text})
+	return nil
+}
+
+// parse reads the targets, whose family only all options together tell.
+func (m mappings) parse(family target.Family) (err error) {
+	for i, one := range m {
+		if m[i].target, err = family.ParseTemplate(one.text); err != nil {
+			return fmt.Errorf("--map=%q: %w", one.name+"="+one.text, err)
+		}
 	}
-	*m = append(*m, mapping{name, to})
 	return nil
 }
 

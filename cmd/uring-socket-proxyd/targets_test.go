@@ -63,6 +63,38 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestRoutesOfFamily has --family= before and after what it is about.
+func TestRoutesOfFamily(t *testing.T) {
+	listeners := []*activation.Listener{listener("web", "127.0.0.1:80", 80), listener("vm", "vsock::4294967294", 4294967294)}
+	for line, want := range map[string]string{
+		"vsock:3:{port}":                               "vsock:3:80 vsock:3:4294967294",
+		"--family=vsock 3:{port}":                      "vsock:3:80 vsock:3:4294967294",
+		"--map=web=host:{port} 3:1 --family=vsock":     "vsock:2:80 vsock:3:1",
+		"--family=vsock --map=vm=vsock:local:{port} /": `target "/": no port`,
+		"--map=web=vsock:3:{port} 127.0.0.1:{port}":    `listener "vm" (vsock::4294967294): target "127.0.0.1:4294967294": port 4294967294 is out of range`,
+		"--map=web=2:x /x --family=vsock":              `--map="web=2:x": target "2:x": "x" is no port of VSOCK`,
+		"--family=vsock 3:{name}":                      `listener "web" (127.0.0.1:80): target "3:web": "web" is no port of VSOCK`,
+		"--family=vsock 3:{prot}":                      `target "3:{prot}": "{prot}" is no port of VSOCK`,
+	} {
+		var got []string
+		o, err := parseOptions(args(line))
+		if err == nil {
+			routes, failed := o.targets.routes(listeners)
+			for _, route := range routes {
+				literal, _ := route.Target.Literal()
+				got = append(got, literal[0].String())
+			}
+			err = failed
+		}
+		if err != nil {
+			got = []string{err.Error()}
+		}
+		if !strings.HasPrefix(strings.Join(got, " "), want) {
+			t.Errorf("%q leads to %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestRoutesRefuses(t *testing.T) {
 	listeners := []*activation.Listener{listener("web", "127.0.0.1:80", 80), listener("web", "[::1]:81", 81), listener("admin", "/run/admin", 0)}
 	for line, want := range map[string]string{

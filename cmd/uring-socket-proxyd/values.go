@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
 )
 
@@ -139,6 +140,20 @@ func (n *engineName) Set(value string) error {
 }
 func (n *engineName) String() string { return string(*n) }
 func (n *engineName) Type() string   { return "ENGINE" }
+
+// familyName is the value of --family=.
+type familyName target.Family
+
+func (n *familyName) Set(value string) error {
+	switch family := target.Family(value); family {
+	case target.Auto, target.VSOCK:
+		*n = familyName(family)
+		return nil
+	}
+	return fmt.Errorf("no such family; choose %s or %s", target.Auto, target.VSOCK)
+}
+func (n *familyName) String() string { return string(*n) }
+func (n *familyName) Type() string   { return "FAMILY" }
 
 // probeFormat is the value of --probe, which is complete without one.
 type probeFormat string

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/vsock"
 )
 
 // localAddress returns the printable address that the socket fd is bound to, and its
@@ -23,6 +25,8 @@ func localAddress(fd int) (address string, port int, err error) {
 		return printIP(netip.AddrFrom16(a.Addr).WithZone(zoneName(a.ZoneId)), a.Port), a.Port, nil
 	case *unix.SockaddrUnix:
 		return a.Name, 0, nil
+	case *unix.SockaddrVM:
+		return vsock.Of(a).String(), int(a.Port), nil
 	}
 	return "", 0, fmt.Errorf("getsockname: unexpected address type %T", name)
 }

@@ -18,8 +18,8 @@ import (
 // whatever the outcome, as after the original's sd_listen_fds(1). A second call
 // therefore finds nothing.
 //
-// Each descriptor must be a stream socket of IPv4, IPv6 or UNIX that listens, or is
-// connected. A listener is made non-blocking, as the original does. If one is unfit, or
+// Each descriptor must be a stream socket of IPv4, IPv6, UNIX or VSOCK that listens, or
+// is connected. A listener is made non-blocking, as the original does. If one is unfit, or
 // a variable is malformed, the error says which and how to put it right, and no socket
 // is kept open; descriptors that were refused unseen are left for exit to close.
 func Inherited() ([]*Listener, []*Connection, error) {

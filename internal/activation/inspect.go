@@ -71,12 +71,10 @@ func inspectFamily(fd int) string {
 		return fmt.Sprintf("cannot be examined: %v", err)
 	}
 	switch family {
-	case unix.AF_INET, unix.AF_INET6, unix.AF_UNIX:
+	case unix.AF_INET, unix.AF_INET6, unix.AF_UNIX, unix.AF_VSOCK:
 		return ""
-	case unix.AF_VSOCK:
-		return "is a VSOCK socket, need IPv4, IPv6 or UNIX: change ListenStream="
 	}
-	return fmt.Sprintf("is a socket of address family %d, need IPv4, IPv6 or UNIX: change ListenStream=", family)
+	return fmt.Sprintf("is a socket of address family %d, need IPv4, IPv6, UNIX or VSOCK: change ListenStream=", family)
 }
 
 // socketFamily returns the address family of the socket fd, AF_INET and so on.

@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/socket"
 )
 
 // backlog is the Backlog= default of systemd.socket(5): as much as the kernel
@@ -21,6 +23,7 @@ const backlog = math.MaxInt32
 //	[fe80::1]:80%eth0    IPv6 link-local; also [fe80::1%eth0]:80
 //	/run/x               UNIX path
 //	@name                UNIX abstract name
+//	vsock:2:80           VSOCK; vsock::80 for each CID that this machine has
 //
 // Before it may stand a name for the listener and "=", as in web=127.0.0.1:80, but
 // not before an address that begins with /, @ or [: there a "=" is part of it.
@@ -62,7 +65,7 @@ func listen(spec string) (*Listener, error) {
 func open(name string, where endpoint) (*Listener, error) {
 	fd, err := unix.Socket(where.family(), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("socket: %w; is the address family enabled (RestrictAddressFamilies=)?", err)
+		return nil, fmt.Errorf("socket: %w; is the address family there (for VSOCK: modprobe vsock), and allowed (RestrictAddressFamilies=)?", err)
 	}
 	l := &Listener{FD: fd, Name: name, Family: where.family()}
 	if err := l.start(where); err != nil {
@@ -77,7 +80,7 @@ func (l *Listener) start(where endpoint) (err error) {
 		return err
 	}
 	if err := unix.Listen(l.FD, backlog); err != nil {
-		return fmt.Errorf("listen: %w; %s", err, remedy(err))
+		return fmt.Errorf("listen: %w; %s", err, remedy(l.Family, err))
 	}
 	l.Address, l.Port, err = localAddress(l.FD)
 	return err
@@ -88,7 +91,7 @@ func (l *Listener) bind(where endpoint) (err error) {
 		l.path, err = bindPath(l.FD, where.unix)
 		return err
 	}
-	if l.Family != unix.AF_UNIX {
+	if socket.IsIP(l.Family) {
 		// As systemd does: a restart must not wait for old connections to leave
 		// TIME_WAIT (socket(7)).
 		if err := unix.SetsockoptInt(l.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
@@ -100,16 +103,19 @@ func (l *Listener) bind(where endpoint) (err error) {
 		return err
 	}
 	if err := unix.Bind(l.FD, address); err != nil {
-		return fmt.Errorf("bind: %w; %s", err, remedy(err))
+		return fmt.Errorf("bind: %w; %s", err, remedy(l.Family, err))
 	}
 	return nil
 }
 
-// remedy is the hint that follows an error of bind(2) or listen(2).
-func remedy(err error) string {
+// remedy is the hint that follows an error of bind(2) or listen(2) on a socket of a
+// family.
+func remedy(family int, err error) string {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
 		return "stop the process that listens there, or choose another address"
+	case errors.Is(err, unix.EADDRNOTAVAIL) && family == unix.AF_VSOCK:
+		return "this machine has no such CID; vsock::PORT takes each that it has"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return "no network interface has this address (yet)"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):

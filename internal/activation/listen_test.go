@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -124,6 +125,27 @@ func linkLocal(t *testing.T) (address, zone string) {
 	}
 	t.Skip("no interface with a link-local IPv6 address")
 	return "", ""
+}
+
+// TestListenVSOCK needs no loopback, over which test/conformance reaches such listeners.
+func TestListenVSOCK(t *testing.T) {
+	l, err := Listen("vsock::0")
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if l.Family != unix.AF_VSOCK || !strings.HasPrefix(l.Address, "vsock::") || l.Address == "vsock::0" || l.Address == "vsock::4294967295" {
+		t.Errorf("got %+v", l)
+	}
+	if _, err := Listen(l.Address); err == nil || !strings.Contains(err.Error(), "address already in use; stop the process") {
+		t.Errorf("twice: %v", err)
+	}
+	if _, err := Listen("vsock:4242:0"); err == nil || !strings.Contains(err.Error(), "this machine has no such CID") {
+		t.Errorf("a CID of another machine: %v", err)
+	}
 }
 
 func TestListenAddressInUse(t *testing.T) {

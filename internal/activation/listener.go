@@ -21,10 +21,10 @@ type Listener struct {
 	// the socket unit), "unknown" if it came without one, or what --listen= calls
 	// it, "listen" if nothing. Names need not be unique.
 	Name string
-	// Family is unix.AF_INET, unix.AF_INET6 or unix.AF_UNIX.
+	// Family is unix.AF_INET, unix.AF_INET6, unix.AF_UNIX or unix.AF_VSOCK.
 	Family int
 	// Address is the local address in printable form: "127.0.0.1:80",
-	// "[::]:80", "/run/x" or "@name".
+	// "[::]:80", "/run/x", "@name" or "vsock:2:80".
 	Address string
 	// Port is the local port, 0 for a UNIX socket.
 	Port int

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/vsock"
 )
 
 const (
@@ -25,14 +27,17 @@ const (
 	// maxInterfaceName is IFNAMSIZ without the final NUL (netdevice(7)).
 	maxInterfaceName = 15
 
-	specForms = "write PORT, IPV4:PORT, [IPV6]:PORT, /PATH or @NAME"
+	specForms = "write PORT, IPV4:PORT, [IPV6]:PORT, /PATH, @NAME or vsock:CID:PORT"
 )
 
-// endpoint is a parsed --listen= value: a UNIX address or an IP address.
+// endpoint is a parsed --listen= value: a UNIX address, a VSOCK address or an IP
+// address.
 type endpoint struct {
-	unix    string         // path, or abstract name with its "@"; "" for IP
-	ip      netip.AddrPort // valid unless unix is set; the zone is not yet looked up
-	anyHost bool           // only a port was given
+	unix    string         // path, or abstract name with its "@"; "" for others
+	vsock   vsock.Address  // if isVsock
+	ip      netip.AddrPort // of others; the zone is not yet looked up
+	isVsock bool
+	anyHost bool // only a port was given
 }
 
 // splitName takes the name off a value of --listen=. Addresses that may hold a "="
@@ -55,10 +60,9 @@ func validName(name string) bool {
 	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })
 }
 
-// parseSpec parses the address syntax of ListenStream= in systemd.socket(5),
-// less VSOCK. Beyond it, port 0 is taken and lets the kernel pick a port, and
-// the interface of a link-local address may also stand inside the brackets. It
-// makes no system call.
+// parseSpec parses the address syntax of ListenStream= in systemd.socket(5). Beyond
+// it, port 0 is taken and lets the kernel pick a port, and the interface of a
+// link-local address may also stand inside the brackets. It makes no system call.
 //
 // Errors read "reason; hint", to follow the option and its value.
 func parseSpec(text string) (endpoint, error) {
@@ -69,10 +73,21 @@ func parseSpec(text string) (endpoint, error) {
 		return parseUnix(text)
 	case strings.Trim(text, "0123456789") == "":
 		return parsePort(text)
-	case strings.HasPrefix(text, "vsock:"):
-		return endpoint{}, errors.New("VSOCK is not supported here; " + specForms)
+	case vsock.OfAnotherType(text):
+		return endpoint{}, vsock.ErrNotStream
+	}
+	if cidPort, ok := vsock.Cut(text); ok {
+		return parseVsock(cidPort)
 	}
 	return parseIP(text)
+}
+
+func parseVsock(cidPort string) (endpoint, error) {
+	address, err := vsock.Parse(cidPort)
+	if err != nil {
+		return endpoint{}, err
+	}
+	return endpoint{vsock: address, isVsock: true}, nil
 }
 
 func parseUnix(text string) (endpoint, error) {
@@ -155,6 +170,8 @@ func (e endpoint) family() int {
 	switch {
 	case e.unix != "":
 		return unix.AF_UNIX
+	case e.isVsock:
+		return unix.AF_VSOCK
 	case e.ip.Addr().Is4():
 		return unix.AF_INET
 	}
@@ -174,6 +191,8 @@ func (e endpoint) sockaddr() (unix.Sockaddr, error) {
 	switch e.family() {
 	case unix.AF_UNIX:
 		return &unix.SockaddrUnix{Name: e.unix}, nil
+	case unix.AF_VSOCK:
+		return e.vsockSockaddr(), nil
 	case unix.AF_INET:
 		return &unix.SockaddrInet4{Port: port, Addr: e.ip.Addr().As4()}, nil
 	}
@@ -182,4 +201,13 @@ func (e endpoint) sockaddr() (unix.Sockaddr, error) {
 		return nil, err
 	}
 	return &unix.SockaddrInet6{Port: port, Addr: e.ip.Addr().As16(), ZoneId: zone}, nil
+}
+
+// vsockSockaddr has the kernel pick a port for 0, which is a port like others to it.
+func (e endpoint) vsockSockaddr() unix.Sockaddr {
+	a := &unix.SockaddrVM{CID: e.vsock.CID, Port: e.vsock.Port}
+	if a.Port == 0 {
+		a.Port = unix.VMADDR_PORT_ANY
+	}
+	return a
 }

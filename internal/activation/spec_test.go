@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/vsock"
 )
 
 func TestParseSpec(t *testing.T) {
@@ -25,6 +27,10 @@ func TestParseSpec(t *testing.T) {
 		"[::ffff:127.0.0.1]:9": {ip: netip.MustParseAddrPort("[::ffff:127.0.0.1]:9")},
 		"/run/x":               {unix: "/run/x"},
 		"@name":                {unix: "@name"},
+		"vsock:2:80":           {vsock: vsock.Address{CID: 2, Port: 80}, isVsock: true},
+		"vsock-stream:host:80": {vsock: vsock.Address{CID: 2, Port: 80}, isVsock: true},
+		"vsock::80":            {vsock: vsock.Address{CID: unix.VMADDR_CID_ANY, Port: 80}, isVsock: true},
+		"vsock:0:0":            {isVsock: true},
 		long:                   {unix: long},
 	} {
 		if got, err := parseSpec(text); err != nil || got != want {
@@ -76,7 +82,6 @@ func TestListenErrorsExplain(t *testing.T) {
 		"localhost":                       `not an address with a port; `,
 		"[127.0.0.1]:80":                  `brackets belong around an IPv6 address`,
 		"run/x":                           `neither an address nor an absolute path; `,
-		"vsock:2:80":                      `VSOCK is not supported here; `,
 		"=80":                             `the name before = is empty; write NAME=ADDRESS`,
 		"web=":                            `--listen="web=": the address is empty; `,
 		"web=localhost:80":                `"localhost" is not an IP address`,
@@ -84,6 +89,12 @@ func TestListenErrorsExplain(t *testing.T) {
 		"w\x1bb=80":                       `"w\x1bb" cannot be a listener's name; `,
 		"é=80":                            `"é" cannot be a listener's name; `,
 		strings.Repeat("x", 256) + "=80":  ` cannot be a listener's name; use up to 255 `,
+		"vsock:80":                        `no port of a VSOCK address; write vsock:CID:PORT`,
+		"vsock:2:":                        `"" is no port of VSOCK; `,
+		"vsock:guest:80":                  `"guest" is no CID; `,
+		"vsock:2:4294967295":              `"4294967295" is no port of VSOCK; `,
+		"vsock-dgram:2:80":                `not for streams; `,
+		"vsock-seqpacket::80":             `not for streams; `,
 		"[fe80::1%no-such-if]:80":         `no network interface "no-such-if"; `,
 		"[fe80::1%sixteen-characters]:80": `"sixteen-characters" is not the name of a network interface; `,
 	} {
@@ -111,12 +122,12 @@ func TestPortAloneWithoutIPv6(t *testing.T) {
 }
 
 // FuzzListenSpec checks what bind relies on: a parsed address is of one of the
-// three families, fits its sockaddr, and prints as what was meant.
+// families, fits its sockaddr, and prints as what was meant.
 func FuzzListenSpec(f *testing.F) {
 	for _, seed := range []string{
 		"", "0", "80", "65536", "127.0.0.1:80", "[::1]:80", "[::]:0", "[fe80::1%eth0]:80", "[fe80::1]:80%eth0",
-		"[fe80::1]:80%", "/run/x", "/", "@", "@x", "@\x00", "vsock:2:80", "localhost:80", ":80", "::1:80", "[::1]:80%]:1",
-		"web=80", "web=/run/x=y", "=", "a:b=80", "/x=80",
+		"[fe80::1]:80%", "/run/x", "/", "@", "@x", "@\x00", "vsock:2:80", "vsock::80", "vsock-stream:local:0", "vsock-dgram:2:80", "localhost:80", ":80", "::1:80", "[::1]:80%]:1",
+		"web=80", "web=/run/x=y", "=", "a:b=80", "/x=80", "web=vsock::80",
 	} {
 		f.Add(seed)
 	}
@@ -138,6 +149,12 @@ func FuzzListenSpec(f *testing.F) {
 		if where.family() == unix.AF_UNIX {
 			if where.unix != text || len(text) > maxUnixAddress || strings.Contains(text, "\x00") {
 				t.Errorf("%q: unfit for sockaddr_un: %+v", text, where)
+			}
+			return
+		}
+		if where.family() == unix.AF_VSOCK {
+			if again, err := parseSpec(where.vsock.String()); err != nil || again != where {
+				t.Errorf("%q: prints as %q, which parses as %+v, %v", text, where.vsock, again, err)
 			}
 			return
 		}

@@ -31,7 +31,7 @@ func bindPath(fd int, path string) (*boundPath, error) {
 		err = unix.Bind(fd, address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bind: %w; %s", err, remedy(err))
+		return nil, fmt.Errorf("bind: %w; %s", err, remedy(unix.AF_UNIX, err))
 	}
 	id, err := socketFile(path)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/vsock"
 )
 
 // ProxyProtocol is what connections do of the PROXY protocol: nothing, if zero.
@@ -107,8 +108,10 @@ func address(name unix.Sockaddr) net.Addr {
 		return &net.TCPAddr{IP: name.Addr[:], Port: name.Port}
 	case *unix.SockaddrUnix:
 		return &net.UnixAddr{Net: "unix", Name: unixName(name.Name)}
+	case *unix.SockaddrVM:
+		return proxyprotocol.Other(vsock.Of(name).String())
 	}
-	return proxyprotocol.Other{}
+	return proxyprotocol.Other("an address of another family")
 }
 
 // unixName undoes how package unix prints names: that of an unnamed socket as "@",

@@ -22,13 +22,13 @@ func Format(version Version, a Addresses) []byte {
 	return bytes
 }
 
-// Other is an address of a family that the protocol does not have.
-type Other struct{}
+// Other is an address of a family that the protocol does not have, as text.
+type Other string
 
-var _ net.Addr = Other{}
+var _ net.Addr = Other("")
 
 // Network implements net.Addr.
 func (Other) Network() string { return "other" }
 
 // String implements net.Addr.
-func (Other) String() string { return "an address of another family" }
+func (o Other) String() string { return string(o) }

@@ -15,7 +15,7 @@ var (
 	mapped  = Addresses{&net.TCPAddr{IP: tcp4.Source.(*net.TCPAddr).IP.To16(), Port: 56324}, &net.TCPAddr{IP: tcp4.Destination.(*net.TCPAddr).IP.To16(), Port: 443}}
 	unnamed = Addresses{&net.UnixAddr{Net: "unix"}, &net.UnixAddr{Net: "unix", Name: "/run/listener"}}
 	names   = Addresses{&net.UnixAddr{Net: "unix", Name: "\x00abstract\x00name"}, &net.UnixAddr{Net: "unix", Name: strings.Repeat("p", unixPath)}}
-	other   = Addresses{Other{}, Other{}}
+	other   = Addresses{Other("vsock:3:1024"), Other("vsock:2:80")}
 )
 
 const signatureV2 = "\r\n\r\n\x00\r\nQUIT\n"

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/vsock"
 )
 
 // System makes the calls on the running system.
@@ -22,14 +24,18 @@ type System struct {
 // gone.
 const keepaliveProbes = 3
 
-// Open returns a close-on-exec stream socket of a family, tuned unless it is
-// AF_UNIX. flags is 0 or SOCK_NONBLOCK. The caller closes it.
+// IsIP tells whether sockets of a family are TCP's: those of others know no keepalive,
+// no urgent data and no reset.
+func IsIP(family int) bool { return family == unix.AF_INET || family == unix.AF_INET6 }
+
+// Open returns a close-on-exec stream socket of a family, tuned if it is TCP's. flags
+// is 0 or SOCK_NONBLOCK. The caller closes it.
 func (s System) Open(family, flags int) (fd int, err error) {
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if family != unix.AF_UNIX {
+	if IsIP(family) {
 		s.Tune(fd)
 	}
 	return fd, nil
@@ -71,17 +77,16 @@ func (s System) keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, seconds*1000*(1+keepaliveProbes))
 }
 
-// Pending is the number of bytes that have been received and not been read.
-func (System) Pending(fd int) int {
-	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
-	if err != nil {
-		return 0
-	}
-	return n
+// Pending tells whether bytes have been received and not been read. It looks at one of
+// them: VSOCK does not tell their number (SIOCINQ) in older kernels.
+func (System) Pending(fd int) bool {
+	n, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == nil && n > 0
 }
 
-// ResetOnClose makes the close of a TCP socket a reset. AF_UNIX has no reset:
-// there the peer sees one only if it left bytes unread here.
+// ResetOnClose makes the close of a TCP socket a reset. AF_UNIX and VSOCK have no
+// reset: with AF_UNIX the peer sees one only if it left bytes unread here, with VSOCK
+// never. To it, the connection has ended both ways.
 func (System) ResetOnClose(fd int) {
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 0})
 }
@@ -98,6 +103,33 @@ func (System) Splice(from, to, n int) (int, syscall.Errno) {
 	moved, _, errno := syscall.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
 		unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 	return int(moved), errno
+}
+
+// ConnectVSOCK begins to connect a blocking socket and does not wait for it: that is
+// under way where it returns EINPROGRESS, and Connected tells when it is over.
+func (System) ConnectVSOCK(fd int, to vsock.Address) syscall.Errno {
+	_ = unix.SetNonblock(fd, true)
+	err := unix.Connect(fd, &unix.SockaddrVM{CID: to.CID, Port: to.Port})
+	_ = unix.SetNonblock(fd, false)
+	if err != nil {
+		return err.(syscall.Errno)
+	}
+	return 0
+}
+
+// Connected tells what has come of a connect under way: 0 if the socket is connected,
+// EINPROGRESS if nothing yet.
+func (System) Connected(fd int) syscall.Errno {
+	if _, err := unix.Getpeername(fd); err == nil {
+		return 0
+	}
+	switch errno, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); {
+	case err != nil:
+		return err.(syscall.Errno)
+	case errno != 0:
+		return syscall.Errno(errno)
+	}
+	return syscall.EINPROGRESS
 }
 
 // Recv receives what is there, without waiting.

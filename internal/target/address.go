@@ -11,10 +11,10 @@ import (
 )
 
 // Address is a socket address as the kernel reads it: struct sockaddr_in,
-// sockaddr_in6 or sockaddr_un. It holds no pointers, so it can be copied to
+// sockaddr_in6, sockaddr_un or sockaddr_vm. It holds no pointers, so it can be copied to
 // memory the kernel reads, and compared with ==. The zero Address is none.
 type Address struct {
-	Family uint16 // AF_INET, AF_INET6 or AF_UNIX
+	Family uint16 // AF_INET, AF_INET6, AF_UNIX or AF_VSOCK
 
 	length uint8     // bytes of raw that count: socklen_t
 	raw    [112]byte // all zero beyond length, for == to hold
@@ -66,8 +66,8 @@ func FromAddrPort(endpoint netip.AddrPort) (Address, error) {
 	return a, nil
 }
 
-// String returns "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x" or "@name";
-// the empty string for the zero Address. The interface is named as it is now,
+// String returns "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x", "@name" or
+// "vsock:2:80"; the empty string for the zero Address. The interface is named as it is now,
 // by its number if it has gone.
 func (a Address) String() string {
 	switch a.Family {
@@ -79,6 +79,8 @@ func (a Address) String() string {
 		return a.endpoint(ip.WithZone(scopeIDToZone(scopeID)))
 	case unix.AF_UNIX:
 		return a.unixPath()
+	case unix.AF_VSOCK:
+		return a.VSOCK().String()
 	}
 	return ""
 }

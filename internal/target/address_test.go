@@ -1,6 +1,7 @@
 package target
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/vsock"
 )
 
 // checkLength checks the socklen_t of an address against its family.
@@ -24,6 +27,8 @@ func checkLength(t *testing.T, a Address) {
 		sane = length == unix.SizeofSockaddrInet6
 	case unix.AF_UNIX:
 		sane = length > offsetPath+1 && length <= unix.SizeofSockaddrUnix
+	case unix.AF_VSOCK:
+		sane = length == unix.SizeofSockaddrVM
 	}
 	if !sane {
 		t.Errorf("%q: family %d, %d bytes of sockaddr", a, a.Family, length)
@@ -144,6 +149,34 @@ func TestKernelAcceptsUnix(t *testing.T) {
 				t.Errorf("the kernel connects to %+v, the address prints as %q; want %q", peer, address, path)
 			}
 		})
+	}
+}
+
+// TestKernelReadsVSOCK has the kernel bind an address, which it can be asked for
+// without a machine to connect to. It binds any CID, which is none to connect to.
+func TestKernelReadsVSOCK(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("VSOCK: %v", err)
+	}
+	defer unix.Close(fd)
+	const port = 0x12345678
+	address, err := fromVsock(vsock.Address{CID: 7, Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLength(t, address)
+	if address.String() != "vsock:7:305419896" {
+		t.Errorf("it prints as %q", address)
+	}
+	binary.NativeEndian.PutUint32(address.raw[offsetCID:], unix.VMADDR_CID_ANY)
+	raw := address.Sockaddr()
+	if _, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&raw[0])), uintptr(len(raw))); errno != 0 {
+		t.Fatalf("bind: %v", errno)
+	}
+	name, err := unix.Getsockname(fd)
+	if vm, ok := name.(*unix.SockaddrVM); !ok || vm.Port != port || vm.CID != unix.VMADDR_CID_ANY {
+		t.Errorf("the kernel binds %+v, %v", name, err)
 	}
 }
 

@@ -9,6 +9,7 @@
 //	HOST:PORT         split at the last colon; either may be a name
 //	HOST              port 80
 //	[IPV6]:PORT       ours: the original passes the brackets to the resolver
+//	vsock:CID:PORT    ours: a VSOCK socket of another machine, or of this one
 //
 // The original checks nothing before the first connection. Here everything
 // that can never connect is refused at once, with a way out.
@@ -16,14 +17,14 @@ package target
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 )
 
 // Target is where connections are forwarded to. It is made by Parse and never
 // changes.
 type Target struct {
-	text string // as given
+	text   string // as given
+	family Family
 
 	// Of a network target: names, as they go to the resolver.
 	host, service string
@@ -38,17 +39,19 @@ type Target struct {
 // Parse reads a target. The error is one line that quotes s, says what is
 // wrong and what to do.
 func Parse(s string) (Target, error) {
-	t := Target{text: s}
-	err := t.parse()
-	if err != nil {
-		return Target{}, fmt.Errorf("target %q: %w", s, err)
-	}
-	return t, nil
+	return Auto.Parse(s)
 }
 
 func (t *Target) parse() error {
 	if t.text == "" {
 		return errors.New("empty; write HOST:PORT, /PATH or @NAME")
+	}
+	cidPort, ok := cutVsock(t.text)
+	switch {
+	case ok:
+		return t.parseVsock(cidPort)
+	case t.family == VSOCK:
+		return t.parseVsock(t.text)
 	}
 	if t.text[0] == '/' || t.text[0] == '@' {
 		address, err := FromUnix(t.text)
@@ -63,8 +66,8 @@ func (t Target) String() string {
 	return t.text
 }
 
-// Literal returns the addresses of a target that needs no resolver: a UNIX
-// socket, or IP addresses with a port number. They never change; the caller
+// Literal returns the addresses of a target that needs no resolver: a UNIX or
+// VSOCK socket, or IP addresses with a port number. They never change; the caller
 // must not change them either. It reports false if only Resolve can tell.
 func (t Target) Literal() ([]Address, bool) {
 	return t.literal, t.literal != nil

@@ -54,6 +54,10 @@ func TestParseLiteral(t *testing.T) {
 		"@" + longest:               {"@" + longest},
 		"[::1%1]:80":                {"[::1%lo]:80"},
 		"255.255.255.255:1":         {"255.255.255.255:1"},
+		"vsock:2:80":                {"vsock:2:80"},
+		"vsock-stream:host:80":      {"vsock:2:80"},
+		"vsock:local:0x10":          {"vsock:1:16"},
+		"vsock:0:4294967294":        {"vsock:0:4294967294"},
 		"[2001:db8:0:0:0:0:0:1]:80": {"[2001:db8::1]:80"},
 	} {
 		target, err := Parse(text)
@@ -94,6 +98,8 @@ func TestParseNames(t *testing.T) {
 		"4294967296:80":         {"4294967296", "80"},
 		"0x:80":                 {"0x", "80"},
 		"1..2:80":               {"1..2", "80"},
+		"vsock:80":              {"vsock", "80"}, // a host of that name
+		"vsock":                 {"vsock", "80"},
 		"b\u00fccher.example:1": {"b\u00fccher.example", "1"},
 	} {
 		target, err := Parse(text)
@@ -143,6 +149,13 @@ func TestParseRefuses(t *testing.T) {
 		"ho\x1b[st:80":               `target "ho\x1b[st:80": contains white space or a control character; write HOST:PORT`,
 		"host\x00:80":                "contains white space or a control character",
 		"host\u00a0:80":              "contains white space or a control character",
+		"vsock::80":                  `target "vsock::80": no CID to connect to; write that of the machine: host, or a number`,
+		"vsock:4294967295:80":        "no CID to connect to",
+		"vsock:x:80":                 `"x" is no CID; write a number, or host, local or hypervisor`,
+		"vsock:2:4294967295":         `"4294967295" is no port of VSOCK`,
+		"vsock:2:":                   `"" is no port of VSOCK`,
+		"vsock:2:80:90":              `"80:90" is no port of VSOCK`,
+		"vsock-dgram:2:80":           `"vsock-dgram:2" is no IPv6 address`,
 		"/":                          "the root directory is no socket",
 		"/" + longest:                "path of 108 bytes, the limit is 107; move the socket or use a symbolic link",
 		"/run/x\x00y":                "contains a NUL byte",
@@ -159,6 +172,30 @@ func TestParseRefuses(t *testing.T) {
 		case !reflect.DeepEqual(target, Target{}):
 			t.Errorf("Parse(%q) gives %+v beside an error", text, target)
 		}
+	}
+}
+
+func TestParseFamily(t *testing.T) {
+	for text, want := range map[string]string{"2:80": "vsock:2:80", "host:80": "vsock:2:80", "vsock:3:80": "vsock:3:80", "1:0": "vsock:1:0"} {
+		target, err := VSOCK.Parse(text)
+		if err != nil {
+			t.Errorf("Parse(%q): %v", text, err)
+			continue
+		}
+		literal, known := target.Literal()
+		if got := texts(literal); !known || !slices.Equal(got, []string{want}) || target.String() != text {
+			t.Errorf("Parse(%q) = %v, %q; want %q", text, target, got, want)
+		}
+	}
+	for _, text := range []string{"", "2", "/run/x", "@x", "localhost:80", "127.0.0.1:80", "[::1]:80", ":80", "2:http", "vsock:80"} {
+		if target, err := VSOCK.Parse(text); err == nil || !strings.Contains(err.Error(), "target") {
+			t.Errorf("Parse(%q) = %q, %v; want an error", text, texts(target.literal), err)
+		}
+	}
+	// What was a host named 2 before is one still.
+	target, err := Auto.Parse("2:80")
+	if literal, _ := target.Literal(); err != nil || !slices.Equal(texts(literal), []string{"0.0.0.2:80"}) {
+		t.Errorf("Parse = %q, %v", texts(literal), err)
 	}
 }
 
@@ -210,6 +247,7 @@ func FuzzParse(f *testing.F) {
 		"localhost", "localhost:http", "127.0.0.1:80", "127.1:80", "010.0x1.1:080", "0", "*:80", "*",
 		"[::1]:80", "[::1]", "[fe80::1%2]:80", "fe80::1%lo:80", "::1:80", "::1", "::ffff:1.2.3.4:+5", "[::ffff:1.2.3.4%3]:5",
 		"/run/x", "/", "@", "@name", "@a\x00", "/" + longest, "@" + longest, "", ":", "::", "[", "]", "[]", "[]:", "host:", ":80",
+		"vsock:2:80", "vsock::80", "vsock:80", "vsock-stream:host:1", "vsock:2:4294967295",
 		"host:65536", "host:-0", "ho\nst:80", "\xff:80", "0x:1", "0x0:0x1", "[::1]:80]",
 	} {
 		f.Add(text)

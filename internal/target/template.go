@@ -17,17 +17,21 @@ const (
 // the listener that a connection comes by. It is made by ParseTemplate and never
 // changes; its zero value is no target at all.
 type Template struct {
-	text  string // as given
-	fixed Target // the target, if nothing in it stands for something else
+	text   string // as given
+	family Family
+	fixed  Target // the target, if nothing in it stands for something else
 }
 
 // ParseTemplate reads a target, with placeholders or without. Without, the error is
 // that of Parse; with them, what the rest is worth is found out by For.
-func ParseTemplate(s string) (Template, error) {
-	t := Template{text: s}
+func ParseTemplate(s string) (Template, error) { return Auto.ParseTemplate(s) }
+
+// ParseTemplate is as the function ParseTemplate, of targets of the family.
+func (f Family) ParseTemplate(s string) (Template, error) {
+	t := Template{text: s, family: f}
 	if t.isFixed() {
 		var err error
-		if t.fixed, err = Parse(s); err != nil {
+		if t.fixed, err = f.Parse(s); err != nil {
 			return Template{}, err
 		}
 	}
@@ -60,7 +64,7 @@ func (t Template) For(name string, port int) (Target, error) {
 		return Target{}, fmt.Errorf("target %q: %w", t.text, errNoPort)
 	}
 	// In one pass: a placeholder in a name is no placeholder.
-	return Parse(strings.NewReplacer(portPlaceholder, strconv.Itoa(port), namePlaceholder, name).Replace(t.text))
+	return t.family.Parse(strings.NewReplacer(portPlaceholder, strconv.Itoa(port), namePlaceholder, name).Replace(t.text))
 }
 
 var errNoPort = errors.New("the listener has no port for {port}; write a port, or give it a target of its own")

@@ -16,6 +16,8 @@ func TestTemplateFor(t *testing.T) {
 		{"127.0.0.1:{port}", "web", 8080, "127.0.0.1:8080"},
 		{"[::1]:{port}", "web", 65535, "[::1]:65535"},
 		{"{name}:{port}", "web", 1, "web:1"},
+		{"vsock:3:{port}", "web", 4294967294, "vsock:3:4294967294"},
+		{"vsock:{name}:80", "host", 1, "vsock:host:80"},
 		{"{name}", "web", 0, "web"},
 		{"/run/{name}/{port}{port}.sock", "a b", 7, "/run/a b/77.sock"},
 		{"@{name}", "x.socket", 0, "@x.socket"},
@@ -78,7 +80,7 @@ func TestTemplateRefuses(t *testing.T) {
 // FuzzTemplate checks that a template is what its expansion is, and that one without
 // placeholders is the target that it looks like.
 func FuzzTemplate(f *testing.F) {
-	for _, text := range []string{"127.0.0.1:{port}", "/run/{name}", "{name}:{port}", "{", "{}", "{port", "@{name}", "localhost:80", "{{port}}", "[::1]:{port}"} {
+	for _, text := range []string{"127.0.0.1:{port}", "/run/{name}", "{name}:{port}", "{", "{}", "{port", "@{name}", "localhost:80", "{{port}}", "[::1]:{port}", "vsock:3:{port}", "vsock:{name}:{port}"} {
 		f.Add(text, "web.socket", uint16(80))
 	}
 	f.Fuzz(func(t *testing.T, text, name string, port uint16) {

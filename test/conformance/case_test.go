@@ -75,6 +75,7 @@ var cases = slices.Concat(
 	proxyProtocolCases,
 	timeoutCases,
 	retryCases,
+	vsockCases,
 	workerCases,
 	sizeCases,
 	idleCostCases,

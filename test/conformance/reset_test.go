@@ -52,7 +52,7 @@ var resetCases = []Case{
 	{
 		Name:  "reset/towards-unix",
 		Shows: "a reset reaches a UNIX peer, which the kernel gives no reset, as the end of the connection both ways",
-		Run:   resetTowardsUnix,
+		Run:   func(t *testing.T, p *harness.Program) { resetTowards(t, p, harness.Unix) },
 	},
 	{
 		Name:   "reset/from-unix-with-unread",
@@ -162,8 +162,9 @@ func resetTowardsSlowReader(t *testing.T, p *harness.Program) {
 	}
 }
 
-func resetTowardsUnix(t *testing.T, p *harness.Program) {
-	client, far := connected(t, p, pair{harness.TCP4, harness.Unix})
+// resetTowards resets a client whose target has no resets.
+func resetTowards(t *testing.T, p *harness.Program, to harness.Transport) {
+	client, far := connected(t, p, pair{harness.TCP4, to})
 	client.Reset()
 	far.ExpectGone()
 	harness.Until(t, "writing to fail", func() bool {

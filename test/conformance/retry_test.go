@@ -106,8 +106,12 @@ func retryClientLeaves(t *testing.T, p *harness.Program) {
 }
 
 func retryHalfClosed(t *testing.T, p *harness.Program) {
-	address := harness.Unused(t, harness.Unix)
-	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{Args: []string{"--connect-retry=1min", address.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"}})
+	retryHalfClosedBy(t, p, pair{harness.TCP4, harness.Unix})
+}
+
+func retryHalfClosedBy(t *testing.T, p *harness.Program, by pair) {
+	address := harness.Unused(t, by.to)
+	proxy := harness.StartProxyWith(t, p, by.from, harness.Options{Args: []string{"--connect-retry=1min", address.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"}})
 	client := proxy.Dial(t)
 	client.SendText("a request")
 	client.EndWriting()

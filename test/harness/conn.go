@@ -52,6 +52,9 @@ func DialWith(t testing.TB, a Address, options SocketOptions) *Conn {
 
 // TryDial connects, where failing may be right.
 func TryDial(a Address, options SocketOptions) (net.Conn, error) {
+	if a.Network == networkVSOCK {
+		return dialVSOCK(a)
+	}
 	dialer := net.Dialer{Timeout: Patience, Control: options.control, LocalAddr: options.From}
 	c, err := dialer.Dial(a.Network, a.Text)
 	if err == nil {
@@ -196,4 +199,18 @@ func (c *Conn) Readable() (n int) {
 		return err
 	})
 	return n
+}
+
+// AwaitReadable waits until something has arrived that is not yet read. It looks at it:
+// of VSOCK, older kernels do not tell how much there is.
+func (c *Conn) AwaitReadable() {
+	c.t.Helper()
+	Until(c.t, "something to arrive", func() bool {
+		n := 0
+		c.Control(func(fd int) error {
+			n, _, _ = unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT) // n is -1 after an error
+			return nil
+		})
+		return n > 0
+	})
 }

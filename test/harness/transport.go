@@ -23,9 +23,10 @@ const (
 	TCP6     Transport = "tcp6"
 	Unix     Transport = "unix-path"
 	Abstract Transport = "unix-abstract"
+	VSOCK    Transport = "vsock" // of this machine, which must have its loopback: NeedVSOCK
 )
 
-// Transports are all of them.
+// Transports are those that every machine has.
 var Transports = []Transport{TCP4, TCP6, Unix, Abstract}
 
 // IsTCP tells whether the transport knows resets and ports.
@@ -91,6 +92,8 @@ func NewAddress(t testing.TB, tr Transport) Address {
 		return Address{tr, "tcp4", "127.0.0.1:0"}
 	case TCP6:
 		return Address{tr, "tcp6", "[::1]:0"}
+	case VSOCK:
+		return newVSOCKAddress()
 	case Abstract:
 		return Address{tr, "unix", fmt.Sprintf("@proxy-test-%d-%d", os.Getpid(), abstractNames.Add(1))}
 	}
@@ -125,6 +128,9 @@ func Listen(t testing.TB, tr Transport, options SocketOptions) *Listener {
 // machine has no IPv6.
 func ListenOn(t testing.TB, a Address, options SocketOptions) *Listener {
 	t.Helper()
+	if a.Transport == VSOCK {
+		return listenVSOCK(t, a)
+	}
 	config := net.ListenConfig{Control: options.control}
 	l, err := config.Listen(context.Background(), a.Network, a.Text)
 	if err != nil {
@@ -145,7 +151,10 @@ func ListenOn(t testing.TB, a Address, options SocketOptions) *Listener {
 // there is no such file or name.
 func Unused(t testing.TB, tr Transport) Address {
 	t.Helper()
-	if !tr.IsTCP() {
+	switch {
+	case tr == VSOCK:
+		return unusedVSOCK(t)
+	case !tr.IsTCP():
 		return NewAddress(t, tr)
 	}
 	// A bound socket that does not listen keeps its port from everybody else.

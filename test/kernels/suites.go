@@ -39,7 +39,7 @@ var suites = []suite{
 		Root:    "TestConformance",
 		Core: []string{
 			"transport/matrix", "half-close", "stream", "boundary", "reset", "target", "limit", "signal",
-			"activation", "trouble", "slow-reader/one", "idle-cost",
+			"activation", "trouble", "slow-reader/one", "idle-cost", "vsock",
 		},
 		Not: map[string]string{"heavy": "a gigabyte takes minutes under emulation, and the kernel sees no more than with 64 connections at once"},
 	},

@@ -1,13 +1,16 @@
 package systemd
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
 // ownExamples is where each directory has units, which are installed as they are, and a
-// script, check, that uses them.
+// script, check, that uses them. It may end with status 77, as in automake: what the
+// machine lacks kept it from seeing all there is.
 const ownExamples = "../../docs/examples"
 
 // TestOwnExamples runs the examples as they are written.
@@ -22,7 +25,11 @@ func TestOwnExamples(t *testing.T) {
 			t.Parallel()
 			m := Boot(t, tree)
 			m.installDirectory(filepath.Join(ownExamples, directory.Name()))
-			if said, err := m.Try("sh", "/root/check"); err != nil {
+			said, err := m.Try("sh", "/root/check")
+			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 77 {
+				t.Skip(said)
+			}
+			if err != nil {
 				journal, _ := m.Try("journalctl", "--no-pager", "-o", "cat")
 				t.Fatalf("%v: %s\nThe journal:\n%s", err, said, journal)
 			}
