@@ -79,8 +79,8 @@ func local(c *harness.Conn) string { return c.LocalAddr().String() }
 
 func accountLine(t *testing.T, p *harness.Program) {
 	proxy, accepted, target := startAccounting(t, p)
-	client := proxy.Dial(t)
 	began := time.Now()
+	client := proxy.Dial(t)
 	client.SendText("a request")
 	far := <-accepted
 	far.ExpectText("a request")
