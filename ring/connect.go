@@ -175,12 +175,14 @@ func (w *worker) retryConnect(c *connection) {
 	}
 }
 
-// connectRefused tries those again that are still wanted.
+// connectRefused tries those again that are still wanted: the time of one may have run
+// out meanwhile, and its socket is closed then.
 func (w *worker) connectRefused() {
 	refused := w.refused
 	w.refused = nil
 	for _, r := range refused {
-		if c := r.half.connection; c.generation == r.generation && c.state == stateConnecting && !c.connecting {
+		c := r.half.connection
+		if c.generation == r.generation && c.state == stateConnecting && !c.connecting && c.target != noFD && !c.finished() {
 			w.submitConnect(c)
 		}
 	}
