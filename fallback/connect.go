@@ -60,7 +60,10 @@ func (w *worker) connectNext(c *connection) {
 			c.state = stateConnecting
 			c.attempt++
 			w.limit(c, w.policy.Timeouts.Connect)
-			if err = w.connect(c); err == nil {
+			if err = w.fit(c); err == nil {
+				err = w.connect(c)
+			}
+			if err == nil || w.gaveUp(c, err) {
 				return
 			}
 			w.close(fd, false)
@@ -79,7 +82,7 @@ func (w *worker) connectNext(c *connection) {
 // connect starts to connect to the address being tried; connected follows, now or
 // later, unless there is an error.
 func (w *worker) connect(c *connection) error {
-	switch errno := connect(c.target.fd, c.dial.Current().Sockaddr()); errno {
+	switch errno := w.begin(c); errno {
 	case 0:
 		if err := w.watch(c, &c.target); err != nil {
 			return err
@@ -138,6 +141,7 @@ func (w *worker) connected(c *connection) {
 	w.wheel.Cancel(&c.alarm)
 	w.limit(c, w.policy.Timeouts.Idle)
 	c.target.writable = true
+	w.takeEarly(c)
 	w.sendPrologue(c)
 	w.proceed(&c.toTarget)
 	if c.state == stateForwarding { // or the first half has settled it

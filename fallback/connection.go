@@ -63,6 +63,7 @@ type connection struct {
 	retrying bool         // waits for the next one, in stateResolving
 	inLine   bool         // waits for a descriptor, in stateResolving
 	attempt  uint32       // counts the connects
+	early    int          // bytes that have travelled with the last one
 
 	broken bool // to be closed with a reset
 }
@@ -78,6 +79,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.alarm.Connection = slot
 	c.outcome = 0
 	c.tries, c.retrying, c.inLine = 0, false, false
+	c.early = 0
 	c.broken = false
 	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
 	c.toClient = half{connection: c, source: &c.target, destination: &c.client}

@@ -79,6 +79,9 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 	for i := range policy.Routes {
 		w.listeners = append(w.listeners, &listener{index: uint32(i), route: &policy.Routes[i]})
 	}
+	if policy.Outbound.FastOpen {
+		w.early = make([]byte, forward.EarlyRoom)
+	}
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err

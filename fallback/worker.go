@@ -27,6 +27,7 @@ type worker struct {
 	epoll    int
 	events   []unix.EpollEvent
 	block    []byte // what is being copied right now
+	early    []byte // what travels with the connect at hand; nil without fast open
 	blocks   *bufpool.Blocks
 	pipes    *bufpool.Pipes
 	sockets  socket.System

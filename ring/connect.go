@@ -50,7 +50,7 @@ func (w *worker) connectNext(c *connection) {
 	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
 		err := w.connect(c, address)
 		switch {
-		case err == nil:
+		case err == nil, w.gaveUp(c, err):
 			return
 		case forward.Shortage(err):
 			c.dial.Again()
@@ -76,28 +76,26 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	if err != nil {
 		return err
 	}
-	if address.Family == unix.AF_VSOCK {
-		if errno := w.sockets.ConnectVSOCK(fd, address.VSOCK()); errno != 0 && errno != unix.EINPROGRESS {
-			w.close(fd, false)
-			return errno
-		}
-	}
 	c.target = fd
+	if err = w.fit(c); err == nil {
+		err = w.begin(c)
+	}
+	if err != nil {
+		w.close(fd, false)
+		c.target = noFD
+		return err
+	}
 	c.state = stateConnecting
 	w.limit(c, w.policy.Timeouts.Connect)
 	w.submitConnect(c)
 	return nil
 }
 
-// submitConnect has the ring connect. With VSOCK it only waits for the connect that has
-// begun: IORING_OP_CONNECT calls connect(2) again whenever it is woken (since 6.7, and
-// stable kernels of that time), which VSOCK answers by EALREADY while it is connecting,
-// and for ever after it was refused; before, the first time that it was woken without an
-// error was a success.
+// submitConnect has the ring connect, or wait for the connect that has begun outside it.
 func (w *worker) submitConnect(c *connection) {
 	c.inFlight++
 	c.connecting = true
-	if c.dial.Current().Family == unix.AF_VSOCK {
+	if c.begun {
 		w.ring.Poll(c.target, unix.POLLOUT, uint64(c.userData(opConnect)))
 		return
 	}
@@ -115,8 +113,8 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	}
 	errno, timedOut := completion.Errno(), c.timedOut
 	c.timedOut = false
-	if errno == 0 && c.dial.Current().Family == unix.AF_VSOCK {
-		if errno = w.sockets.Connected(c.target); errno == unix.EINPROGRESS {
+	if errno == 0 && c.begun {
+		if errno = w.sockets.Connected(c.target); errno == unix.EINPROGRESS && !timedOut {
 			w.submitConnect(c)
 			return
 		}
@@ -145,6 +143,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	w.limit(c, w.policy.Timeouts.Idle)
 	w.hearAgain(c)
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
+	w.takeEarly(c)
 	w.sendPrologue(c)
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)

@@ -48,6 +48,8 @@ type connection struct {
 
 	inFlight   int  // operations whose last completion is still to come
 	connecting bool // a connect is one of them
+	begun      bool // ... which has begun outside the ring: it is a poll for its end
+	early      int  // bytes that have travelled with it
 	broken     bool // to be closed with a reset
 	deaf       bool // a side of it is not read, see watch.go
 
@@ -66,6 +68,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.outcome = 0
 	c.tries, c.retrying, c.inLine, c.timedOut = 0, false, false, false
 	c.inFlight, c.connecting, c.broken, c.nonblocking = 0, false, false, false
+	c.begun, c.early = false, 0
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
 }

@@ -173,6 +173,9 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 	}
 	w.bulkSize = min(w.bulkSize, int32(shape.Size/2)) // a buffer's end cuts pieces short
 	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
+	if policy.Outbound.FastOpen {
+		w.early = make([]byte, forward.EarlyRoom)
+	}
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err

@@ -138,6 +138,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	}
 	w.timed, w.clock = policy.Timeouts.Any(), s.clock
 	s.useProxyProtocol(w)
+	s.useOutbound(w)
 	w.tight = s.rng.IntN(2) == 0
 	w.acceptMultishot = !w.tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)

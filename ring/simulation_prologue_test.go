@@ -95,11 +95,12 @@ func (s *simulation) Recv(fd int, block []byte) (int, syscall.Errno) {
 		s.t.Fatalf("recv from %d after its close", fd)
 	case len(block) == 0:
 		s.t.Fatalf("recv from %d into nothing", fd)
-	case s.rng.IntN(20) == 0:
+	case p.peeked == 0 && s.rng.IntN(20) == 0:
 		return 0, []syscall.Errno{unix.EINTR, unix.EAGAIN}[s.rng.IntN(2)]
 	case len(p.incoming) > 0:
 		n := copy(block, p.incoming[:1+s.rng.IntN(len(p.incoming))])
 		p.incoming = p.incoming[n:]
+		p.peeked = max(p.peeked-n, 0)
 		return n, 0
 	case p.reset:
 		return 0, unix.ECONNRESET

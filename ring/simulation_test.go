@@ -74,7 +74,10 @@ type simSocket struct {
 	shutdown bool // we have shut down our writes
 	linger   bool // close resets
 	closed   bool
-	stuck    int // steps for which the peer takes nothing
+	stuck    int    // steps for which the peer takes nothing
+	early    []byte // what came with the connect that is under way
+	failed   syscall.Errno
+	peeked   int // bytes of incoming that have been seen
 }
 
 // firstFD is above all descriptors that are real.
@@ -343,6 +346,8 @@ func (s *simulation) progress(op *simOp) {
 func (s *simulation) poll(op *simOp) {
 	p := s.sockets[int(op.Fd)]
 	switch {
+	case userData(op.UserData).operation() == opConnect:
+		s.answer(op)
 	case s.waitFails(op):
 		s.finish(op, -int32(unix.ENOMEM), 0)
 	case p.reset:
@@ -400,14 +405,7 @@ func (s *simulation) connect(op *simOp) {
 		s.finish(op, -int32(unix.ECANCELED), 0) // for want of a thread
 		return
 	}
-	// The slot tells which client it is for.
-	c := s.worker.connections.At(userData(op.UserData).slot())
-	target := s.sockets[int(op.Fd)]
-	target.pair = s.sockets[c.client].pair
-	target.pair.target = target
-	if target.ends == endsLast && target.pair.client.ends == endsLast {
-		target.ends = endsClean // or each would wait for the other
-	}
+	s.join(op)
 	s.finish(op, 0, 0)
 }
 
@@ -489,7 +487,6 @@ func (s *simulation) Open(int, int) (int, error) {
 	return s.socket(nil).fd, nil
 }
 func (s *simulation) ConnectVSOCK(int, vsock.Address) syscall.Errno { panic("no target is over VSOCK") }
-func (s *simulation) Connected(int) syscall.Errno                   { panic("no target is over VSOCK") }
 func (s *simulation) Reserve(int) (int, error)                      { return s.Open(0, 0) }
 func (s *simulation) Tune(fd int)                                   {}
 func (s *simulation) Pending(fd int) bool                           { return len(s.sockets[fd].incoming) > 0 }

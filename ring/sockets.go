@@ -5,6 +5,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/internal/vsock"
 )
 
@@ -21,12 +23,15 @@ type sockets interface {
 	Connected(fd int) syscall.Errno
 	Reserve(fd int) (reserved int, err error)
 	Tune(fd int)
+	Fit(fd, family int, outfit socket.Outfit) error
+	ConnectWith(fd int, first []byte, to *target.Address) (int, syscall.Errno)
 	Pending(fd int) bool
 	Close(fd int)
 	ResetOnClose(fd int)
 	SetNonblocking(fd int)
 	Splice(from, to, n int) (int, syscall.Errno)
 	Recv(fd int, block []byte) (int, syscall.Errno)
+	Peek(fd int, block []byte) int
 	Names(fd int) (local, peer unix.Sockaddr)
 	Peer(fd int) unix.Sockaddr
 	ShutdownWrite(fd int)

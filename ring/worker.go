@@ -58,6 +58,7 @@ type worker struct {
 	addresses   addressTable
 	timers      timerTable
 	wakeups     []byte // the inbox's eventfd is read into it
+	early       []byte // what travels with the connect at hand; nil without fast open
 
 	missed    []userData // operations to cancel again
 	recancel  *timer

@@ -88,6 +88,9 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	if policy.Routes, policy.Accepted, err = opts.targets.pair(sockets); err != nil {
 		return err
 	}
+	if err := prepareOutbound(policy, sockets); err != nil {
+		return err
+	}
 	if len(policy.Routes) > 0 {
 		policy.Deaf = func() {
 			sockets.closeListeners(log)
@@ -169,6 +172,7 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 			Accept: bool(opts.acceptHeader),
 		},
 		LogConnections: bool(opts.logConnections) && log.Enabled(context.Background(), slog.LevelInfo),
+		Outbound:       opts.outbound(),
 	}
 	var clock *forward.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {

@@ -36,6 +36,10 @@ type options struct {
 	proxyProtocol  proxyVersion
 	acceptHeader   toggle
 	logConnections toggle
+	fastOpen       toggle
+	mark           packetMark
+	bind           bindAddresses
+	transparent    toggle
 	ringFeatures   ringFeatures
 	targets        targets
 }
@@ -113,6 +117,10 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.proxyProtocol, "proxy-protocol", "tell the target the client's address first, by a\nheader of the PROXY protocol, v1 or v2")
 	flags.VarPF(&o.acceptHeader, "accept-proxy-protocol", "", "take such a header, v1 or v2, from each client\nfirst, and reset those that send none").NoOptDefVal = answered
 	flags.VarPF(&o.logConnections, "log-connections", "", "log each connection when it ends: who, bytes, how\nlong, and why").NoOptDefVal = answered
+	flags.VarPF(&o.fastOpen, "fast-open", "", "send what is there for the target with the\nconnect, and let clients do so (TCP Fast Open)").NoOptDefVal = answered
+	flags.Var(&o.mark, "mark", "mark the packets to the target, for routing and\npacket filters; N may be hexadecimal, as in 0x2a")
+	flags.Var(&o.bind, "bind", "connect to the target from ADDRESS, one of this\nmachine's; may be given once for IPv4 and once\nfor IPv6")
+	flags.VarPF(&o.transparent, "transparent", "", "connect to the target from the client's address;\ndocs/options.md tells the routes that this needs").NoOptDefVal = answered
 	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")
 	flags.VarPF(&o.probe, "probe", "", "show what this kernel's io_uring has, what of it\nis used, and exit; as a table, or as json").NoOptDefVal = string(probeTable)
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered

@@ -40,9 +40,9 @@ func TestRoutes(t *testing.T) {
 		"/run/{name}":            "/run/web /run/web /run/admin /run/listen",
 		"--map=web=/w /x":        "/w /w /x /x",
 		"/x --map=web=127.0.0.1": "127.0.0.1 127.0.0.1 /x /x",
-		"--map=web=h:1{port} --map=admin=@a=b --map=listen=/{name}":    "h:180 h:181 @a=b /listen",
-		"--map admin=/a h:{port}":                                      "h:80 h:81 /a h:9",
-		"--map=admin=/a --m=web={name}:{port} --map=listen=/l /unused": "web:80 web:81 /a /l",
+		"--map=web=h:1{port} --map=admin=@a=b --map=listen=/{name}":      "h:180 h:181 @a=b /listen",
+		"--map admin=/a h:{port}":                                        "h:80 h:81 /a h:9",
+		"--map=admin=/a --map=web={name}:{port} --map=listen=/l /unused": "web:80 web:81 /a /l",
 	} {
 		o, err := parseOptions(args(line))
 		if err != nil {

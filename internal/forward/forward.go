@@ -93,6 +93,7 @@ type Policy struct {
 	Deaf      func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
 
 	ProxyProtocol ProxyProtocol
+	Outbound      Outbound
 
 	LogConnections bool // a line for each connection at its end
 

@@ -2,6 +2,7 @@ package forward
 
 import (
 	"net"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -53,6 +54,29 @@ func (p *Policy) NewPrologue() *Prologue {
 // HasPayload tells whether a client has sent something behind its header. Without a
 // prologue, it has not.
 func (p *Prologue) HasPayload() bool { return p != nil && p.payload > 0 }
+
+// toldIP is the client's IP address by its header; invalid if that tells none.
+func (p *Prologue) toldIP() netip.Addr {
+	if p == nil {
+		return netip.Addr{}
+	}
+	client, ok := p.told.(*net.TCPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return client.AddrPort().Addr().Unmap()
+}
+
+// Skip leaves out what has gone ahead of n bytes, of which the prologue were the first.
+// It returns how many of them came behind it.
+func (p *Prologue) Skip(n int) (behind int) {
+	if p == nil {
+		return n
+	}
+	own := min(n, len(p.Bytes))
+	p.Bytes = p.Bytes[own:]
+	return n - own
+}
 
 // Room is where the next bytes of the client's header are to be received.
 func (p *Prologue) Room() []byte { return p.received[len(p.received):cap(p.received)] }

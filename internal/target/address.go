@@ -66,6 +66,31 @@ func FromAddrPort(endpoint netip.AddrPort) (Address, error) {
 	return a, nil
 }
 
+// IP returns the address of an IP endpoint without zone and port, that of an IPv4-mapped
+// IPv6 one as the IPv4 address that it leads to; the zero netip.Addr for any other.
+func (a *Address) IP() netip.Addr {
+	switch a.Family {
+	case unix.AF_INET:
+		return netip.AddrFrom4([4]byte(a.raw[offsetIPv4:]))
+	case unix.AF_INET6:
+		return netip.AddrFrom16([16]byte(a.raw[offsetIPv6:])).Unmap()
+	}
+	return netip.Addr{}
+}
+
+// Endpoint returns an IP endpoint as package unix takes it, nil for any other address.
+func (a *Address) Endpoint() unix.Sockaddr {
+	port := int(binary.BigEndian.Uint16(a.raw[offsetPort:]))
+	switch a.Family {
+	case unix.AF_INET:
+		return &unix.SockaddrInet4{Port: port, Addr: [4]byte(a.raw[offsetIPv4:])}
+	case unix.AF_INET6:
+		scopeID := binary.NativeEndian.Uint32(a.raw[offsetScopeID:])
+		return &unix.SockaddrInet6{Port: port, ZoneId: scopeID, Addr: [16]byte(a.raw[offsetIPv6:])}
+	}
+	return nil
+}
+
 // String returns "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x", "@name" or
 // "vsock:2:80"; the empty string for the zero Address. The interface is named as it is now,
 // by its number if it has gone.

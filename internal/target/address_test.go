@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"unsafe"
@@ -220,4 +221,34 @@ func TestNoAddress(t *testing.T) {
 	if none := (Address{}); len(none.Sockaddr()) != 0 || none.String() != "" {
 		t.Errorf("the zero Address has %x, %q", none.Sockaddr(), none)
 	}
+}
+
+func TestAddressIP(t *testing.T) {
+	for text, want := range map[string]string{
+		"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1", "[::ffff:192.0.2.1]:80": "192.0.2.1", "[fe80::1%7]:80": "fe80::1",
+	} {
+		address, err := FromAddrPort(netip.MustParseAddrPort(text))
+		if err != nil || address.IP().String() != want {
+			t.Errorf("%s: %v, %v, want %s", text, address.IP(), err, want)
+		}
+	}
+	for _, address := range []Address{{}, must(FromUnix("/run/x"))} {
+		if address.IP().IsValid() || address.Endpoint() != nil {
+			t.Errorf("%q: %v, %v", address, address.IP(), address.Endpoint())
+		}
+	}
+	if got := must(FromAddrPort(netip.MustParseAddrPort("192.0.2.1:80"))); !reflect.DeepEqual(got.Endpoint(), &unix.SockaddrInet4{Port: 80, Addr: [4]byte{192, 0, 2, 1}}) {
+		t.Errorf("%+v", got.Endpoint())
+	}
+	want := &unix.SockaddrInet6{Port: 81, ZoneId: 7, Addr: netip.MustParseAddr("fe80::1").As16()}
+	if got := must(FromAddrPort(netip.MustParseAddrPort("[fe80::1%7]:81"))); !reflect.DeepEqual(got.Endpoint(), want) {
+		t.Errorf("%+v, want %+v", got.Endpoint(), want)
+	}
+}
+
+func must(a Address, err error) Address {
+	if err != nil {
+		panic(err)
+	}
+	return a
 }

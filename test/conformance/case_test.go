@@ -73,6 +73,8 @@ var cases = slices.Concat(
 	descriptorCases,
 	troubleCases,
 	proxyProtocolCases,
+	outboundCases,
+	fastOpenCases,
 	timeoutCases,
 	retryCases,
 	vsockCases,

@@ -15,6 +15,24 @@ func (n *Namespace) OutOfOrder(t testing.TB) (segments uint64) {
 	return segments
 }
 
+// Count is one of the kernel's counters for the namespace, as Counter has it.
+func (n *Namespace) Count(t testing.TB, name string) (count uint64) {
+	t.Helper()
+	n.Do(t, func() { count = Counter(t, "TcpExt", name) })
+	return count
+}
+
+// Sysctl sets one of the namespace's own settings, by its path in /proc/sys/net.
+func (n *Namespace) Sysctl(t testing.TB, path, value string) {
+	t.Helper()
+	n.Do(t, func() {
+		// Below /proc/sys/net are the settings of the thread's namespace.
+		if err := os.WriteFile("/proc/sys/net/"+path, []byte(value), 0); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // Counter is one of the kernel's counters for the namespace that the caller is in,
 // by its group and name in proc_pid_net(5)'s netstat.
 func Counter(t testing.TB, group, name string) uint64 {

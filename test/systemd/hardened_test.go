@@ -47,6 +47,12 @@ var hardenedCases = []Case{
 		Run:    tcpTarget,
 	},
 	{
+		Name:   "hardened/transparent",
+		Shows:  "with transparent.conf the target sees the client's address, and the process has the one capability for that",
+		Setups: hardenedSetups,
+		Run:    transparentTarget,
+	},
+	{
 		Name:   "hardened/limits",
 		Shows:  "LimitNOFILE= suffices for as many connections as are let in, all of them stuck both ways",
 		Setups: hardenedSetups,

@@ -1,0 +1,88 @@
+package socket
+
+import (
+	"net/netip"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/target"
+)
+
+// Outfit is what a TCP socket gets before it connects. The zero Outfit is nothing.
+type Outfit struct {
+	// Mark is that of its packets (SO_MARK), which takes CAP_NET_ADMIN; 0 for none.
+	Mark uint32
+	// Source is the address to connect from, with its zone's number if it has one.
+	// The kernel chooses it, if it is invalid, and the port in any case.
+	Source netip.Addr
+	// Transparent allows a Source that this machine does not have (IP_TRANSPARENT),
+	// which takes CAP_NET_ADMIN.
+	Transparent bool
+}
+
+// Fit gives the outfit to a socket of a family that is not connected yet. An IPv4
+// source goes with AF_INET6 too, for a connect to an IPv4-mapped address.
+func (System) Fit(fd, family int, o Outfit) error {
+	if o.Mark != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil {
+			return os.NewSyscallError("SO_MARK", err)
+		}
+	}
+	if o.Transparent {
+		level, option := unix.SOL_IP, unix.IP_TRANSPARENT
+		if family == unix.AF_INET6 {
+			level, option = unix.SOL_IPV6, unix.IPV6_TRANSPARENT
+		}
+		if err := unix.SetsockoptInt(fd, level, option, 1); err != nil {
+			return os.NewSyscallError("IP_TRANSPARENT", err)
+		}
+	}
+	if !o.Source.IsValid() {
+		return nil
+	}
+	// Without this, bind would take a port that no other connection from the address
+	// may have, wherever that goes. It is for IPv6 too (ip(7), Linux 4.2).
+	if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		return os.NewSyscallError("IP_BIND_ADDRESS_NO_PORT", err)
+	}
+	endpoint, err := target.FromAddrPort(netip.AddrPortFrom(ofFamily(o.Source, family), 0))
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError("bind", unix.Bind(fd, endpoint.Endpoint()))
+}
+
+// ofFamily is an address as sockets of a family have it.
+func ofFamily(ip netip.Addr, family int) netip.Addr {
+	if family == unix.AF_INET6 && ip.Is4() {
+		return netip.AddrFrom16(ip.As16())
+	}
+	return ip
+}
+
+// Peek is Recv that leaves the bytes where they are. It returns how many there are for
+// block, none after an error.
+func (System) Peek(fd int, block []byte) int {
+	n, _, err := unix.Recvfrom(fd, block, unix.MSG_DONTWAIT|unix.MSG_PEEK)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// ConnectWith begins to connect with the first bytes for the peer (TCP Fast Open, RFC
+// 7413), without waiting. If the kernel has a cookie of the peer's, it returns how many
+// of them have gone, as many as a packet holds; else they stay, and the error is
+// EINPROGRESS. Either way the connection is there, or has failed, when the socket is
+// writable; Connected tells which. A socket that has sent bytes must not be shut down before:
+// the kernel would drop it. EOPNOTSUPP tells that the machine has this switched off, and
+// that nothing has begun.
+func (System) ConnectWith(fd int, first []byte, to *target.Address) (int, syscall.Errno) {
+	n, err := unix.SendmsgN(fd, first, nil, to.Endpoint(), unix.MSG_FASTOPEN|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	if err != nil {
+		return 0, err.(syscall.Errno)
+	}
+	return n, 0
+}
