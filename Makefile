@@ -14,7 +14,7 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build test soak systemd kernels kernels-docs parity reliability lint demo fuzz clean
+.PHONY: build test soak systemd kernels kernels-docs parity reliability manual lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -45,6 +45,10 @@ parity: ## renew docs/parity.md: what each program does, case by case
 
 reliability: ## put what the last runs have tried into docs/reliability.md
 	go run ./test/figures/report reliability-results docs/reliability.md
+
+manual: export RENEW_GENERATED := yes
+manual: ## renew the manual pages and completions in dist, which are made from the options
+	go test -count=1 -run TestManual ./cmd/...
 
 lint: ## gofmt, go vet, staticcheck, and known vulnerabilities by govulncheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

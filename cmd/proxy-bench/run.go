@@ -87,11 +87,17 @@ func (s *settings) parse(set *pflag.FlagSet, args []string) error {
 	return nil
 }
 
+// runFlags describes the options of run.
+func (s *settings) runFlags() *pflag.FlagSet {
+	set := s.flags("run")
+	set.StringSliceVar(&s.peers, "peers", nil, "only these `NAMES`, separated by commas")
+	return set
+}
+
 // runSuite is the subcommand run.
 func runSuite(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var s settings
-	set := s.flags("run")
-	set.StringSliceVar(&s.peers, "peers", nil, "only these `NAMES`, separated by commas")
+	set := s.runFlags()
 	if err := s.parse(set, args); err != nil {
 		return err
 	}

@@ -3,9 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 
-	"github.com/spf13/pflag"
+	"uring-socket-proxyd/internal/optiontext"
 )
 
 const programName = "uring-socket-proxyd"
@@ -34,7 +33,7 @@ name of the socket that a connection comes by.
 
 Options:
 `, programName)
-	defaultOptions().flags().VisitAll(func(f *pflag.Flag) { printOption(out, f) })
+	optiontext.Help(out, optiontext.Table(defaultOptions().flags()))
 	fmt.Fprintf(out, `
 SIZE is in bytes, or in K, M or G, powers of 1024. docs/memory.md tells how much
 memory --connections-max=, --workers=, --buffer-size= and --pool-size= allow.
@@ -47,30 +46,4 @@ and SIGHUP end the program; SIGUSR1 has it log its counters. The exit status is
 Example:
   %s --listen=127.0.0.1:8080 /run/app/socket
 `, programName)
-}
-
-func printOption(out io.Writer, f *pflag.Flag) {
-	short := "   "
-	if f.Shorthand != "" {
-		short = "-" + f.Shorthand + ","
-	}
-	name := "--" + f.Name
-	value := f.Value.Type()
-	if value == "stringArray" {
-		value = "[NAME=]ADDRESS"
-	}
-	switch {
-	case value != "" && f.NoOptDefVal != "":
-		name += "[=" + value + "]"
-	case value != "":
-		name += "=" + value
-	}
-	lines := strings.Split(f.Usage, "\n")
-	if f.DefValue != "" && f.DefValue != "[]" {
-		lines[len(lines)-1] += " (default " + f.DefValue + ")"
-	}
-	fmt.Fprintf(out, "  %s %-24s %s\n", short, name, lines[0])
-	for _, line := range lines[1:] {
-		fmt.Fprintf(out, "  %28s %s\n", "", line)
-	}
 }

@@ -107,7 +107,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections on which nothing has moved\nfor TIME")
 	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthose that miss three answers")
 	flags.Var(&o.family, "family", "take targets for CID:PORT of VSOCK (vsock), or\nfor what they look like (auto)")
-	flags.StringArrayVar(&o.listen, "listen", nil, "listen on ADDRESS too, in the syntax of\nListenStream=, and call it NAME; may be given\nmore than once")
+	flags.Var((*addressList)(&o.listen), "listen", "listen on ADDRESS too, in the syntax of\nListenStream=, and call it NAME; may be given\nmore than once")
 	flags.Var(&o.targets.mapped, "map", "forward from the sockets called NAME to TARGET;\nmay be given more than once")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")

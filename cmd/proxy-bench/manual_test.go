@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"uring-socket-proxyd/internal/optiontext"
+	"uring-socket-proxyd/test/generated"
+)
+
+const dist = "../../dist/"
+
+// TestManual holds the manual page and the completions to the options.
+func TestManual(t *testing.T) {
+	var s settings
+	program := &optiontext.Program{Name: programName, Subcommands: []optiontext.Program{
+		{Name: "run", Summary: "measure, and write a report", Options: tableWithHelp(s.runFlags())},
+		{Name: "features", Summary: "measure what single io_uring features buy", Options: tableWithHelp(s.flags("features"))},
+		{Name: "compare", Summary: "tell what got better or worse", Files: true},
+		{Name: "docs", Summary: "put a result into a document", Files: true},
+	}}
+	source, err := os.ReadFile(dist + "man/proxy-bench.1.in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual, err := optiontext.Manual(program, string(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated.Check(t, dist, map[string]string{
+		"man/proxy-bench.1":            manual,
+		"completions/proxy-bench.bash": optiontext.Bash(program),
+		"completions/_proxy-bench":     optiontext.Zsh(program),
+		"completions/proxy-bench.fish": optiontext.Fish(program),
+	})
+}
+
+// tableWithHelp adds the option that pflag has by itself. What depends on where the
+// test runs is what depends on where the program is installed.
+func tableWithHelp(flags *pflag.FlagSet) []optiontext.Option {
+	table := optiontext.Table(flags)
+	for i := range table {
+		if name := table[i].Name; name == "proxy" || name == "gocopy" {
+			table[i].Default = "beside this program"
+		}
+	}
+	return append(table, optiontext.Option{Short: "h", Name: "help", Lines: []string{"show the options and exit"}})
+}
