@@ -14,10 +14,18 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build test soak systemd kernels kernels-docs parity reliability manual lint demo fuzz clean
+.PHONY: build install uninstall test soak systemd kernels kernels-docs parity reliability manual lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
+
+PREFIX ?= /usr/local
+install: ## install what make has built, and its manual, completions and units (DESTDIR=, PREFIX=/usr/local)
+	@test -x bin/uring-socket-proxyd || { echo "run make first, as yourself; then make install, as root" >&2; exit 1; }
+	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" dist/install install
+
+uninstall: ## remove exactly that
+	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" dist/install uninstall
 
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
