@@ -14,7 +14,7 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build install uninstall test soak systemd kernels kernels-docs parity reliability manual lint demo fuzz clean
+.PHONY: build install uninstall packages test soak systemd arm64 kernels kernels-docs parity reliability manual lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -27,6 +27,9 @@ install: ## install what make has built, and its manual, completions and units (
 uninstall: ## remove exactly that
 	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" dist/install uninstall
 
+packages: ## make .deb and .rpm for amd64 and arm64 in bin/packages
+	dist/packages/build
+
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
 	TEST_SYSCTL=yes go test -count=1 -run TestSysctl ./test/refused
@@ -35,6 +38,10 @@ test: build ## install what the tests need (as root, on Debian) and run them all
 systemd: build ## run the proxy under a real systemd, which systemd-nspawn boots (as root, on Debian)
 	test/install-packages
 	$(call counted,env TEST_SYSTEMD=yes go test -count=1 -timeout=30m -v ./test/systemd)
+
+arm64: ## compile and vet for arm64, and run the core tests there by qemu
+	test/install-packages
+	test/arm64
 
 KERNELS ?= all
 kernels: build ## run the suites on Debian's kernels in qemu (KERNELS="5.10 6.1" for some)

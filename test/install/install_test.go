@@ -103,7 +103,7 @@ func check(t *testing.T, root, prefix, built string) {
 		"share/bash-completion/completions/uring-socket-proxyd", "share/fish/vendor_completions.d/uring-socket-proxyd.fish",
 		"share/zsh/site-functions/_uring-socket-proxyd",
 		"lib/systemd/system/uring-socket-proxyd@.service", "lib/systemd/system/uring-socket-proxyd@.socket",
-		"share/doc/uring-socket-proxyd/examples/override.conf", "share/doc/uring-socket-proxyd/memory.md",
+		"share/doc/uring-socket-proxyd/examples/override.conf", "share/doc/uring-socket-proxyd/docs/memory.md",
 	} {
 		if !slices.Contains(got, prefix+"/"+name) {
 			t.Errorf("%s is not installed", name)
