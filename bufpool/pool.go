@@ -201,5 +201,11 @@ func (p *Pool) bytes(piece Piece) []byte {
 // Available is the number of buffers that the kernel can still pick from.
 func (p *Pool) Available() int { return p.available }
 
+// Buffers is the number of buffers.
+func (p *Pool) Buffers() int { return len(p.buffers) }
+
+// Bytes is what all buffers hold.
+func (p *Pool) Bytes() int { return len(p.mem) }
+
 // Scarce tells that less than a quarter of the buffers is left to the kernel.
 func (p *Pool) Scarce() bool { return p.available < len(p.buffers)/4 }

@@ -114,7 +114,7 @@ func (w *worker) take(client forward.Client) {
 	}
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
-	c.since = w.now
+	c.since, c.began = w.now, w.stopwatch.Now()
 	if w.policy.LogConnections {
 		c.account = forward.NewAccount(w.sockets.Peer(client.FD))
 	}

@@ -137,6 +137,7 @@ func (w *worker) connectFailed(c *connection, err error) {
 
 func (w *worker) connected(c *connection) {
 	c.state = stateForwarding
+	w.stopwatch.Connected(&w.counters, c.began)
 	c.active = w.now
 	w.wheel.Cancel(&c.alarm)
 	w.limit(c, w.policy.Timeouts.Idle)

@@ -1,6 +1,8 @@
 package fallback
 
 import (
+	"time"
+
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 )
@@ -57,13 +59,14 @@ type connection struct {
 	outcome forward.Outcome
 
 	alarm    forward.Alarm
-	since    forward.Tick // when it was accepted
-	active   forward.Tick // when bytes last moved
-	tries    uint8        // to reach the target, that have failed
-	retrying bool         // waits for the next one, in stateResolving
-	inLine   bool         // waits for a descriptor, in stateResolving
-	attempt  uint32       // counts the connects
-	early    int          // bytes that have travelled with the last one
+	since    forward.Tick  // when it was accepted
+	began    time.Duration // the same by the stopwatch
+	active   forward.Tick  // when bytes last moved
+	tries    uint8         // to reach the target, that have failed
+	retrying bool          // waits for the next one, in stateResolving
+	inLine   bool          // waits for a descriptor, in stateResolving
+	attempt  uint32        // counts the connects
+	early    int           // bytes that have travelled with the last one
 
 	broken bool // to be closed with a reset
 }

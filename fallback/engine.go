@@ -62,19 +62,20 @@ func New(policy *forward.Policy) (*Engine, error) {
 
 func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, error) {
 	w := &worker{
-		policy:   policy,
-		crew:     crew,
-		index:    index,
-		epoll:    noFD,
-		events:   make([]unix.EpollEvent, eventBatch),
-		blocks:   bufpool.NewBlocks(min(blockSize, policy.Limits.BufferSize), keepBlocks),
-		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
-		sockets:  socket.System{Keepalive: policy.Keepalive},
-		tight:    policy.Limits.Tight(),
-		timed:    policy.Timeouts.Any(),
-		clock:    forward.NewClock(),
-		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
-		headers:  forward.HeaderLine[*connection]{Time: forward.HeaderTime},
+		policy:    policy,
+		crew:      crew,
+		index:     index,
+		epoll:     noFD,
+		events:    make([]unix.EpollEvent, eventBatch),
+		blocks:    bufpool.NewBlocks(min(blockSize, policy.Limits.BufferSize), keepBlocks),
+		pipes:     bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		sockets:   socket.System{Keepalive: policy.Keepalive},
+		tight:     policy.Limits.Tight(),
+		timed:     policy.Timeouts.Any(),
+		clock:     forward.NewClock(),
+		stopwatch: forward.NewStopwatch(policy.Timed),
+		busyPoll:  forward.NewBusyPoll(policy.BusyPoll),
+		headers:   forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 	}
 	for i := range policy.Routes {
 		w.listeners = append(w.listeners, &listener{index: uint32(i), route: &policy.Routes[i]})
@@ -169,5 +170,11 @@ func (e *Engine) Drain() { e.crew.Drain() }
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "epoll" }
 
+// Features implements forward.Engine.
+func (e *Engine) Features() []string { return nil }
+
 // Counters implements forward.Engine.
 func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
+
+// Sample implements forward.Engine.
+func (e *Engine) Sample() forward.Sample { return e.crew.Sample() }

@@ -67,6 +67,7 @@ func (w *worker) settle(c *connection) {
 	}
 	w.policy.Close(c.account, c.route, &c.dial, c.toTarget.moved, c.toClient.moved, c.outcome)
 	c.account = nil
+	w.stopwatch.Ended(&w.counters, c.began)
 	w.wheel.Cancel(&c.alarm)
 	w.forgetPrologue(c)
 	c.state = stateFree

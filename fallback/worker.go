@@ -47,6 +47,7 @@ type worker struct {
 	clock       func() forward.Tick
 	now         forward.Tick // at the beginning of this round; 0 unless timed
 	wheel       forward.Wheel
+	stopwatch   forward.Stopwatch
 	tight       bool      // descriptors may run out: see shortage.go
 	postponed   []waiting // connections that wait for a descriptor, in order
 
@@ -253,6 +254,9 @@ func (w *worker) Inbox() *forward.Inbox { return w.inbox }
 
 // Counters implements forward.Member.
 func (w *worker) Counters() *forward.Counters { return &w.counters }
+
+// Sample implements forward.Member. There is no ring, and no pool.
+func (w *worker) Sample() forward.Sample { return forward.Sample{} }
 
 // Stop implements forward.Member.
 func (w *worker) Stop() {

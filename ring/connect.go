@@ -138,6 +138,7 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 		return
 	}
 	c.state = stateForwarding
+	w.stopwatch.Connected(&w.counters, c.began)
 	c.active = w.now
 	w.wheel.Cancel(&c.alarm)
 	w.limit(c, w.policy.Timeouts.Idle)

@@ -1,6 +1,10 @@
 package ring
 
-import "uring-socket-proxyd/internal/forward"
+import (
+	"time"
+
+	"uring-socket-proxyd/internal/forward"
+)
 
 // state is where a connection is in its life. What can be told from the halves
 // and from inFlight is not stored again:
@@ -39,12 +43,13 @@ type connection struct {
 	outcome forward.Outcome
 
 	alarm    forward.Alarm
-	since    forward.Tick // when it was accepted
-	active   forward.Tick // when bytes last moved
-	tries    uint8        // to reach the target, that have failed
-	retrying bool         // waits for the next one, in stateResolving
-	inLine   bool         // waits for a descriptor, in stateResolving
-	timedOut bool         // the connect in flight is being cancelled for that
+	since    forward.Tick  // when it was accepted
+	began    time.Duration // the same by the stopwatch
+	active   forward.Tick  // when bytes last moved
+	tries    uint8         // to reach the target, that have failed
+	retrying bool          // waits for the next one, in stateResolving
+	inLine   bool          // waits for a descriptor, in stateResolving
+	timedOut bool          // the connect in flight is being cancelled for that
 
 	inFlight   int  // operations whose last completion is still to come
 	connecting bool // a connect is one of them

@@ -37,6 +37,7 @@ type Engine struct {
 	begin     chan struct{} // closed when the workers may go on
 	abandoned bool          // ... to their end at once
 	ended     chan error    // of each worker
+	features  []string      // that the workers use
 }
 
 // Selection switches features of io_uring on or off; nil leaves them as they are.
@@ -81,6 +82,7 @@ func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
 		w, err := makeWorker()
 		if err == nil {
 			e.crew.Join(w)
+			e.features = w.features
 		}
 		ready <- err
 		if err != nil {
@@ -134,8 +136,14 @@ func (e *Engine) Drain() { e.crew.Drain() }
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
 
+// Features implements forward.Engine.
+func (e *Engine) Features() []string { return e.features }
+
 // Counters implements forward.Engine.
 func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
+
+// Sample implements forward.Engine.
+func (e *Engine) Sample() forward.Sample { return e.crew.Sample() }
 
 // newWorker makes a worker on the calling thread.
 func newWorker(policy *forward.Policy, selection Selection, size uring.Config, crew *forward.Crew, index int) (*worker, error) {
@@ -162,6 +170,8 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		tight:           policy.Limits.Tight(),
 		timed:           policy.Timeouts.Any(),
 		clock:           forward.NewClock(),
+		stopwatch:       forward.NewStopwatch(policy.Timed),
+		features:        features.InUse(),
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot) && !policy.Limits.Tight(),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),

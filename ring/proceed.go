@@ -79,6 +79,7 @@ func (w *worker) settle(c *connection) {
 		w.counters.Broken.Add(1)
 	}
 	w.closeAccount(c)
+	w.stopwatch.Ended(&w.counters, c.began)
 	w.hearAgain(c)
 	w.wheel.Cancel(&c.alarm)
 	w.forgetPrologue(c)
@@ -138,6 +139,7 @@ func (w *worker) cutOff() {
 		w.discardPipe(&c.toTarget)
 		w.discardPipe(&c.toClient)
 		w.counters.Broken.Add(1)
+		w.stopwatch.Ended(&w.counters, c.began)
 		for _, fd := range []int{c.target, c.client} {
 			if fd != noFD {
 				w.sockets.ResetOnClose(fd)

@@ -38,6 +38,7 @@ type worker struct {
 
 	// What the kernel has and is used.
 	acceptMultishot, recvMultishot, recvLimit, splices bool
+	features                                           []string // all of that, by name
 
 	tight bool // descriptors may run out: see shortage.go
 
@@ -45,6 +46,8 @@ type worker struct {
 	clock func() forward.Tick
 	now   forward.Tick // at the beginning of this round; 0 unless timed
 	wheel forward.Wheel
+
+	stopwatch forward.Stopwatch
 
 	busyPoll forward.BusyPoll
 	tuning
@@ -196,6 +199,27 @@ func (w *worker) Inbox() *forward.Inbox { return w.inbox }
 
 // Counters implements forward.Member.
 func (w *worker) Counters() *forward.Counters { return &w.counters }
+
+// Sample implements forward.Member.
+func (w *worker) Sample() forward.Sample {
+	stats := &w.ring.Stats
+	return forward.Sample{
+		Ring: forward.RingCounts{
+			Enters:      stats.Enters,
+			Submissions: stats.Submissions,
+			Completions: stats.Completions,
+			Overflows:   stats.Overflows,
+			Dropped:     uint64(w.ring.Dropped()),
+			Full:        stats.SQFull,
+		},
+		Pool: forward.PoolUse{
+			Buffers:   w.pool.Buffers(),
+			Available: w.pool.Available(),
+			Bytes:     w.pool.Bytes(),
+			Parked:    w.pool.Parked(),
+		},
+	}
+}
 
 // Stop implements forward.Member: it begins to end the worker.
 func (w *worker) Stop() {

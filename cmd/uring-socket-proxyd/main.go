@@ -80,6 +80,11 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			sockets.breakOff()
 		}
 	}()
+	teller, err := newTeller(opts.metrics)
+	if err != nil {
+		return err
+	}
+	defer teller.end()
 	var engine forward.Engine
 	policy := newPolicy(opts, notifier, log, func() {
 		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
@@ -98,10 +103,13 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 		}
 	}
 	policy.Pulse = newPulse(policy, notifier, func() forward.Counts { return engine.Counters() })
-	makeRoomFor(policy.Workers)
+	makeRoomFor(policy.Workers, teller.wanted())
 	startTimers()
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
+		return err
+	}
+	if err := teller.begin(policy, engine, log); err != nil {
 		return err
 	}
 	shutdown := newShutdown(engine, policy, notifier, timespan.Span(opts.drainTimeout))
@@ -124,9 +132,10 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 // makeRoomFor lets several workers run at the same time, however few processors the
 // machine has. A worker keeps one of the Go scheduler's while it waits for traffic
 // for a moment, so each needs one, and the rest of the program too; else one worker
-// would have to wait until another has nothing to do.
-func makeRoomFor(workers int) {
-	if workers > 1 {
+// would have to wait until another has nothing to do, and so would whoever asks for
+// metrics.
+func makeRoomFor(workers int, asked bool) {
+	if workers > 1 || asked {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+1))
 	}
 }
@@ -162,6 +171,7 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 			Idle:    opts.idleTimeout.duration(),
 			Retry:   timespan.Span(opts.connectRetry).Duration(),
 		},
+		Timed:     opts.metrics != "",
 		Keepalive: timespan.Span(opts.keepalive).Duration(),
 		Workers:   int(opts.workers),
 		Resolver:  forward.NewResolver(),

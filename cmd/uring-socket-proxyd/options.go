@@ -28,6 +28,7 @@ type options struct {
 	keepalive      keepaliveTime
 	family         familyName
 	listen         []string
+	metrics        address
 	workers        workerCount
 	bufferSize     byteSize
 	poolSize       byteSize
@@ -109,6 +110,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.family, "family", "take targets for CID:PORT of VSOCK (vsock), or\nfor what they look like (auto)")
 	flags.Var((*addressList)(&o.listen), "listen", "listen on ADDRESS too, in the syntax of\nListenStream=, and call it NAME; may be given\nmore than once")
 	flags.Var(&o.targets.mapped, "map", "forward from the sockets called NAME to TARGET;\nmay be given more than once")
+	flags.Var(&o.metrics, "metrics", "tell at ADDRESS how it is going, over HTTP and in\nthe format of Prometheus")
 	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
 	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken")
 	flags.Var(&o.poolSize, "pool-size", "let each worker's ring receive into a pool of\nSIZE (1M to 4G), which is divided into a power\nof two of buffers of whole pages, the rest left\nout; the epoll engine has none")

@@ -127,6 +127,19 @@ func formatSize(bytes uint64) string {
 	return strconv.FormatUint(bytes, 10) + unit
 }
 
+// address is the value of --metrics=.
+type address string
+
+func (a *address) Set(value string) error {
+	if value == "" {
+		return errors.New("the address is empty; write PORT, IPV4:PORT, [IPV6]:PORT, /PATH or @NAME")
+	}
+	*a = address(value)
+	return nil
+}
+func (a *address) String() string { return string(*a) }
+func (a *address) Type() string   { return "ADDRESS" }
+
 // engineName is the value of --engine=.
 type engineName string
 

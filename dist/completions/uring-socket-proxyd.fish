@@ -9,6 +9,7 @@ complete -c uring-socket-proxyd -l keepalive -x -d 'ask TCP peers that are silen
 complete -c uring-socket-proxyd -l family -x -a 'auto vsock' -d 'take targets for CID:PORT of VSOCK (vsock), or for what they look like (auto)'
 complete -c uring-socket-proxyd -l listen -r -F -d 'listen on ADDRESS too, in the syntax of ListenStream=, and call it NAME'
 complete -c uring-socket-proxyd -l map -x -d 'forward from the sockets called NAME to TARGET'
+complete -c uring-socket-proxyd -l metrics -x -d 'tell at ADDRESS how it is going, over HTTP and in the format of Prometheus'
 complete -c uring-socket-proxyd -l workers -x -d 'move bytes by N threads, each with a ring (or epoll set) and buffers of its own, among which connections are spread evenly'
 complete -c uring-socket-proxyd -l buffer-size -x -d 'let each direction of a connection hold up to SIZE (4K to 1G) that its receiver has not taken'
 complete -c uring-socket-proxyd -l pool-size -x -d 'let each worker\'s ring receive into a pool of SIZE (1M to 4G), which is divided into a power of two of buffers of whole pages, the rest left out'

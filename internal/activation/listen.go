@@ -39,18 +39,34 @@ const backlog = math.MaxInt32
 // The caller closes the listener. Errors name the option, its value, the reason
 // and a remedy.
 func Listen(spec string) (*Listener, error) {
-	l, err := listen(spec)
+	name, address, err := splitName(spec)
 	if err != nil {
 		return nil, fmt.Errorf("--listen=%q: %w", spec, err)
+	}
+	return listen("--listen", spec, name, address)
+}
+
+// ListenFor is Listen for the value of another option, which errors name, and for a
+// socket that package net is to accept from. It takes no name, and no VSOCK.
+func ListenFor(option, spec string) (*Listener, error) {
+	if where, err := parseSpec(spec); err == nil && where.isVsock {
+		return nil, fmt.Errorf("%s=%q: %w", option, spec, errVsock)
+	}
+	return listen(option, spec, ownName, spec)
+}
+
+// errVsock is for addresses that package net does not know.
+var errVsock = errors.New("VSOCK is not supported here; write PORT, IPV4:PORT, [IPV6]:PORT, /PATH or @NAME")
+
+func listen(option, value, name, address string) (*Listener, error) {
+	l, err := listenAt(name, address)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%q: %w", option, value, err)
 	}
 	return l, nil
 }
 
-func listen(spec string) (*Listener, error) {
-	name, address, err := splitName(spec)
-	if err != nil {
-		return nil, err
-	}
+func listenAt(name, address string) (*Listener, error) {
 	where, err := parseSpec(address)
 	if err != nil {
 		return nil, err

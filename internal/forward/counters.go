@@ -28,6 +28,9 @@ type Counters struct {
 	Starved       Counter // times a receive found no free buffer
 	Parked        Counter // times a slow half's bytes were moved out of the pool
 	Stale         Counter // completions of an operation whose slot was reused
+
+	Connects Histogram // from accept to the target, of those who have reached it
+	Lives    Histogram // from accept to close
 }
 
 // Counts are what the Counters of several workers come to.
@@ -37,6 +40,7 @@ type Counts struct {
 	BadHeader                         uint64
 	BytesToTarget, BytesToClient      uint64
 	Starved, Parked                   uint64
+	Connects, Lives                   Distribution
 }
 
 func (s *Counts) add(c *Counters) {
@@ -51,4 +55,6 @@ func (s *Counts) add(c *Counters) {
 	s.BytesToClient += c.BytesToClient.Load()
 	s.Starved += c.Starved.Load()
 	s.Parked += c.Parked.Load()
+	s.Connects.add(&c.Connects)
+	s.Lives.add(&c.Lives)
 }

@@ -7,11 +7,13 @@ import (
 	"uring-socket-proxyd/internal/socket"
 )
 
-// Member is a worker as its crew sees it. What Retire, Resume and Stop ask for
-// runs on the worker's own thread, by its inbox.
+// Member is a worker as its crew sees it. What Sample, Retire, Resume and Stop ask
+// for runs on the worker's own thread, by its inbox.
 type Member interface {
 	Inbox() *Inbox
 	Counters() *Counters
+	// Sample tells how the worker is.
+	Sample() Sample
 	// Retire makes the worker stop accepting and call Crew.Quiet once no client
 	// can come of it any more. Its connections go on.
 	Retire()
@@ -31,7 +33,8 @@ type Member interface {
 type Crew struct {
 	policy  *Policy
 	spread  *Spread
-	members []Member // complete before any of them runs
+	members []Member                 // complete before any of them runs
+	samples []atomic.Pointer[Sample] // what each has said last
 
 	mu    sync.Mutex
 	phase phase
@@ -59,7 +62,7 @@ type Client struct {
 
 // NewCrew returns a crew for policy.Workers members, still to join.
 func NewCrew(policy *Policy) *Crew {
-	return &Crew{policy: policy, spread: NewSpread(policy.Workers)}
+	return &Crew{policy: policy, spread: NewSpread(policy.Workers), samples: make([]atomic.Pointer[Sample], policy.Workers)}
 }
 
 // Join adds the next member; the first is number 0.

@@ -32,9 +32,12 @@ type fakeWorker struct {
 
 func (w *fakeWorker) Inbox() *Inbox       { return w.inbox }
 func (w *fakeWorker) Counters() *Counters { return &w.counters }
-func (w *fakeWorker) Retire()             { w.accepting, w.retiring = false, true }
-func (w *fakeWorker) Resume()             { w.accepting, w.retiring = true, false }
-func (w *fakeWorker) Stop()               { w.accepting, w.stopping = false, true }
+func (w *fakeWorker) Sample() Sample {
+	return Sample{Ring: RingCounts{Enters: 1}, Pool: PoolUse{Buffers: 2}}
+}
+func (w *fakeWorker) Retire() { w.accepting, w.retiring = false, true }
+func (w *fakeWorker) Resume() { w.accepting, w.retiring = true, false }
+func (w *fakeWorker) Stop()   { w.accepting, w.stopping = false, true }
 
 // run accepts from the count of clients to come until it is told to stop, and
 // faults after that many looks, if not 0.

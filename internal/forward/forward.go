@@ -41,8 +41,13 @@ type Engine interface {
 	Drain()
 	// Name is the engine's name as in --engine=.
 	Name() string
+	// Features are the features of the kernel that it has a choice about and uses,
+	// by their names in --ring-features=.
+	Features() []string
 	// Counters are its counts since start, of all workers; anyone may read them.
 	Counters() Counts
+	// Sample asks all workers how they are. From any goroutine.
+	Sample() Sample
 }
 
 // Route leads from a listener to the target of its connections.
@@ -96,6 +101,9 @@ type Policy struct {
 	Outbound      Outbound
 
 	LogConnections bool // a line for each connection at its end
+	// Timed makes workers count how long connections take, which costs three looks
+	// at the clock for each.
+	Timed bool
 
 	throttles [troubles]throttle
 }

@@ -48,5 +48,8 @@ func (g *Gate) Release() {
 	}
 }
 
+// Limit is the number of connections that it lets in at a time.
+func (g *Gate) Limit() int { return int(g.limit) }
+
 // Current is the number of connections that are in.
 func (g *Gate) Current() int { return int(g.current.Load()) }

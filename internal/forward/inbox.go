@@ -32,15 +32,17 @@ func NewInbox() (*Inbox, error) {
 // FD is the eventfd, a blocking one: readable when there is something.
 func (b *Inbox) FD() int { return b.eventfd }
 
-// Post hands a message to the worker, which runs it between two events. It never
-// waits. After Shut it does nothing.
-func (b *Inbox) Post(message func()) {
+// Post hands a message to the worker, which runs it between two events, unless it
+// ends before. It never waits. After Shut it does nothing and reports false.
+func (b *Inbox) Post(message func()) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.shut {
-		b.messages = append(b.messages, message)
-		b.wake()
+	if b.shut {
+		return false
 	}
+	b.messages = append(b.messages, message)
+	b.wake()
+	return true
 }
 
 // Hand gives the worker a client, which it owns from then on. After Shut it

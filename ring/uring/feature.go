@@ -131,6 +131,16 @@ func (f Features) Uses(feature *Feature) bool {
 	return f.present[feature] && f.selection.wants(feature)
 }
 
+// InUse are the toggles of the features that the engine uses.
+func (f Features) InUse() (toggles []string) {
+	for _, feature := range Probed {
+		if feature.Toggle != "" && f.Uses(feature) {
+			toggles = append(toggles, feature.Toggle)
+		}
+	}
+	return toggles
+}
+
 // Missing returns an error that names the first feature that the engine cannot do
 // without and the kernel lacks, nil if there is none. It is an
 // errors.ErrUnsupported.

@@ -64,6 +64,7 @@ type Ring struct {
 	unsubmitted             uint32 // published, not yet consumed by the kernel
 
 	cqHead, cqTail *uint32
+	cqDropped      *uint32 // nil when simulated
 	cqMask         uint32
 	cqes           []CQE
 
@@ -242,7 +243,7 @@ func (r *Ring) mapQueues(p *params) error {
 	r.sqHead, r.sqTail, r.sqFlags = at(p.sqOff.head), at(p.sqOff.tail), at(p.sqOff.flags)
 	r.sqMask = p.sqEntries - 1
 	r.sqes = unsafe.Slice((*SQE)(unsafe.Pointer(&entries[0])), p.sqEntries)
-	r.cqHead, r.cqTail = at(p.cqOff.head), at(p.cqOff.tail)
+	r.cqHead, r.cqTail, r.cqDropped = at(p.cqOff.head), at(p.cqOff.tail), at(p.cqOff.overflow)
 	r.cqMask = p.cqEntries - 1
 	r.cqes = unsafe.Slice((*CQE)(unsafe.Pointer(&queues[p.cqOff.cqes])), p.cqEntries)
 	return nil
@@ -272,6 +273,15 @@ func (r *Ring) Close() {
 
 // Registrar gives bufpool the way to register buffers with this ring.
 func (r *Ring) Registrar() *giouring.Ring { return r.ring }
+
+// Dropped counts the completions that the kernel could not keep: with
+// IORING_FEAT_NODROP only those for which it had no memory.
+func (r *Ring) Dropped() uint32 {
+	if r.cqDropped == nil {
+		return 0
+	}
+	return atomic.LoadUint32(r.cqDropped)
+}
 
 // overflown tells whether completions wait in the kernel for room in the CQ.
 func (r *Ring) overflown() bool {

@@ -67,6 +67,8 @@ var cases = slices.Concat(
 	acceptedCases,
 	listenCases,
 	mapCases,
+	metricsCases,
+	metricsServerCases,
 	optionCases,
 	logCases,
 	logConnectionsCases,

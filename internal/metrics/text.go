@@ -1,0 +1,74 @@
+package metrics
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// kind is what Prometheus calls the type of a metric.
+type kind string
+
+const (
+	counter   kind = "counter"
+	gauge     kind = "gauge"
+	histogram kind = "histogram"
+)
+
+// label is a name and a value, which is escaped.
+type label struct{ name, value string }
+
+// text collects metrics in the text format, version 0.0.4.
+type text struct{ bytes.Buffer }
+
+// family begins a metric. Its samples follow before the next one begins.
+func (t *text) family(name string, k kind, help string) {
+	fmt.Fprintf(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, k)
+}
+
+// sample is one value of a metric.
+func (t *text) sample(name string, value float64, labels ...label) {
+	t.WriteString(name)
+	for i, l := range labels {
+		separator := byte(',')
+		if i == 0 {
+			separator = '{'
+		}
+		t.WriteByte(separator)
+		t.WriteString(l.name + `="` + labelEscapes.Replace(l.value) + `"`)
+	}
+	if len(labels) > 0 {
+		t.WriteByte('}')
+	}
+	t.WriteString(" " + number(value) + "\n")
+}
+
+// single is a metric with one value and no labels.
+func (t *text) single(name string, k kind, value float64, help string) {
+	t.family(name, k, help)
+	t.sample(name, value)
+}
+
+// distribution is a histogram, whose buckets are cumulated here.
+func (t *text) distribution(name string, bounds *forward.Bounds, d *forward.Distribution, help string) {
+	t.family(name, histogram, help)
+	n := uint64(0)
+	for i, bound := range bounds {
+		n += d.Buckets[i]
+		t.sample(name+"_bucket", float64(n), label{"le", number(bound.Seconds())})
+	}
+	t.sample(name+"_bucket", float64(d.Count()), label{"le", "+Inf"})
+	t.sample(name+"_sum", seconds(d.Sum))
+	t.sample(name+"_count", float64(d.Count()))
+}
+
+var labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
+// number writes whole numbers as such, up to 2^53 exactly.
+func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
+
+func seconds(d time.Duration) float64 { return float64(d) / float64(time.Second) }
