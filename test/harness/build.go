@@ -13,6 +13,22 @@ import (
 
 const commandPackage = "uring-socket-proxyd/cmd/uring-socket-proxyd"
 
+// Command returns the executable of another command of ours, built as the test is.
+func Command(t testing.TB, name string) string {
+	t.Helper()
+	builds.mu.Lock()
+	defer builds.mu.Unlock()
+	args := []string{"build", "-buildvcs=false", "-ldflags=-checklinkname=0"}
+	if RaceBuilt {
+		args = append(args, "-race")
+	}
+	path, err := buildAs(name, args, "uring-socket-proxyd/cmd/"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // Main runs a package's tests, leaves their figures and removes what they built.
 // Call it from TestMain.
 func Main(m *testing.M) int {
@@ -53,7 +69,7 @@ func build(t testing.TB, race bool) string {
 	if path, ok := builds.done[name]; ok {
 		return path
 	}
-	path, err := buildAs(name, args)
+	path, err := buildAs(name, args, commandPackage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +80,7 @@ func build(t testing.TB, race bool) string {
 	return path
 }
 
-func buildAs(name string, args []string) (string, error) {
+func buildAs(name string, args []string, what string) (string, error) {
 	if builds.dir == "" {
 		dir, err := os.MkdirTemp("", "proxy-build-")
 		if err != nil {
@@ -76,9 +92,9 @@ func buildAs(name string, args []string) (string, error) {
 		builds.dir = dir
 	}
 	path := filepath.Join(builds.dir, name)
-	cmd := exec.Command("go", append(args, "-o", path, commandPackage)...)
+	cmd := exec.Command("go", append(args, "-o", path, what)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w\n%s", commandPackage, err, out)
+		return "", fmt.Errorf("building %s: %w\n%s", what, err, out)
 	}
 	return path, nil
 }

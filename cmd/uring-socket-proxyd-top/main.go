@@ -1,0 +1,141 @@
+// Command uring-socket-proxyd-top shows what a proxy that was started with --metrics=
+// is doing, second by second: on a terminal as a screen that is drawn anew in place,
+// else as a line each time.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"uring-socket-proxyd/internal/timespan"
+)
+
+const programName = "uring-socket-proxyd-top"
+
+const usage = `uring-socket-proxyd-top [OPTIONS...] ADDRESS
+
+Show what a uring-socket-proxyd is doing that was started with --metrics=ADDRESS.
+
+Options:
+      --interval=TIME  ask every TIME, of at least 100ms (default 1s)
+      --count=N        end after N times (default 0: never)
+  -h, --help           show this help and exit
+
+On a terminal the screen is drawn anew each time, and Ctrl-C ends it; else a line is
+written each time. Rates and percentiles are of the time since the line before, and
+percentiles as exact as the proxy's histograms are. The proxy may be restarted
+meanwhile.
+
+Example:
+  uring-socket-proxyd-top 127.0.0.1:9100
+`
+
+// options are what the command line says.
+type options struct {
+	address  string
+	interval time.Duration
+	count    int
+}
+
+// leastInterval keeps the asking from becoming a load of its own.
+const leastInterval = 100 * time.Millisecond
+
+func parseOptions(args []string) (*options, error) {
+	set := pflag.NewFlagSet(programName, pflag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.Usage = func() {}
+	interval := set.String("interval", "1s", "")
+	count := set.Uint32("count", 0, "")
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	if set.NArg() != 1 {
+		return nil, fmt.Errorf("%d addresses given, need exactly one, as in --metrics=; see --help", set.NArg())
+	}
+	span, err := timespan.Parse(*interval)
+	if err == nil && (span.Duration() < leastInterval || span == timespan.Infinity) {
+		err = fmt.Errorf("need a time of at least %v", leastInterval)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--interval=%q: %w", *interval, err)
+	}
+	return &options{address: set.Arg(0), interval: span.Duration(), count: int(*count)}, nil
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	o, err := parseOptions(os.Args[1:])
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		fmt.Print(usage)
+		return
+	case err == nil:
+		err = watch(ctx, o)
+	}
+	if err != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", programName, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// display shows views.
+type display interface {
+	show(*view) error
+	// lost says that the proxy does not answer; it is asked again.
+	lost(error) error
+	resized() error
+	end()
+}
+
+// watch asks and shows until it is told to end, or has done so often enough.
+func watch(ctx context.Context, o *options) error {
+	proxy, err := newProxy(o.address)
+	if err != nil {
+		return err
+	}
+	last, err := proxy.ask(ctx)
+	if err != nil {
+		return fmt.Errorf("%w; was a proxy started with --metrics=%s?", err, o.address)
+	}
+	out := newDisplay(os.Stdout, os.Stderr)
+	defer out.end()
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	ticker := time.NewTicker(o.interval)
+	defer ticker.Stop()
+	for shown := 0; o.count == 0 || shown < o.count; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-resized:
+			if err := out.resized(); err != nil {
+				return err
+			}
+			continue
+		case <-ticker.C:
+		}
+		now, err := proxy.ask(ctx)
+		if err != nil {
+			if err := out.lost(err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := out.show(newView(last, now)); err != nil {
+			return err
+		}
+		last = now
+		shown++
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"uring-socket-proxyd/internal/activation"
+)
+
+// proxy is asked for its metrics.
+type proxy struct {
+	address string
+	client  http.Client
+}
+
+const (
+	// askTime bounds one question and its answer.
+	askTime = 5 * time.Second
+	// maxAnswer bounds what is read of an answer, bytes; it has about ten thousand.
+	maxAnswer = 1 << 20
+)
+
+// newProxy returns the proxy that tells its metrics at an address in the syntax of
+// --metrics=.
+func newProxy(address string) (*proxy, error) {
+	network, where, err := activation.Dial(address)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", address, err)
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, where)
+	}
+	return &proxy{address: address, client: http.Client{
+		Timeout:   askTime,
+		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+	}}, nil
+}
+
+// ask returns the proxy's figures as they are now. Errors name the address.
+func (p *proxy) ask(ctx context.Context) (*figures, error) {
+	f, err := p.figures(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.address, err)
+	}
+	return f, nil
+}
+
+func (p *proxy) figures(ctx context.Context) (*figures, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://proxy/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := p.client.Do(request)
+	if err != nil {
+		var outer *net.OpError // without the address, which is there twice already
+		if errors.As(err, &outer) {
+			err = outer.Err
+		}
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answered with status %d; it is not the proxy's metrics", answer.StatusCode)
+	}
+	return readFigures(io.LimitReader(answer.Body, maxAnswer))
+}
+
+// figures are a proxy's metrics at a moment.
+type figures struct {
+	at       time.Time
+	families map[string]*dto.MetricFamily
+}
+
+// prefix begins the names of the proxy's own metrics.
+const prefix = "uring_socket_proxyd_"
+
+func readFigures(in io.Reader) (*figures, error) {
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(in)
+	if err != nil {
+		return nil, fmt.Errorf("what answers there are no metrics: %w", err)
+	}
+	f := &figures{at: time.Now(), families: families}
+	if families[prefix+"build_info"] == nil {
+		return nil, errors.New("what answers there is no uring-socket-proxyd")
+	}
+	return f, nil
+}
+
+// metric returns the sample of a metric with that label, as name=value, or the only
+// one; nil if there is none.
+func (f *figures) metric(name, label string) *dto.Metric {
+	for _, m := range f.families[name].GetMetric() {
+		if label == "" {
+			return m
+		}
+		for _, l := range m.GetLabel() {
+			if l.GetName()+"="+l.GetValue() == label {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// value is a counter or gauge; NaN if there is none.
+func (f *figures) value(name, label string) float64 {
+	m := f.metric(name, label)
+	switch {
+	case m.GetCounter() != nil:
+		return m.GetCounter().GetValue()
+	case m.GetGauge() != nil:
+		return m.GetGauge().GetValue()
+	}
+	return math.NaN()
+}
+
+// own is value for the proxy's own metrics.
+func (f *figures) own(name, label string) float64 { return f.value(prefix+name, label) }
+
+// label is a label's value of a metric that has one sample.
+func (f *figures) label(name, label string) string {
+	for _, l := range f.metric(prefix+name, "").GetLabel() {
+		if l.GetName() == label {
+			return printable(l.GetValue())
+		}
+	}
+	return "?"
+}
+
+// printable keeps what answers from controlling the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+}

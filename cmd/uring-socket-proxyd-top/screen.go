@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// screen draws in place, on a screen of its own, which goes with the program.
+type screen struct {
+	out   io.Writer
+	fd    int
+	note  []string // above the rest
+	lines []string // of the last view
+}
+
+// What terminals are told (console_codes(4)).
+const (
+	enter      = "\033[?1049h\033[?25l" // another screen, without a cursor
+	leave      = "\033[?25h\033[?1049l"
+	home       = "\033[H"
+	clearLine  = "\033[K"
+	clearBelow = "\033[J"
+)
+
+func newScreen(out io.Writer, fd int) *screen {
+	io.WriteString(out, enter)
+	return &screen{out: out, fd: fd}
+}
+
+func (s *screen) end() { io.WriteString(s.out, leave) }
+
+func (s *screen) show(v *view) error {
+	s.note, s.lines = nil, render(v)
+	return s.draw()
+}
+
+func (s *screen) lost(err error) error {
+	s.note = []string{"No answer, asking again: " + printable(err.Error()), ""}
+	return s.draw()
+}
+
+func (s *screen) resized() error { return s.draw() }
+
+// draw writes as much as fits, in one piece so that nothing flickers.
+func (s *screen) draw() error {
+	lines := append(s.note[:len(s.note):len(s.note)], s.lines...)
+	width, height, err := term.GetSize(s.fd)
+	if err != nil || width <= 0 || height <= 0 {
+		width, height = 80, 24
+	}
+	var all strings.Builder
+	all.WriteString(home)
+	for i, line := range lines[:min(len(lines), height)] {
+		if i > 0 {
+			all.WriteString("\r\n")
+		}
+		all.WriteString(line[:min(len(line), width)] + clearLine)
+	}
+	all.WriteString(clearBelow)
+	_, err = io.WriteString(s.out, all.String())
+	return err
+}
+
+// render is a view in lines of ASCII, of at most 80 characters as a rule.
+func render(v *view) []string {
+	engine := v.label("engine_info", "engine")
+	lines := []string{
+		fmt.Sprintf("uring-socket-proxyd %s, up %s", v.label("build_info", "version"), age(v.up())),
+		fmt.Sprintf("engine %s, workers %s, Linux %s", engine, number(v.own("workers", "")), v.label("engine_info", "kernel")),
+		"",
+		row("connections", number(v.own("connections", "")), fmt.Sprintf("of %s; %s came, %s broken, %s timed out", number(v.own("connections_max", "")),
+			number(v.own("connections_accepted_total", "")), number(v.own("connections_broken_total", "")), number(v.own("connections_timed_out_total", "")))),
+		row("new", number(v.rate("connections_accepted_total", ""))+"/s", ""),
+		row("refused", number(v.refusals())+"/s", refusedEver(v)),
+		row("to target", amount(v.rate("forwarded_bytes_total", "direction=to_target"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_target"))+" in all"),
+		row("to client", amount(v.rate("forwarded_bytes_total", "direction=to_client"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_client"))+" in all"),
+		"",
+		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "p50 ever", "p90", "p99"),
+		timesRow("connect", v.lately("connect_duration_seconds"), v.ever("connect_duration_seconds")),
+		timesRow("life", v.lately("connection_duration_seconds"), v.ever("connection_duration_seconds")),
+		"",
+	}
+	if engine == "uring" {
+		lines = append(lines,
+			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, %s times starved", memory(v.own("pool_bytes", "")), memory(v.own("pool_parked_bytes", "")), number(v.own("pool_starved_total", "")))),
+			row("enters", number(v.rate("ring_enters_total", ""))+"/s", fmt.Sprintf("%s completions each, %s overflows in all", number(v.rate("ring_completions_total", "")/v.rate("ring_enters_total", "")), number(v.own("ring_overflows_total", "")))))
+	}
+	return append(lines, row("process", percent(v.growth("process_cpu_seconds_total", "")), fmt.Sprintf("of a CPU; %s, %s of %s descriptors",
+		memory(v.value("process_resident_memory_bytes", "")), number(v.value("process_open_fds", "")), number(v.value("process_max_fds", "")))))
+}
+
+// row is a name, the figure that matters, and what else there is to say.
+func row(name, figure, rest string) string {
+	return strings.TrimRight(fmt.Sprintf("%-14s%12s   %s", name, figure, rest), " ")
+}
+
+func refusedEver(v *view) string {
+	var said []string
+	for _, reason := range reasons {
+		if n := v.own("connections_refused_total", "reason="+reason); n > 0 || math.IsNaN(n) {
+			said = append(said, reason+" "+number(n))
+		}
+	}
+	if said == nil {
+		return "none so far"
+	}
+	return strings.Join(said, ", ") + " so far"
+}
+
+func timesRow(name string, lately, ever times) string {
+	return fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", name, duration(lately.p50), duration(lately.p90), duration(lately.p99),
+		duration(ever.p50), duration(ever.p90), duration(ever.p99))
+}
