@@ -14,7 +14,7 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build install uninstall packages test soak systemd arm64 kernels kernels-docs parity reliability manual lint demo fuzz clean
+.PHONY: build install uninstall packages test soak systemd arm64 kernels kernels-docs parity metrics-docs reliability manual lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -57,6 +57,9 @@ soak: ## play a random mix of clients, targets and troubles with each engine for
 
 parity: ## renew docs/parity.md: what each program does, case by case
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
+
+metrics-docs: ## renew the table of metrics and the live view in docs/metrics.md
+	METRICS_DOC=yes go test -count=1 -run TestDocument ./test/metrics
 
 reliability: ## put what the last runs have tried into docs/reliability.md
 	go run ./test/figures/report reliability-results docs/reliability.md
