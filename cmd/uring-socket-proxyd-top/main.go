@@ -15,59 +15,86 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"uring-socket-proxyd/internal/optiontext"
 	"uring-socket-proxyd/internal/timespan"
 )
 
 const programName = "uring-socket-proxyd-top"
 
-const usage = `uring-socket-proxyd-top [OPTIONS...] ADDRESS
+// printHelp writes the whole of --help.
+func printHelp(out io.Writer) {
+	fmt.Fprintf(out, `%[1]s [OPTIONS...] ADDRESS
 
 Show what a uring-socket-proxyd is doing that was started with --metrics=ADDRESS.
 
 Options:
-      --interval=TIME  ask every TIME, of at least 100ms (default 1s)
-      --count=N        end after N times (default 0: never)
-  -h, --help           show this help and exit
-
+`, programName)
+	optiontext.Help(out, optiontext.Table(new(options).flags()))
+	fmt.Fprintf(out, `
 On a terminal the screen is drawn anew each time, and Ctrl-C ends it; else a line is
 written each time. Rates and percentiles are of the time since the line before, and
 percentiles as exact as the proxy's histograms are. The proxy may be restarted
 meanwhile.
 
 Example:
-  uring-socket-proxyd-top 127.0.0.1:9100
-`
+  %[1]s 127.0.0.1:9100
+`, programName)
+}
 
 // options are what the command line says.
 type options struct {
 	address  string
-	interval time.Duration
-	count    int
+	interval intervalTime
+	count    uint32
 }
+
+// flags is the table of options, from which help, manual page and completions are made.
+func (o *options) flags() *pflag.FlagSet {
+	o.interval = intervalTime(time.Second)
+	set := pflag.NewFlagSet(programName, pflag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.SortFlags = false
+	set.Usage = func() {}
+	set.Var(&o.interval, "interval", "ask every TIME, of at least 100ms")
+	set.Uint32Var(&o.count, "count", 0, "end after `N` times; 0 is never")
+	set.BoolP("help", "h", false, "show this help and exit")
+	return set
+}
+
+// intervalTime is the value of --interval=.
+type intervalTime time.Duration
+
+func (t *intervalTime) Set(value string) error {
+	span, err := timespan.Parse(value)
+	if err != nil {
+		return err
+	}
+	if span.Duration() < leastInterval || span == timespan.Infinity {
+		return fmt.Errorf("need a time of at least %v", leastInterval)
+	}
+	*t = intervalTime(span.Duration())
+	return nil
+}
+func (t *intervalTime) String() string { return time.Duration(*t).String() }
+func (t *intervalTime) Type() string   { return "TIME" }
 
 // leastInterval keeps the asking from becoming a load of its own.
 const leastInterval = 100 * time.Millisecond
 
 func parseOptions(args []string) (*options, error) {
-	set := pflag.NewFlagSet(programName, pflag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	set.Usage = func() {}
-	interval := set.String("interval", "1s", "")
-	count := set.Uint32("count", 0, "")
+	o := new(options)
+	set := o.flags()
 	if err := set.Parse(args); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; see --help", err)
+	}
+	if help, _ := set.GetBool("help"); help {
+		return nil, pflag.ErrHelp
 	}
 	if set.NArg() != 1 {
 		return nil, fmt.Errorf("%d addresses given, need exactly one, as in --metrics=; see --help", set.NArg())
 	}
-	span, err := timespan.Parse(*interval)
-	if err == nil && (span.Duration() < leastInterval || span == timespan.Infinity) {
-		err = fmt.Errorf("need a time of at least %v", leastInterval)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--interval=%q: %w", *interval, err)
-	}
-	return &options{address: set.Arg(0), interval: span.Duration(), count: int(*count)}, nil
+	o.address = set.Arg(0)
+	return o, nil
 }
 
 func main() {
@@ -76,7 +103,7 @@ func main() {
 	o, err := parseOptions(os.Args[1:])
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
-		fmt.Print(usage)
+		printHelp(os.Stdout)
 		return
 	case err == nil:
 		err = watch(ctx, o)
@@ -111,9 +138,9 @@ func watch(ctx context.Context, o *options) error {
 	defer out.end()
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH)
-	ticker := time.NewTicker(o.interval)
+	ticker := time.NewTicker(time.Duration(o.interval))
 	defer ticker.Stop()
-	for shown := 0; o.count == 0 || shown < o.count; {
+	for shown := 0; o.count == 0 || shown < int(o.count); {
 		select {
 		case <-ctx.Done():
 			return nil

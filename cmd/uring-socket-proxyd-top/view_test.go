@@ -119,7 +119,7 @@ func TestHuman(t *testing.T) {
 
 func TestParseOptions(t *testing.T) {
 	o, err := parseOptions([]string{"--interval=2", "/run/x", "--count", "3"})
-	if err != nil || *o != (options{"/run/x", 2 * time.Second, 3}) {
+	if err != nil || *o != (options{"/run/x", intervalTime(2 * time.Second), 3}) {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for _, args := range [][]string{{}, {"a", "b"}, {"--interval=50ms", "a"}, {"--interval=infinity", "a"}, {"--count=-1", "a"}, {"--bogus", "a"}} {

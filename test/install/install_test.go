@@ -24,7 +24,7 @@ func folder(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"uring-socket-proxyd", "proxy-bench"} { // the benchmark's is not run
+	for _, name := range []string{"uring-socket-proxyd", "uring-socket-proxyd-top", "proxy-bench"} { // only the first is run
 		if err := os.WriteFile(filepath.Join(built, name), program, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ import (
 
 const dist = "../../dist/"
 
-var pages = []string{"uring-socket-proxyd.8", "proxy-bench.1"}
+var pages = []string{"uring-socket-proxyd.8", "uring-socket-proxyd-top.1", "proxy-bench.1"}
 
 func need(t *testing.T, program string) {
 	t.Helper()
