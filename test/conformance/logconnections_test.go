@@ -190,7 +190,7 @@ func accountLeft(t *testing.T, p *harness.Program) {
 }
 
 func accountIdle(t *testing.T, p *harness.Program) {
-	proxy, accepted, target := startAccounting(t, p, "--idle-timeout=300ms")
+	proxy, accepted, target := startAccounting(t, p, "--idle-timeout=2s")
 	client, far := join(t, proxy, accepted)
 	client.ExpectReset()
 	far.ExpectReset()
