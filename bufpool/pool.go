@@ -191,6 +191,9 @@ func (piece *Piece) Consume(n uint32) {
 // Addr is the address of a Piece's first byte, for the kernel.
 func (p *Pool) Addr(piece Piece) uintptr { return uintptr(unsafe.Pointer(&p.bytes(piece)[0])) }
 
+// Content is the bytes of a Piece, valid until it is released.
+func (p *Pool) Content(piece Piece) []byte { return p.bytes(piece) }
+
 func (p *Pool) bytes(piece Piece) []byte {
 	if piece.id < 0 {
 		return p.parking.blocks[^piece.id].memory[piece.offset:][:piece.Len]

@@ -57,6 +57,9 @@ func (w *worker) connectNext(c *connection) {
 		}
 		if err == nil {
 			c.target = newSide(fd, int(address.Family))
+			if c.passing {
+				w.sockets.Prepare(fd)
+			}
 			c.state = stateConnecting
 			c.attempt++
 			w.limit(c, w.policy.Timeouts.Connect)

@@ -9,7 +9,7 @@ import (
 
 // state is where a connection is in its life:
 //
-//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done─> free
+//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done─> (closing ─>) free
 //	                └────────────────┴─────────────┴─ no address left, or the engine stops ┘
 type state uint8
 
@@ -19,6 +19,7 @@ const (
 	stateResolving               // waits for the resolver, for a descriptor, or to try again
 	stateConnecting              // a connect is under way
 	stateForwarding              // the target is connected
+	stateClosing                 // another thread closes its sockets: see passing.go
 )
 
 // noFD stands for a descriptor that is not open.
@@ -55,8 +56,10 @@ type connection struct {
 
 	toTarget, toClient half
 
-	account *forward.Account // nil unless connections are logged
-	outcome forward.Outcome
+	account  *forward.Account // nil unless connections are logged
+	outcome  forward.Outcome
+	passing  bool // passes descriptors on
+	closings int  // times that another thread has been asked to close something, and is not done
 
 	alarm    forward.Alarm
 	since    forward.Tick  // when it was accepted
@@ -84,6 +87,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.tries, c.retrying, c.inLine = 0, false, false
 	c.early = 0
 	c.broken = false
+	c.passing, c.closings = false, 0
 	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
 	c.toClient = half{connection: c, source: &c.target, destination: &c.client}
 }

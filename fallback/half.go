@@ -25,6 +25,9 @@ type half struct {
 	pipe   *bufpool.Pipe // while it holds bytes
 	queued int           // bytes in pipe
 
+	passed  []int // descriptors, owned, that go with the first byte of rest
+	closing bool  // those that it had before are being closed: it receives nothing
+
 	splicing  bool  // moves bytes by splice, not by copying
 	noSplice  bool  // this kind of socket refuses it
 	full      uint8 // receives in a row that filled the block

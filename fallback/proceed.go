@@ -21,7 +21,7 @@ func (w *worker) proceed(h *half) {
 	case h.done:
 	case h.ended && h.empty():
 		w.end(h)
-	case h.source.readable && h.destination.writable:
+	case h.source.readable && h.destination.writable && !h.closing:
 		w.schedule(h) // has not come to a stop yet
 	}
 	w.settle(h.connection)
@@ -49,6 +49,7 @@ func (w *worker) discard(h *half) {
 	h.done = true
 	h.connection.broken = true
 	w.putBlock(h)
+	w.closePassed(h)
 	if h.pipe != nil {
 		w.pipes.Discard(h.pipe)
 		h.pipe, h.queued = nil, 0
@@ -57,11 +58,15 @@ func (w *worker) discard(h *half) {
 
 // settle closes a connection that has nothing left to do.
 func (w *worker) settle(c *connection) {
-	if c.state == stateFree || !c.finished() {
+	if c.state == stateFree || c.state == stateClosing || !c.finished() {
 		return
 	}
-	w.close(c.target.fd, c.broken)
-	w.close(c.client.fd, c.broken)
+	if c.passing {
+		w.closeSockets(c)
+	} else {
+		w.close(c.target.fd, c.broken)
+		w.close(c.client.fd, c.broken)
+	}
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
@@ -70,8 +75,17 @@ func (w *worker) settle(c *connection) {
 	w.stopwatch.Ended(&w.counters, c.began)
 	w.wheel.Cancel(&c.alarm)
 	w.forgetPrologue(c)
-	c.state = stateFree
 	c.dial = forward.Dial{}
+	if c.closings > 0 && w.mode != modeStopping {
+		c.state = stateClosing
+		return
+	}
+	w.vacate(c)
+}
+
+// vacate gives the slot of a closed connection back, and its place.
+func (w *worker) vacate(c *connection) {
+	c.state = stateFree
 	w.connections.Free(c.slot)
 	w.crew.Leave(w.index)
 	w.counters.Ended.Add(1)

@@ -1,6 +1,8 @@
 package fallback
 
 import (
+	"syscall"
+
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
@@ -28,7 +30,7 @@ func (w *worker) introduce(c *connection) bool {
 // readHeader receives what there is of a client's header, or waits for more.
 func (w *worker) readHeader(c *connection) {
 	for {
-		n, errno := recv(c.client.fd, c.prologue.Room())
+		n, errno := w.receiveHeader(c)
 		switch errno {
 		case 0:
 		case unix.EINTR:
@@ -50,6 +52,20 @@ func (w *worker) readHeader(c *connection) {
 			return
 		}
 	}
+}
+
+// receiveHeader receives some of a client's header, and where descriptors are passed on
+// nothing behind it, as some may come with that.
+func (w *worker) receiveHeader(c *connection) (int, syscall.Errno) {
+	room := c.prologue.Room()
+	if c.passing {
+		n, errno := w.sockets.Look(c.client.fd, room)
+		if n == 0 || errno != 0 {
+			return 0, errno
+		}
+		room = room[:c.prologue.Own(n)]
+	}
+	return recv(c.client.fd, room)
 }
 
 // awaitHeader waits for more of a client's header, until its time is over. An event
@@ -120,7 +136,9 @@ func (w *worker) sendPrologue(c *connection) {
 		return
 	}
 	n := copy(w.block, first)
-	n += w.receiveBehind(&c.toTarget, w.block[n:])
+	if !c.passing { // or descriptors of the client's would come with the header
+		n += w.receiveBehind(&c.toTarget, w.block[n:])
+	}
 	w.sendCopying(&c.toTarget, w.block[:n])
 }
 

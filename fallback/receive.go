@@ -22,6 +22,8 @@ func (w *worker) receive(h *half) bool {
 	switch {
 	case !h.source.readable || h.ended || h.done:
 		return false
+	case h.connection.passing:
+		return w.receivePassing(h)
 	case h.splicing && len(h.rest) == 0:
 		return w.receiveSplicing(h)
 	case h.empty():

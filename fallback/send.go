@@ -27,7 +27,7 @@ func (w *worker) send(h *half) bool {
 // sendCopying sends bytes from a block, and keeps what does not go.
 func (w *worker) sendCopying(h *half, bytes []byte) {
 	for len(bytes) > 0 && h.destination.writable {
-		n, errno := send(h.destination.fd, bytes)
+		n, errno := w.sendBytes(h, bytes)
 		switch errno {
 		case 0:
 			w.countBytes(h, n)
@@ -41,6 +41,13 @@ func (w *worker) sendCopying(h *half, bytes []byte) {
 		}
 	}
 	w.keep(h, bytes)
+}
+
+func (w *worker) sendBytes(h *half, bytes []byte) (int, syscall.Errno) {
+	if len(h.passed) > 0 {
+		return w.sendPassing(h, bytes)
+	}
+	return send(h.destination.fd, bytes)
 }
 
 // keep stores what could not be sent of the worker's block, or of the half's.
@@ -92,6 +99,10 @@ func (w *worker) sendSplicing(h *half) bool {
 
 // destinationFailed handles a destination that takes nothing more.
 func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
+	if len(h.passed) > 0 && !forward.Gone(errno) {
+		w.policy.ReportPassing(h.connection.route.Listener, errno)
+		h.connection.outcome.Note(forward.DescriptorsLost)
+	}
 	h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
 	w.discard(h)
 	if !forward.Gone(errno) {

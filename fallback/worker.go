@@ -265,7 +265,11 @@ func (w *worker) Stop() {
 		w.stopAccepting(l)
 	}
 	for _, c := range w.connections.All() {
-		if c.state != stateFree {
+		switch c.state {
+		case stateFree:
+		case stateClosing: // waits for nobody any more
+			w.vacate(c)
+		default:
 			c.stop()
 			w.abort(c)
 		}

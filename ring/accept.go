@@ -107,6 +107,9 @@ func (w *worker) take(client forward.Client) {
 	if w.policy.LogConnections {
 		c.account = forward.NewAccount(w.sockets.Peer(client.FD))
 	}
+	if c.passing = w.policy.Passes(client.Route); c.passing {
+		w.sockets.Prepare(client.FD)
+	}
 	w.turnDeaf(c)
 	w.resolve(c)
 }

@@ -77,6 +77,9 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 		return err
 	}
 	c.target = fd
+	if c.passing {
+		w.sockets.Prepare(fd)
+	}
 	if err = w.fit(c); err == nil {
 		err = w.begin(c)
 	}

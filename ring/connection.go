@@ -9,7 +9,7 @@ import (
 // state is where a connection is in its life. What can be told from the halves
 // and from inFlight is not stored again:
 //
-//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done, nothing in flight─> free
+//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done, nothing in flight─> (closing ─>) free
 //	                └────────────────┴─────────────┴─ no address left, or the engine stops ─────────────────┘
 type state uint8
 
@@ -19,6 +19,7 @@ const (
 	stateResolving               // waits for the resolver, for a descriptor, or to try again; nothing is in flight
 	stateConnecting              // a connect is in flight
 	stateForwarding              // the target is connected
+	stateClosing                 // another thread closes its sockets: see passing.go; nothing is in flight
 )
 
 // noFD stands for a descriptor that is not open.
@@ -39,8 +40,10 @@ type connection struct {
 
 	toTarget, toClient half
 
-	account *forward.Account // nil unless connections are logged
-	outcome forward.Outcome
+	account  *forward.Account // nil unless connections are logged
+	outcome  forward.Outcome
+	passing  bool // passes descriptors on
+	closings int  // times that another thread has been asked to close something, and is not done
 
 	alarm    forward.Alarm
 	since    forward.Tick  // when it was accepted
@@ -72,6 +75,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.alarm.Connection = slot
 	c.outcome = 0
 	c.tries, c.retrying, c.inLine, c.timedOut = 0, false, false, false
+	c.passing, c.closings = false, 0
 	c.inFlight, c.connecting, c.broken, c.nonblocking = 0, false, false, false
 	c.begun, c.early = false, 0
 	c.toTarget.begin(c, opRecvClient, opSendTarget)

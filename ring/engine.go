@@ -3,7 +3,8 @@
 // operations and handling their completions.
 //
 // The way of a byte, one file for each step: accept.go, connect.go, recv.go,
-// send.go, proceed.go (what comes next, end and close); splice.go for streams. What crosses threads
+// send.go, proceed.go (what comes next, end and close); splice.go for streams, passing.go
+// for passed descriptors. What crosses threads
 // crosses in forward.Inbox.
 //
 // Invariants:
@@ -163,7 +164,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		ring:            ring,
 		pool:            pool,
 		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
-		sockets:         socket.System{Keepalive: policy.Keepalive},
+		sockets:         socket.System{Keepalive: policy.Keepalive, Passer: socket.NewPasser()},
 		crew:            crew,
 		index:           index,
 		closesAtOnce:    policy.Workers > 1,

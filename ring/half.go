@@ -24,6 +24,9 @@ type half struct {
 
 	pipe *bufpool.Pipe // holds what a stream's destination has not taken; empty while queue is not
 
+	passed  []int // descriptors, owned, that go with the first byte of queue
+	closing bool  // those that it had before are being closed: it receives nothing
+
 	receiving bool // a recv is in flight
 	awaiting  bool // ... or rather a poll of a stream's source
 	stopping  bool // ... and is being cancelled; stays until the next recv

@@ -43,7 +43,7 @@ func TestModel(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			steps, late, badHeaders := 0, 0, 0
+			steps, late, badHeaders, delivered, refusals := 0, 0, 0, 0, 0
 			for run := 0; run < *modelRuns || steps < modelSteps && *modelSeed == 0; run++ {
 				seed := *modelSeed
 				if seed == 0 {
@@ -51,6 +51,7 @@ func TestModel(t *testing.T) {
 				}
 				s := runModel(t, seed, kind.pool, kind.limit)
 				steps, late, badHeaders = steps+s.steps, late+s.late, badHeaders+s.badHeaders
+				delivered, refusals = delivered+s.delivered, refusals+s.refusals
 				if t.Failed() {
 					t.Fatalf("replay with -run 'TestModel/%s' -args -model.runs=1 -model.seed=%d", kind.name, seed)
 				}
@@ -58,12 +59,15 @@ func TestModel(t *testing.T) {
 					break
 				}
 			}
-			t.Logf("%d steps, %d late completions, %d bad headers", steps, late, badHeaders)
+			t.Logf("%d steps, %d late completions, %d bad headers, descriptors passed %d times and lost %d times", steps, late, badHeaders, delivered, refusals)
 			if late == 0 && *modelSeed == 0 {
 				t.Error("no completion came late")
 			}
 			if badHeaders == 0 && *modelSeed == 0 {
 				t.Error("no client had a bad header")
+			}
+			if (delivered == 0 || refusals == 0) && *modelSeed == 0 {
+				t.Error("no descriptor was passed on, or none was lost")
 			}
 			figures.Count("steps", int64(steps))
 		})
@@ -139,6 +143,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	w.timed, w.clock = policy.Timeouts.Any(), s.clock
 	s.useProxyProtocol(w)
 	s.useOutbound(w)
+	s.usePassing(w)
 	w.tight = s.rng.IntN(2) == 0
 	w.acceptMultishot = !w.tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
@@ -159,6 +164,10 @@ var smallTuning = tuning{bulkSize: 1400, messageSize: 300, messagesAfter: 3, sma
 
 // check looks at the end state of every connection, and at what is left over.
 func (s *simulation) check() {
+	for len(s.closings) > 0 {
+		s.closeSome()
+	}
+	s.checkNoneLeft()
 	for _, p := range s.sockets {
 		if !p.closed {
 			s.t.Errorf("descriptor %d was never closed", p.fd)
@@ -197,7 +206,8 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 	if complete && !bytes.Equal(written, to.got) {
 		s.t.Errorf("%s: ended cleanly after %d of %d bytes", name, len(to.got), len(written))
 	}
-	if !from.reset && !to.reset && to.linger && !s.stopped {
+	s.checkPassed(from, to, name)
+	if !from.reset && !to.reset && to.linger && !s.stopped && !from.pair.refused {
 		s.t.Errorf("%s: reset, but neither side broke", name)
 	}
 	if from.reset && !from.eof && !to.linger {

@@ -12,6 +12,8 @@ import (
 func (w *worker) proceed(h *half) {
 	switch {
 	case h.done:
+	case h.connection.passing && !(h.ended && h.queue.empty()):
+		w.stream(h)
 	case !h.queue.empty():
 		w.send(h)
 		if h.queued >= w.policy.Limits.BufferSize {
@@ -60,21 +62,26 @@ func (w *worker) discard(h *half) {
 	}
 	h.queue.truncate(keep)
 	w.discardPipe(h)
+	w.closePassed(h)
 	w.stopReceiving(h)
 	w.stopSending(h)
 }
 
 // settle closes a connection that has nothing left to do and nothing in flight.
 func (w *worker) settle(c *connection) {
-	if c.state == stateFree || !c.finished() {
+	if c.state == stateFree || c.state == stateClosing || !c.finished() {
 		return
 	}
 	if c.inFlight > 0 {
 		w.unwatch(c)
 		return
 	}
-	w.close(c.target, c.broken)
-	w.close(c.client, c.broken)
+	if c.passing {
+		w.closeSockets(c)
+	} else {
+		w.close(c.target, c.broken)
+		w.close(c.client, c.broken)
+	}
 	if c.broken {
 		w.counters.Broken.Add(1)
 	}
@@ -83,8 +90,17 @@ func (w *worker) settle(c *connection) {
 	w.hearAgain(c)
 	w.wheel.Cancel(&c.alarm)
 	w.forgetPrologue(c)
-	c.state = stateFree
 	c.dial = forward.Dial{}
+	if c.closings > 0 && w.mode != modeStopping {
+		c.state = stateClosing
+		return
+	}
+	w.vacate(c)
+}
+
+// vacate gives the slot of a closed connection back, and its place.
+func (w *worker) vacate(c *connection) {
+	c.state = stateFree
 	w.connections.Free(c.slot)
 	w.crew.Leave(w.index)
 	w.counters.Ended.Add(1)
@@ -135,11 +151,16 @@ func (w *worker) cutOff() {
 		}
 		c.stop()
 		w.closeAccount(c)
+		closing := c.state == stateClosing
 		c.state = stateFree
 		w.discardPipe(&c.toTarget)
 		w.discardPipe(&c.toClient)
-		w.counters.Broken.Add(1)
-		w.stopwatch.Ended(&w.counters, c.began)
+		w.closePassed(&c.toTarget)
+		w.closePassed(&c.toClient)
+		if !closing {
+			w.counters.Broken.Add(1)
+			w.stopwatch.Ended(&w.counters, c.began)
+		}
 		for _, fd := range []int{c.target, c.client} {
 			if fd != noFD {
 				w.sockets.ResetOnClose(fd)

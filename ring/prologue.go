@@ -31,7 +31,7 @@ func (w *worker) introduce(c *connection) bool {
 // readHeader receives what there is of a client's header, or waits for more.
 func (w *worker) readHeader(c *connection) {
 	for {
-		n, errno := w.sockets.Recv(c.client, c.prologue.Room())
+		n, errno := w.receiveHeader(c)
 		switch errno {
 		case 0:
 		case unix.EINTR:
@@ -53,6 +53,20 @@ func (w *worker) readHeader(c *connection) {
 			return
 		}
 	}
+}
+
+// receiveHeader receives some of a client's header, and where descriptors are passed on
+// nothing behind it, as some may come with that.
+func (w *worker) receiveHeader(c *connection) (int, syscall.Errno) {
+	room := c.prologue.Room()
+	if c.passing {
+		n, errno := w.sockets.Look(c.client, room)
+		if n == 0 || errno != 0 {
+			return 0, errno
+		}
+		room = room[:c.prologue.Own(n)]
+	}
+	return w.sockets.Recv(c.client, room)
 }
 
 // awaitHeader waits for more of a client's header, until its time is over.
@@ -144,7 +158,9 @@ func (w *worker) sendPrologue(c *connection) {
 		return
 	}
 	w.pool.Extend(&block, copy(w.pool.Room(block), first))
-	w.receiveBehind(h, &block)
+	if !c.passing { // or descriptors of the client's would come with the header
+		w.receiveBehind(h, &block)
+	}
 	h.queued += int(block.Len)
 	h.queue.push(block)
 }

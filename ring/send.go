@@ -50,6 +50,10 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 
 // destinationFailed handles a destination that takes nothing more.
 func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
+	if len(h.passed) > 0 && !forward.Gone(errno) {
+		w.policy.ReportPassing(h.connection.route.Listener, errno)
+		h.connection.outcome.Note(forward.DescriptorsLost)
+	}
 	h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
 	w.discard(h)
 	if !forward.Gone(errno) {

@@ -13,6 +13,7 @@ func (s *simulation) checkBounds() {
 	for _, c := range s.worker.connections.All() {
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
 			blocks += s.checkBlocks(h)
+			s.checkPassing(h)
 			most := s.worker.policy.Limits.BufferSize
 			if c.state != stateForwarding || h.queued < most || !h.receiving || h.stopping {
 				continue

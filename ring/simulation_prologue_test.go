@@ -3,6 +3,7 @@ package ring
 import (
 	"bytes"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -53,6 +54,7 @@ func (s *simulation) greet(client *simSocket) {
 		client.header = proxyprotocol.Format(proxyprotocol.Version(1+s.rng.IntN(2)), client.told)
 	}
 	client.toCome = append(bytes.Clone(client.header), client.toCome...)
+	client.shiftMarks(len(client.header))
 }
 
 // forwarded is what a socket's peer is to get of what has been written.
@@ -90,6 +92,16 @@ func (s *simulation) checkGreeting(pair *simPair) {
 // Recv implements sockets.
 func (s *simulation) Recv(fd int, block []byte) (int, syscall.Errno) {
 	p := s.sockets[fd]
+	read := len(p.written) - len(p.incoming)
+	n, errno := s.recv1(p, block)
+	if n > 0 && slices.ContainsFunc(p.toPass, func(m mark) bool { return m.at >= read && m.at < read+n }) {
+		s.t.Fatalf("a recv from %d drops descriptors", fd)
+	}
+	return n, errno
+}
+
+func (s *simulation) recv1(p *simSocket, block []byte) (int, syscall.Errno) {
+	fd := p.fd
 	switch {
 	case p.closed:
 		s.t.Fatalf("recv from %d after its close", fd)

@@ -66,3 +66,20 @@ func (s *simulation) spliceTo(p *simSocket, pipe, n int) (int, syscall.Errno) {
 	p.got = append(p.got, bytes[:n]...)
 	return n, 0
 }
+
+// poll waits for a source or a destination.
+func (s *simulation) poll(op *simOp) {
+	p := s.sockets[int(op.Fd)]
+	switch {
+	case userData(op.UserData).operation() == opConnect:
+		s.answer(op)
+	case s.waitFails(op):
+		s.finish(op, -int32(unix.ENOMEM), 0)
+	case p.reset:
+		s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
+	case op.OpcodeFlags&unix.POLLIN != 0 && (len(p.incoming) > 0 || p.eof):
+		s.finish(op, unix.POLLIN, 0)
+	case op.OpcodeFlags&unix.POLLOUT != 0 && p.stuck == 0:
+		s.finish(op, unix.POLLOUT, 0)
+	}
+}

@@ -43,6 +43,7 @@ type simulation struct {
 	stopped     bool // ... before all was done
 	incremental bool
 	limit       bool // the kernel bounds a multishot recv
+	simPassing
 
 	buffers    *giouring.BufAndRing
 	bufferMask uint16
@@ -50,11 +51,15 @@ type simulation struct {
 }
 
 // simPair is one connection as the remote ends see it.
-type simPair struct{ client, target *simSocket }
+type simPair struct {
+	client, target *simSocket
+	refused        bool // descriptors of it could not be passed on
+}
 
 // simSocket is our end of a stream to a remote peer.
 type simSocket struct {
-	fd       int
+	fd int
+	simMarks
 	noSplice bool // is of a kind that has no splice
 	most     int  // bytes that the peer writes at a time
 	atMark   bool // stands at urgent data, which a recv passes and a splice does not
@@ -218,11 +223,7 @@ func (s *simulation) close(fd int) {
 		s.t.Fatalf("descriptor %d closed twice", fd)
 	}
 	socket.closed = true
-	for _, op := range s.inFlight {
-		if int(op.Fd) == fd && op.OpCode != giouring.OpTimeout {
-			s.t.Fatalf("descriptor %d closed with a %v in flight", fd, userData(op.UserData).operation())
-		}
-	}
+	s.checkIdle(fd)
 }
 
 // step lets one thing happen: to an operation in flight, or to a remote peer.
@@ -240,6 +241,7 @@ func (s *simulation) step() {
 	if s.rng.IntN(32) == 0 {
 		s.haunt()
 	}
+	s.closeSome()
 	if s.steps%64 == 0 {
 		s.unstick()
 		s.checkBounds()
@@ -343,22 +345,6 @@ func (s *simulation) progress(op *simOp) {
 	}
 }
 
-func (s *simulation) poll(op *simOp) {
-	p := s.sockets[int(op.Fd)]
-	switch {
-	case userData(op.UserData).operation() == opConnect:
-		s.answer(op)
-	case s.waitFails(op):
-		s.finish(op, -int32(unix.ENOMEM), 0)
-	case p.reset:
-		s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
-	case op.OpcodeFlags&unix.POLLIN != 0 && (len(p.incoming) > 0 || p.eof):
-		s.finish(op, unix.POLLIN, 0)
-	case op.OpcodeFlags&unix.POLLOUT != 0 && p.stuck == 0:
-		s.finish(op, unix.POLLOUT, 0)
-	}
-}
-
 func (s *simulation) accept(op *simOp) {
 	switch {
 	case s.stopping || s.clients == 0 || s.rng.IntN(10) > 0:
@@ -392,6 +378,7 @@ func (s *simulation) socket(pair *simPair) *simSocket {
 	if s.rng.IntN(4) == 0 {
 		p.stuck = forever
 	}
+	s.addMarks(p)
 	s.sockets[p.fd] = p
 	return p
 }

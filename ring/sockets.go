@@ -32,6 +32,11 @@ type sockets interface {
 	Splice(from, to, n int) (int, syscall.Errno)
 	Recv(fd int, block []byte) (int, syscall.Errno)
 	Peek(fd int, block []byte) int
+	Look(fd int, block []byte) (int, syscall.Errno)
+	Prepare(fd int)
+	Receive(fd int, block []byte) (n int, passed []int, err error)
+	SendWith(fd int, block []byte, passed []int) (int, error)
+	CloseApart(fds []int, done func())
 	Names(fd int) (local, peer unix.Sockaddr)
 	Peer(fd int) unix.Sockaddr
 	ShutdownWrite(fd int)

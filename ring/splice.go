@@ -44,7 +44,11 @@ func (w *worker) advance() {
 		w.streams = w.streams[:copy(w.streams, w.streams[1:])]
 		if h := next.half; h.connection.generation == next.generation && !h.done {
 			h.scheduled = false
-			w.splice(h)
+			if h.connection.passing {
+				w.pass(h)
+			} else {
+				w.splice(h)
+			}
 			w.settle(h.connection)
 			return
 		}
@@ -123,15 +127,20 @@ func (w *worker) drain(h *half) bool {
 		w.countBytes(h, uint64(n))
 	case unix.EINTR:
 	case unix.EAGAIN:
-		h.sending, h.blocked = true, true
-		h.connection.inFlight++
-		w.ring.Poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
+		w.awaitRoom(h)
 		return false
 	default:
 		w.destinationFailed(h, errno)
 		return false
 	}
 	return true
+}
+
+// awaitRoom waits for room at the destination.
+func (w *worker) awaitRoom(h *half) {
+	h.sending, h.blocked = true, true
+	h.connection.inFlight++
+	w.ring.Poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
 }
 
 // await waits for bytes from the source.

@@ -73,6 +73,7 @@ type worker struct {
 	shortage  *timer
 	line      []waiting // halves that wait for a buffer, in order
 	streams   []waiting // halves whose turn is to come, in order
+	passed    []byte    // what a half that passes descriptors on has received in its turn
 	scarcity  *timer
 	tick      uint32 // counts scarcity ticks
 
@@ -226,7 +227,11 @@ func (w *worker) Stop() {
 	w.mode = modeStopping
 	w.stopAccepting()
 	for _, c := range w.connections.All() {
-		if c.state != stateFree {
+		switch c.state {
+		case stateFree:
+		case stateClosing: // waits for nobody any more
+			w.vacate(c)
+		default:
 			c.stop()
 			w.abort(c)
 		}

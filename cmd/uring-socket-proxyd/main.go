@@ -103,7 +103,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 		}
 	}
 	policy.Pulse = newPulse(policy, notifier, func() forward.Counts { return engine.Counters() })
-	makeRoomFor(policy.Workers, teller.wanted())
+	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
 	startTimers()
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
@@ -132,10 +132,10 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 // makeRoomFor lets several workers run at the same time, however few processors the
 // machine has. A worker keeps one of the Go scheduler's while it waits for traffic
 // for a moment, so each needs one, and the rest of the program too; else one worker
-// would have to wait until another has nothing to do, and so would whoever asks for
-// metrics.
-func makeRoomFor(workers int, asked bool) {
-	if workers > 1 || asked {
+// would have to wait until another has nothing to do, and so would others who are
+// needed: whoever asks for metrics, or closes descriptors that were passed on.
+func makeRoomFor(workers int, others bool) {
+	if workers > 1 || others {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+1))
 	}
 }
@@ -165,6 +165,7 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 			BufferSize:  int(opts.bufferSize.bytes),
 			PoolSize:    int(opts.poolSize.bytes),
 			Descriptors: descriptorLimit(),
+			Passed:      opts.passed(),
 		},
 		Timeouts: forward.Timeouts{
 			Connect: opts.connectTimeout.duration(),

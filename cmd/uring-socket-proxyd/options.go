@@ -41,6 +41,7 @@ type options struct {
 	mark           packetMark
 	bind           bindAddresses
 	transparent    toggle
+	passFDs        toggle
 	ringFeatures   ringFeatures
 	targets        targets
 }
@@ -123,6 +124,7 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.mark, "mark", "mark the packets to the target, for routing and\npacket filters; N may be hexadecimal, as in 0x2a")
 	flags.Var(&o.bind, "bind", "connect to the target from ADDRESS, one of this\nmachine's; may be given once for IPv4 and once\nfor IPv6")
 	flags.VarPF(&o.transparent, "transparent", "", "connect to the target from the client's address;\ndocs/options.md tells the routes that this needs").NoOptDefVal = answered
+	flags.VarPF(&o.passFDs, "pass-fds", "", "pass on descriptors that are sent along over UNIX\nsockets (SCM_RIGHTS), where both sides are such").NoOptDefVal = answered
 	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")
 	flags.VarPF(&o.probe, "probe", "", "show what this kernel's io_uring has, what of it\nis used, and exit; as a table, or as json").NoOptDefVal = string(probeTable)
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // proxyVersion is the value of --proxy-protocol=.
@@ -28,6 +29,14 @@ func (v *proxyVersion) String() string {
 	return fmt.Sprintf("v%d", *v)
 }
 func (v *proxyVersion) Type() string { return "VERSION" }
+
+// passed is how many descriptors a half may hold.
+func (o *options) passed() int {
+	if o.passFDs {
+		return socket.MaxPassed
+	}
+	return 0
+}
 
 // toggle is an option that is on when it is given.
 type toggle bool

@@ -19,7 +19,7 @@ _uring_socket_proxyd() {
 	=--proxy-protocol|--proxy-protocol) words='v1 v2' ;;
 	=--probe) words='table json' ;;
 	=--connections-max|--connections-max|-c|=--exit-idle-time|--exit-idle-time|=--drain-timeout|--drain-timeout|=--connect-timeout|--connect-timeout|=--connect-retry|--connect-retry|=--idle-timeout|--idle-timeout|=--keepalive|--keepalive|=--map|--map|=--metrics|--metrics|=--workers|--workers|=--buffer-size|--buffer-size|=--pool-size|--pool-size|=--busy-poll|--busy-poll|=--mark|--mark|=--bind|--bind|=--ring-features|--ring-features) return ;;
-	*) if [[ $cur == -* ]]; then words='--connections-max= --exit-idle-time= --drain-timeout= --connect-timeout= --connect-retry= --idle-timeout= --keepalive= --family= --listen= --map= --metrics= --workers= --buffer-size= --pool-size= --engine= --busy-poll= --proxy-protocol= --accept-proxy-protocol --log-connections --fast-open --mark= --bind= --transparent --ring-features= --probe --help --version'; else kind=-f; fi ;;
+	*) if [[ $cur == -* ]]; then words='--connections-max= --exit-idle-time= --drain-timeout= --connect-timeout= --connect-retry= --idle-timeout= --keepalive= --family= --listen= --map= --metrics= --workers= --buffer-size= --pool-size= --engine= --busy-poll= --proxy-protocol= --accept-proxy-protocol --log-connections --fast-open --mark= --bind= --transparent --pass-fds --ring-features= --probe --help --version'; else kind=-f; fi ;;
 	esac
 	if [[ -n $kind ]]; then
 		mapfile -t COMPREPLY < <(compgen "$kind" -- "$cur")

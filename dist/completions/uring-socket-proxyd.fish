@@ -22,6 +22,7 @@ complete -c uring-socket-proxyd -l fast-open -d 'send what is there for the targ
 complete -c uring-socket-proxyd -l mark -x -d 'mark the packets to the target, for routing and packet filters'
 complete -c uring-socket-proxyd -l bind -x -d 'connect to the target from ADDRESS, one of this machine\'s'
 complete -c uring-socket-proxyd -l transparent -d 'connect to the target from the client\'s address'
+complete -c uring-socket-proxyd -l pass-fds -d 'pass on descriptors that are sent along over UNIX sockets (SCM_RIGHTS), where both sides are such'
 complete -c uring-socket-proxyd -l ring-features -x -d 'switch features of io_uring off (-NAME) or on (+NAME)'
 complete -c uring-socket-proxyd -l probe -f -a 'table json' -d 'show what this kernel\'s io_uring has, what of it is used, and exit'
 complete -c uring-socket-proxyd -l help -s h -d 'show this help and exit'

@@ -23,6 +23,7 @@ type Counters struct {
 	BadHeader     Counter // connections reset for what should have been a PROXY header
 	BytesToTarget Counter
 	BytesToClient Counter
+	Passed        Counter // descriptors passed on
 	TimedOut      Counter // connections reset after the idle timeout
 	Retried       Counter // times that a target was tried again
 	Starved       Counter // times a receive found no free buffer
@@ -41,6 +42,7 @@ type Counts struct {
 	BytesToTarget, BytesToClient      uint64
 	Starved, Parked                   uint64
 	Connects, Lives                   Distribution
+	Passed                            uint64
 }
 
 func (s *Counts) add(c *Counters) {
@@ -57,4 +59,5 @@ func (s *Counts) add(c *Counters) {
 	s.Parked += c.Parked.Load()
 	s.Connects.add(&c.Connects)
 	s.Lives.add(&c.Lives)
+	s.Passed += c.Passed.Load()
 }

@@ -62,6 +62,7 @@ type Limits struct {
 	BufferSize  int // bytes that a half may hold before it stops reading
 	PoolSize    int // bytes of a worker's buffer pool, in the io_uring engine
 	Descriptors int // RLIMIT_NOFILE; 0 if it is not to be reckoned with
+	Passed      int // descriptors that a half may hold to pass them on: those of one message, or 0 if none are passed on
 }
 
 // Turn is how many bytes a stream may move before others get their turn. A stream

@@ -17,11 +17,12 @@ const (
 	TargetUnreachable
 	BadHeader
 	OutOfMemory
-	Stopped // with the program
+	DescriptorsLost // or could not be passed on
+	Stopped         // with the program
 )
 
 var outcomes = [...]string{"open", "client-ended", "target-ended", "client-reset", "target-reset", "client-left",
-	"idle-timeout", "target-unreachable", "bad-header", "out-of-memory", "stopped"}
+	"idle-timeout", "target-unreachable", "bad-header", "out-of-memory", "descriptors-lost", "stopped"}
 
 func (o Outcome) String() string { return outcomes[o] }
 

@@ -81,6 +81,17 @@ func (p *Prologue) Skip(n int) (behind int) {
 // Room is where the next bytes of the client's header are to be received.
 func (p *Prologue) Room() []byte { return p.received[len(p.received):cap(p.received)] }
 
+// Own is how many of n bytes in Room belong to the client's header, as far as that can be
+// told: at least one.
+func (p *Prologue) Own(n int) int {
+	had := len(p.received)
+	length, err := proxyprotocol.Length(p.received[:had+n])
+	if err != nil || length == 0 {
+		return n // no header, or not all of it
+	}
+	return min(n, length-had)
+}
+
 // Received counts n bytes in that are in Room now. It tells whether the client's
 // header is complete, or what is wrong with it. The end of the stream is 0 bytes.
 func (p *Prologue) Received(n int) (complete bool, err error) {

@@ -47,10 +47,13 @@ const LevelNotice = slog.LevelInfo + 2
 // ReportCounters logs what an engine has done so far, all of it, because somebody has
 // asked. From any goroutine.
 func (p *Policy) ReportCounters(c Counts) {
-	p.Log.Log(context.Background(), LevelNotice, "counters",
-		"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
+	attributes := []any{"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
 		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient,
-		"timed-out", c.TimedOut, "retried", c.Retried, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked)
+		"timed-out", c.TimedOut, "retried", c.Retried, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked}
+	if p.Limits.Passed > 0 {
+		attributes = append(attributes, "passed-descriptors", c.Passed)
+	}
+	p.Log.Log(context.Background(), LevelNotice, "counters", attributes...)
 }
 
 // ReportEnd logs what an engine has done, when it ends.
@@ -65,6 +68,9 @@ func (p *Policy) ReportEnd(c Counts) {
 	}
 	if p.ProxyProtocol.Accept {
 		attributes = append(attributes, "bad-headers", c.BadHeader)
+	}
+	if p.Limits.Passed > 0 {
+		attributes = append(attributes, "passed-descriptors", c.Passed)
 	}
 	p.Log.Debug("ended", attributes...)
 }

@@ -49,5 +49,5 @@ func (p *Policy) Spare(fd int) error {
 // Then a worker reserves a target's descriptor before it accepts the next client:
 // many clients who wait for one, with nobody left to end, would wait for ever.
 func (l Limits) Tight() bool {
-	return l.Descriptors > 0 && 2*l.Connections > l.Descriptors-ownDescriptors-backlogBurst
+	return l.Descriptors > 0 && 2*(1+l.Passed)*l.Connections > l.Descriptors-ownDescriptors-backlogBurst
 }

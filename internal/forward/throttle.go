@@ -25,6 +25,7 @@ const (
 	troubleShortage
 	troubleIdle
 	troubleHeader
+	troublePassing
 	troubles // how many there are
 )
 
@@ -39,6 +40,7 @@ var troubleLines = [troubles]struct {
 	troubleShortage:    {slog.LevelWarn, "out of descriptors or memory, connections wait until others end"},
 	troubleIdle:        {slog.LevelInfo, "nothing has moved for the idle timeout, resetting the connection"},
 	troubleHeader:      {slog.LevelWarn, "no PROXY header that can be used, resetting the connection"},
+	troublePassing:     {slog.LevelWarn, "descriptors cannot be passed on, resetting the connection"},
 }
 
 // throttle bounds the lines of one kind. Its zero value is ready.

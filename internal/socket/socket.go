@@ -18,6 +18,8 @@ type System struct {
 	// whether it is there, and how long between two such questions; whole seconds,
 	// 0 for never.
 	Keepalive time.Duration
+	// Passer is for sockets over which descriptors are passed on; nil if there are none.
+	*Passer
 }
 
 // keepaliveProbes is how many questions may go unanswered before the peer counts as

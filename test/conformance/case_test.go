@@ -77,6 +77,8 @@ var cases = slices.Concat(
 	proxyProtocolCases,
 	outboundCases,
 	fastOpenCases,
+	passingCases,
+	passingEndCases,
 	timeoutCases,
 	retryCases,
 	vsockCases,

@@ -32,11 +32,11 @@ var transportCases = []Case{
 }
 
 // transferBothWays sends random bytes each way at once and compares them.
-func transferBothWays(t *testing.T, p *harness.Program, from, to harness.Transport, n int) {
+func transferBothWays(t *testing.T, p *harness.Program, from, to harness.Transport, n int, args ...string) {
 	seed := harness.Seed(t)
 	up, down := harness.Random(seed, 1, n), harness.Random(seed, 2, n)
 	target := harness.Serve(t, to, func(c *harness.Conn) { exchange(c, down, up) })
-	proxy := harness.StartProxy(t, p, from, target.Target())
+	proxy := harness.StartProxy(t, p, from, target.Target(), args...)
 	exchange(proxy.Dial(t), up, down)
 	target.Wait()
 }

@@ -1,0 +1,145 @@
+package socket
+
+import (
+	"errors"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// MaxPassed is how many descriptors one message carries at most: the kernel's
+// SCM_MAX_FD.
+const MaxPassed = 253
+
+// ErrLost tells that the kernel did not hand over all descriptors that came: the process
+// has as many as it may have, or a security module forbids it one of them.
+var ErrLost = errors.New("not all of those that came could be received")
+
+// Passer receives and sends bytes over UNIX stream sockets with the descriptors that are
+// passed along with them (SCM_RIGHTS, unix(7)). One worker owns it.
+type Passer struct {
+	control []byte // of one message
+}
+
+// NewPasser returns a Passer.
+func NewPasser() *Passer { return &Passer{control: make([]byte, unix.CmsgSpace(4*MaxPassed))} }
+
+// Prepare makes a UNIX socket receive descriptors and nothing else beside bytes. The
+// listener may have been told to take credentials and the like, which a client's socket
+// inherits. Urgent data comes in line, as over TCP.
+func (*Passer) Prepare(fd int) {
+	for _, option := range []int{unix.SO_PASSCRED, unix.SO_PASSSEC, unix.SO_PASSPIDFD} {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 0)
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+}
+
+// Look is Receive that leaves everything where it is, and stops at nothing.
+func (*Passer) Look(fd int, block []byte) (int, syscall.Errno) {
+	n, _, err := unix.Recvfrom(fd, block, unix.MSG_DONTWAIT|unix.MSG_PEEK)
+	if err != nil {
+		return 0, err.(syscall.Errno)
+	}
+	return n, 0
+}
+
+// Receive receives what is there into block, without waiting, up to the next byte that
+// descriptors came with. If that is the first byte, they are returned, close-on-exec, and
+// are the caller's, on an error too: after ErrLost they are not all that there were.
+//
+// A receive may return bytes that were sent before the descriptors together with them,
+// and then does not tell with which byte they came. So it is preceded by a look, which
+// leaves everything where it is, and installs no descriptor as it has no room for any.
+func (p *Passer) Receive(fd int, block []byte) (n int, passed []int, err error) {
+	n, _, flags, _, err := unix.Recvmsg(fd, block, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	if err != nil || n == 0 {
+		return 0, nil, err
+	}
+	if flags&unix.MSG_CTRUNC != 0 {
+		n = beforeLastSend(fd, block[:n])
+	}
+	n, controlled, flags, _, err := unix.Recvmsg(fd, block[:n], p.control, unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return 0, nil, err
+	}
+	passed, err = rights(p.control[:controlled])
+	if flags&unix.MSG_CTRUNC != 0 {
+		err = ErrLost
+	}
+	return n, passed, err
+}
+
+// beforeLastSend returns how many of the bytes that a look has found were there before
+// the last of them was sent; or all, if all came by one send. A look ends behind the
+// first bytes with descriptors, so those are at the beginning of that send, or further
+// back than it has seen.
+//
+// The kernel copies send by send (struct sk_buff), and does not count one that it can
+// copy only in part: so a second look has room for all bytes but the last, and for that
+// one an address at which nothing can be written (unix_stream_read_generic). Were that to
+// change, descriptors would arrive with bytes that were sent shortly before.
+func beforeLastSend(fd int, found []byte) int {
+	last := nowhere()
+	if last == nil {
+		return len(found)
+	}
+	n, _, _, _, err := unix.RecvmsgBuffers(fd, [][]byte{found[:len(found)-1], last[:1]}, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	if err != nil || n == 0 { // EFAULT
+		return len(found)
+	}
+	return n
+}
+
+// nowhere is memory that can be neither read nor written; nil if there is no room for it.
+var nowhere = sync.OnceValue(func() []byte {
+	memory, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil
+	}
+	return memory
+})
+
+// rights takes the descriptors out of control data.
+func rights(control []byte) (passed []int, err error) {
+	if len(control) == 0 {
+		return nil, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return nil, err
+	}
+	for _, message := range messages {
+		if message.Header.Level == unix.SOL_SOCKET && message.Header.Type == unix.SCM_RIGHTS {
+			fds, err := unix.ParseUnixRights(&message)
+			if err != nil {
+				return passed, err
+			}
+			passed = append(passed, fds...)
+		}
+	}
+	return passed, nil
+}
+
+// SendWith sends block, or the first part of it, without waiting, and passes descriptors
+// with its first byte. They have gone if any byte has; they stay the caller's.
+func (*Passer) SendWith(fd int, block []byte, passed []int) (n int, err error) {
+	var control []byte
+	if len(passed) > 0 {
+		control = unix.UnixRights(passed...)
+	}
+	return unix.SendmsgN(fd, block, control, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// CloseApart closes descriptors that peers have a say in, and calls done after that, on
+// another goroutine. Such a close may wait: that of a file on a file system in user space
+// for its server, that of a TCP socket for its peer if SO_LINGER is set, and that of a
+// UNIX socket with either unread in it.
+func (*Passer) CloseApart(fds []int, done func()) {
+	go func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		done()
+	}()
+}
