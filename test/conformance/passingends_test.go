@@ -160,7 +160,7 @@ func passAndDie(t *testing.T, p *harness.Program) {
 			from.Close()
 			to.Close()
 		}},
-		{"idle", "--idle-timeout=1s", func(proxy *harness.Proxy, from, to *harness.Conn) {
+		{"idle", "--idle-timeout=5s", func(proxy *harness.Proxy, from, to *harness.Conn) {
 			proxy.AwaitLine("nothing has moved")
 			from.Close()
 			to.Close() // what has reached its socket
