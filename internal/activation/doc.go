@@ -1,8 +1,7 @@
 // Package activation brings the process its listeners and its line to the
 // service manager: the sockets passed by systemd ([Inherited]), which may also be
-// connections, sockets opened
-// by --listen= ([Listen]), and readiness, status and watchdog messages
-// ([Notifier]).
+// connections, sockets opened by --listen= ([Listen]), and readiness, status and
+// watchdog messages ([Notifier]).
 //
 // The protocols are those of sd_listen_fds(3), sd_notify(3) and
 // sd_watchdog_enabled(3). They are spoken through go-systemd; this package adds
@@ -11,4 +10,13 @@
 // [Inherited] and [NewNotifier] belong at the start of main, before other
 // goroutines run: [Inherited] changes the environment, and a resolver of the C
 // library in another thread may be reading it.
+//
+// Invariants:
+//
+//   - A mistake in what was passed is found before anything is served: clients that
+//     wait at a listener go on waiting, for the next start.
+//   - Each descriptor has one owner: a [Listener] closes its own, once; that of a
+//     connection is given away.
+//   - A socket file is removed only by the process that has made it, and only if it
+//     still is that file.
 package activation

@@ -5,6 +5,17 @@
 //
 // The words are the same everywhere: a listener accepts a client, a connection
 // joins the client to a target, each direction of it is a half.
+//
+// Invariants:
+//
+//   - A [Policy] does not change once the engine runs, but for its atomic parts: the
+//     [Gate], and what bounds the lines that are logged.
+//   - Whoever is let in by [Crew.Admit] gives the place back exactly once, by
+//     [Crew.Leave] or [Crew.Dismiss].
+//   - What other threads have for a worker goes through its [Inbox] and runs on its
+//     own thread. A [Counter] is written by its worker alone, and read by anyone.
+//   - Nothing here waits on a worker's thread: not for the resolver, the log, the
+//     service manager, or whoever asks for metrics.
 package forward
 
 import (

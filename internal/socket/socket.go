@@ -1,5 +1,6 @@
 // Package socket holds the few calls that engines make on stream sockets beside
-// moving bytes. None of them waits.
+// moving bytes. None of them waits, and none keeps a descriptor: the engine that owns
+// it closes it.
 package socket
 
 import (
