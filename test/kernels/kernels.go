@@ -6,9 +6,10 @@
 // shell, the program and the suites, all in its first file system; it boots in a few
 // seconds under software emulation and powers off when it is done.
 //
-// $KERNELS says which kernels ("5.10 6.1", or "all"), of which then every case runs, not
-// the core alone; $KERNELS_SUITES ("faults lossy") leaves out all other suites. With
-// $KERNELS_DOC=FILE the table is written to FILE.
+// $KERNELS says which kernels ("5.10 6.1", or "all"), on which then every case of every
+// suite runs, or with $KERNELS_CASES=core the core of every suite; $KERNELS_SUITES
+// ("faults lossy") leaves out all other suites. With $KERNELS_DOC=FILE the table is
+// written to FILE.
 package kernels
 
 import (

@@ -22,14 +22,14 @@ func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 // TestKernels runs the suites on each kernel and shows how each case went.
 func TestKernels(t *testing.T) {
 	images, built := ready(t)
-	r := run{everything: os.Getenv("KERNELS") != ""}
+	r := run{all: os.Getenv("KERNELS") != "", everything: os.Getenv("KERNELS") != "" && os.Getenv("KERNELS_CASES") != "core"}
 	if only := os.Getenv("KERNELS_SUITES"); only != "" {
 		r.only = strings.Fields(only)
 	}
 	reports := make([]*report, len(images))
 	t.Cleanup(func() { // after all kernels, which run at the same time
 		if !slices.Contains(reports, nil) {
-			show(t, reports)
+			show(t, reports, r)
 		}
 	})
 	for n, i := range images {
@@ -46,8 +46,8 @@ func TestKernels(t *testing.T) {
 }
 
 // show prints the table and, if all went well, writes the document.
-func show(t *testing.T, reports []*report) {
-	table := markdown(reports)
+func show(t *testing.T, reports []*report, r run) {
+	table := markdown(reports, r)
 	fmt.Fprintf(t.Output(), "\n%s", table)
 	path := os.Getenv("KERNELS_DOC")
 	if path == "" {

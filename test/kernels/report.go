@@ -79,10 +79,15 @@ a warning of the kernel.
 
 `
 
+const coreOnly = "Below is the core of the suites (`KERNELS_CASES=core`): the cases that depend on the\nkernel most.\n\n"
+
 // markdown writes the tables.
-func markdown(all []*report) string {
+func markdown(all []*report, r run) string {
 	var text strings.Builder
 	text.WriteString(introduction)
+	if !r.everything {
+		text.WriteString(coreOnly)
+	}
 	overview(&text, all)
 	text.WriteString("\n## What its io_uring has\n\nAs `--probe` tells: used, there but of no use here, or missing. `--engine=auto` takes the\nengine of the last line.\n\n")
 	features(&text, all)
