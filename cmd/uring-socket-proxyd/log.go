@@ -20,20 +20,27 @@ import (
 // newQueuedLogger is newLogger through a queue, so that logging never waits. Where
 // standard error goes to the journal, records go there with their fields, unless
 // $SYSTEMD_LOG_TARGET wants lines.
-func newQueuedLogger(out io.Writer, level string) (*slog.Logger, *logQueue) {
+//
+// The last logger is for the error that ends the program: it always writes a line to
+// standard error. The journal finds out which unit a datagram belongs to when it reads
+// it, from /proc, and a process that has ended by then belongs to none.
+func newQueuedLogger(out io.Writer, level string) (log, last *slog.Logger, queue *logQueue) {
 	lines := newLineWriter(out)
 	var writer recordWriter = lines
 	native := lines.priorities && !strings.HasPrefix(os.Getenv("SYSTEMD_LOG_TARGET"), "console")
 	if native {
 		writer = newJournalWriter(lines)
 	}
-	queue := newLogQueue(writer, func(leftOut uint64) logRecord {
+	queue = newLogQueue(writer, func(leftOut uint64) logRecord {
 		var gap lastRecord
 		slog.New(&lineHandler{out: &gap, level: logLevel(level), fields: native}).
 			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
 		return logRecord(gap)
 	})
-	return slog.New(&lineHandler{out: queue, level: logLevel(level), fields: native}), queue
+	queue.lines = lines
+	log = slog.New(&lineHandler{out: queue, level: logLevel(level), fields: native})
+	last = slog.New(&lineHandler{out: byLine{queue}, level: logLevel(level)})
+	return log, last, queue
 }
 
 // newLogger returns a logger that writes one line for each record to out, whatever

@@ -50,7 +50,7 @@ func (w *journalWriter) writeRecord(r logRecord) {
 // introduce writes an empty line to standard error. The journal makes no entry of it,
 // but notes which unit the process belongs to, and remembers that while standard error
 // is open. Of a datagram it finds that out when it reads it, from /proc; a process that
-// has ended by then, with the error that ended it, would belong to none.
+// has ended by then would belong to none.
 // (stdout_stream_log and client_context_acquire in systemd's src/journal.)
 func (w *journalWriter) introduce() { _, _ = io.WriteString(w.lines.out, "\n") }
 

@@ -10,6 +10,7 @@ import (
 // beyond queuedLines, lines are left out, and counted.
 type logQueue struct {
 	out     recordWriter
+	lines   recordWriter // to standard error, for what byLine queues
 	entries chan logEntry
 	leftOut atomic.Uint64
 	gap     func(leftOut uint64) logRecord // the line that tells of lines left out
@@ -18,6 +19,7 @@ type logQueue struct {
 // logEntry is a record, or a request to tell when all before it has been written.
 type logEntry struct {
 	record  logRecord
+	byLine  bool
 	written chan<- struct{}
 }
 
@@ -36,13 +38,20 @@ func newLogQueue(out recordWriter, gap func(leftOut uint64) logRecord) *logQueue
 }
 
 // writeRecord implements recordWriter. It never waits.
-func (q *logQueue) writeRecord(r logRecord) {
+func (q *logQueue) writeRecord(r logRecord) { q.add(logEntry{record: r}) }
+
+func (q *logQueue) add(entry logEntry) {
 	select {
-	case q.entries <- logEntry{record: r}:
+	case q.entries <- entry:
 	default:
 		q.leftOut.Add(1)
 	}
 }
+
+// byLine queues records that are to be written as lines, whatever the others are.
+type byLine struct{ *logQueue }
+
+func (q byLine) writeRecord(r logRecord) { q.add(logEntry{record: r, byLine: true}) }
 
 func (q *logQueue) serve() {
 	for entry := range q.entries {
@@ -50,7 +59,11 @@ func (q *logQueue) serve() {
 			close(entry.written)
 			continue
 		}
-		q.out.writeRecord(entry.record)
+		if entry.byLine {
+			q.lines.writeRecord(entry.record)
+		} else {
+			q.out.writeRecord(entry.record)
+		}
 		if n := q.leftOut.Swap(0); n > 0 {
 			q.out.writeRecord(q.gap(n))
 		}

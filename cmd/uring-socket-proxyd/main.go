@@ -36,7 +36,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE)
 	asks := make(chan os.Signal, 1) // for the counters, from now on, though there are none yet
 	signal.Notify(asks, syscall.SIGUSR1)
-	log, queue := newQueuedLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
+	log, last, queue := newQueuedLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
 	defer queue.Flush()
 	opts, err := parseOptions(args)
 	switch {
@@ -53,7 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = serve(opts, log, asks)
 	}
 	if err != nil {
-		log.Error(fmt.Sprintf("%s: %v", programName, err))
+		last.Error(fmt.Sprintf("%s: %v", programName, err))
 		return 1
 	}
 	return 0
