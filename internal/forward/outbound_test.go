@@ -158,6 +158,8 @@ func TestOutboundCheck(t *testing.T) {
 		switch {
 		case err != nil && errors.Is(err, unix.EAFNOSUPPORT):
 			t.Logf("no IPv6: %v", err)
+		case errors.Is(err, unix.ENOPROTOOPT): // qemu-user does not know all options
+			t.Logf("not here: %v", err)
 		case (err == nil) != (test.says == ""), err != nil && !strings.HasPrefix(err.Error(), test.says):
 			t.Errorf("%s, targets %q:\n got %v\nwant %s", test.name, test.targets, err, test.says)
 		}
