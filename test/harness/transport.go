@@ -132,6 +132,9 @@ func ListenOn(t testing.TB, a Address, options SocketOptions) *Listener {
 		return listenVSOCK(t, a)
 	}
 	config := net.ListenConfig{Control: options.control}
+	// As systemd's sockets are, unless their units ask for more: Go would take MPTCP,
+	// which knows no TCP_FASTOPEN before Linux 6.2.
+	config.SetMultipathTCP(false)
 	l, err := config.Listen(context.Background(), a.Network, a.Text)
 	if err != nil {
 		if a.Transport == TCP6 {
