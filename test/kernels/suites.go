@@ -40,7 +40,7 @@ var suites = []suite{
 		Core: []string{
 			"transport/matrix", "half-close", "stream", "boundary", "reset", "target", "limit", "signal",
 			"activation", "trouble", "slow-reader/one", "idle-cost", "vsock", "pass-fds/one", "pass-fds/in-order",
-			"fast-open", "accepted", "drain", "timeout/idle", "retry", "proxy-protocol", "map",
+			"accepted", "drain", "timeout/idle", "retry", "proxy-protocol", "map",
 		},
 		Not: map[string]string{
 			"heavy":                     "a gigabyte takes minutes under emulation",
