@@ -31,13 +31,12 @@ func newQueuedLogger(out io.Writer, level string) (log, last *slog.Logger, queue
 	if native {
 		writer = newJournalWriter(lines)
 	}
-	queue = newLogQueue(writer, func(leftOut uint64) logRecord {
+	queue = newLogQueue(writer, lines, func(leftOut uint64) logRecord {
 		var gap lastRecord
 		slog.New(&lineHandler{out: &gap, level: logLevel(level), fields: native}).
 			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
 		return logRecord(gap)
 	})
-	queue.lines = lines
 	log = slog.New(&lineHandler{out: queue, level: logLevel(level), fields: native})
 	last = slog.New(&lineHandler{out: byLine{queue}, level: logLevel(level)})
 	return log, last, queue

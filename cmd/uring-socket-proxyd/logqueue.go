@@ -30,9 +30,10 @@ const (
 	flushTime = time.Second
 )
 
-// newLogQueue returns a queue in front of out, which serves until the program ends.
-func newLogQueue(out recordWriter, gap func(leftOut uint64) logRecord) *logQueue {
-	q := &logQueue{out: out, entries: make(chan logEntry, queuedLines), gap: gap}
+// newLogQueue returns a queue in front of out, and of lines for what byLine queues. It
+// serves until the program ends.
+func newLogQueue(out, lines recordWriter, gap func(leftOut uint64) logRecord) *logQueue {
+	q := &logQueue{out: out, lines: lines, entries: make(chan logEntry, queuedLines), gap: gap}
 	go q.serve()
 	return q
 }

@@ -115,7 +115,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	shutdown := newShutdown(engine, policy, notifier, timespan.Span(opts.drainTimeout))
 	defer shutdown.announce()
 	go shutdown.onSignals(signals)
-	go func() {
+	go func() { // as long as the program
 		for range asks {
 			policy.ReportCounters(engine.Counters())
 		}
