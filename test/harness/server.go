@@ -1,7 +1,10 @@
 package harness
 
 import (
+	"errors"
 	"io"
+	"net"
+	"os"
 	"sync"
 	"testing"
 )
@@ -32,6 +35,9 @@ func ServeOn(t testing.TB, l *Listener, script func(*Conn)) *Server {
 		for {
 			raw, err := l.Accept()
 			if err != nil {
+				if !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
+					t.Errorf("the target accepts no more: %v", err)
+				}
 				return
 			}
 			c := newConn(t, raw)

@@ -190,6 +190,8 @@ func openVSOCK(a Address) (l *vsockListener, err error) {
 	return &vsockListener{os.NewFile(uintptr(fd), networkVSOCK), &vsockAddr{*bound.(*unix.SockaddrVM)}}, nil
 }
 
+// Accept waits for a connection. Where none is there, the kernel looks for a pending
+// signal before it says EAGAIN (vsock_accept), and the Go runtime sends itself many.
 func (l *vsockListener) Accept() (net.Conn, error) {
 	raw, err := l.file.SyscallConn()
 	if err != nil {
@@ -198,7 +200,9 @@ func (l *vsockListener) Accept() (net.Conn, error) {
 	fd := -1
 	var failed error
 	err = raw.Read(func(listener uintptr) bool {
-		fd, _, failed = unix.Accept4(int(listener), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		for failed = unix.EINTR; failed == unix.EINTR; {
+			fd, _, failed = unix.Accept4(int(listener), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		}
 		return failed != unix.EAGAIN
 	})
 	if err := errors.Join(err, failed); err != nil {
