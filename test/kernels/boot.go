@@ -21,8 +21,9 @@ import (
 
 const emulator = "qemu-system-x86_64"
 
-// silence is how long a guest may tell nothing before it counts as hung: longer than
-// the longest case takes on a machine that is busy with other things.
+// silence is how long a suite may write nothing before it counts as hung: longer than
+// the longest case takes on a machine that is busy with other things. The guest then
+// says where it hangs. One that does not within another minute hangs itself.
 const silence = 8 * time.Minute
 
 // guest is what a guest told.
@@ -98,9 +99,10 @@ func boot(ctx context.Context, i image, built string, p plan.Plan, progress func
 		return nil, err
 	}
 	g := &guest{image: i}
-	alarm := time.AfterFunc(silence, func() { cancel(fmt.Errorf("it told nothing for %v", silence)) })
+	const hung = silence + time.Minute
+	alarm := time.AfterFunc(hung, func() { cancel(fmt.Errorf("it told nothing for %v", hung)) })
 	listenErr := g.listen(records, func(r plan.Record) {
-		alarm.Reset(silence)
+		alarm.Reset(hung)
 		progress(r)
 	})
 	waitErr := cmd.Wait()

@@ -11,6 +11,7 @@ import (
 var alarming = regexp.MustCompile(`(?m)^\[[ .0-9]+\] .*(` + strings.Join([]string{
 	`WARNING: `, `BUG: `, `\bOops\b`, `Kernel panic`, `general protection fault`, `kernel BUG at`, `invalid opcode`,
 	`INFO: task .* blocked`, `refcount_t: `, `UBSAN: `, `list_(add|del) corruption`, `Out of memory`, `segfault at`,
+	`sysrq: Show`, // asked for where a suite hangs
 }, "|") + `)`)
 
 // Bits of the kernel's taint that tell of a fault.

@@ -62,8 +62,8 @@ func show(t *testing.T, reports []*report, r run) {
 	}
 }
 
-// TestAlarms has a kernel panic, and say that it has warned: what else could tell that
-// this would be noticed?
+// TestAlarms has a kernel panic, and say that it has warned, and a suite hang: what else
+// could tell that this would be noticed?
 func TestAlarms(t *testing.T) {
 	images, built := ready(t)
 	for name, c := range map[string]struct {
@@ -72,15 +72,19 @@ func TestAlarms(t *testing.T) {
 	}{
 		"panic":   {"echo c > /proc/sysrq-trigger", []string{"kernel panic", "sysrq triggered crash", "call trace", "fault: === run   begun", "ended before it was done"}},
 		"warning": {"echo '<4>WARNING: on purpose' > /dev/kmsg; echo 512 > /proc/sys/kernel/tainted", []string{"warning: on purpose", "fault: === run   begun", "tainted by a warning"}},
+		"silence": {"exec sleep 3600", []string{"fault wrote nothing for 30s", "show blocked state", "show backtrace of all active cpus", "fault: signal: quit"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fault := plan.Plan{Suites: []plan.Suite{{Name: "fault", Path: busybox, Args: []string{"sh", "-c", "echo '=== RUN   begun'; until dmesg | grep -q 'RUN   begun'; do :; done; " + c.script}}}}
+			fault := plan.Plan{Silence: 30 * time.Second, Suites: []plan.Suite{{Name: "fault", Path: busybox, Args: []string{"sh", "-c", "echo '=== RUN   begun'; until dmesg | grep -q 'RUN   begun'; do :; done; " + c.script}}}}
 			g, err := boot(t.Context(), images[0], built, fault, func(plan.Record) {})
 			if err != nil {
 				t.Fatal(err)
 			}
-			alarms := strings.ToLower(strings.Join(g.alarms(), "\n"))
+			for _, s := range g.suites {
+				g.trouble = append(g.trouble, s.name+": "+s.status)
+			}
+			alarms := strings.ToLower(strings.Join(append(g.alarms(), g.trouble...), "\n"))
 			for _, want := range c.want {
 				if !strings.Contains(alarms, want) {
 					t.Errorf("nothing of %q in:\n%s", want, alarms)

@@ -168,6 +168,7 @@ func build(directory string) error {
 // planFor is what a kernel's guest does.
 func planFor(k kernel, r run) plan.Plan {
 	p := plan.Plan{
+		Silence: silence,
 		Environment: []string{
 			"PROXY_EXECUTABLE=" + program,
 			"TEST_PATIENCE=90s",

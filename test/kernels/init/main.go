@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -67,7 +68,7 @@ func (p *port) follow(path string) error {
 		p.send(plan.Record{Probe: answer})
 	}
 	for _, suite := range todo.Suites {
-		p.run(suite, environment)
+		p.run(suite, environment, todo.Silence)
 	}
 	return nil
 }
@@ -83,13 +84,14 @@ func output(command, environment []string) (string, error) {
 }
 
 // run runs one suite and sends what it writes and leaves.
-func (p *port) run(suite plan.Suite, environment []string) {
+func (p *port) run(suite plan.Suite, environment []string, limit time.Duration) {
 	writer := &sender{port: p, suite: suite.Name}
 	cmd := exec.Command(suite.Path, suite.Args...)
 	cmd.Dir, cmd.Env = "/tmp", append(environment, "FIGURES="+figuresDirectory)
 	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.WaitDelay = time.Second // what it has started may have its output still
 	status := "exit status 0"
-	if err := cmd.Run(); err != nil {
+	if err := writer.watch(cmd, limit); err != nil {
 		status = err.Error()
 	}
 	// A suite that counts nothing leaves no file.
@@ -98,6 +100,16 @@ func (p *port) run(suite plan.Suite, environment []string) {
 		figures = nil
 	}
 	p.send(plan.Record{Suite: suite.Name, Status: status, Figures: figures})
+}
+
+// watch runs a suite, and ends it once it has written nothing for as long as limit.
+func (s *sender) watch(suite *exec.Cmd, limit time.Duration) error {
+	s.silence = newSilence(limit, func() {
+		s.port.send(plan.Record{Trouble: fmt.Sprintf("%s wrote nothing for %v", s.suite, limit)})
+		dump(suite.Process)
+	})
+	defer s.silence.end()
+	return suite.Run()
 }
 
 func taint() (uint64, error) {

@@ -53,11 +53,13 @@ func (p *port) drain() {
 // sender sends what a suite writes, and lets the kernel's console know which tests
 // have begun: a kernel that panics leaves nothing else.
 type sender struct {
-	port  *port
-	suite string
+	port    *port
+	suite   string
+	silence *silence
 }
 
 func (s *sender) Write(data []byte) (int, error) {
+	s.silence.note()
 	s.port.send(plan.Record{Suite: s.suite, Output: string(data)})
 	for line := range bytes.Lines(data) {
 		if at := bytes.Index(line, []byte("=== RUN")); at >= 0 {

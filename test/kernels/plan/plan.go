@@ -2,7 +2,10 @@
 // machine what is to run, a guest what came of it.
 package plan
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Path is where a guest finds its plan, Port where it writes its records, one in a
 // line: the second serial port, as the first is the kernel's console.
@@ -17,6 +20,7 @@ type Plan struct {
 	Environment []string // of the suites
 	Probe       []string // a command whose output is sent
 	Suites      []Suite
+	Silence     time.Duration // how long a suite may write nothing before it counts as hung
 }
 
 // Suite is an executable to run.
