@@ -205,8 +205,11 @@ func (l *vsockListener) Accept() (net.Conn, error) {
 		}
 		return failed != unix.EAGAIN
 	})
-	if err := errors.Join(err, failed); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", net.ErrClosed, err) // the only reason without a deadline
+	}
+	if failed != nil {
+		return nil, os.NewSyscallError("accept4", failed)
 	}
 	return newVSOCKConn(os.NewFile(uintptr(fd), networkVSOCK)), nil
 }
