@@ -33,7 +33,7 @@ packages: ## make .deb and .rpm for amd64 and arm64 in bin/packages
 test: build ## install what the tests need (as root, on Debian) and run them all
 	test/install-packages
 	TEST_SYSCTL=yes go test -count=1 -run TestSysctl ./test/refused
-	$(call counted,go test -count=1 -timeout=40m $$(test/race-flag) ./...)
+	$(call counted,test/all -count=1 -timeout=40m $$(test/race-flag))
 
 systemd: build ## run the proxy under a real systemd, which systemd-nspawn boots (as root, on Debian)
 	test/install-packages
