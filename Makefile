@@ -61,7 +61,7 @@ parity: ## renew docs/parity.md: what each program does, case by case
 metrics-docs: ## renew the table of metrics and the live view in docs/metrics.md
 	METRICS_DOC=yes go test -count=1 -run TestDocument ./test/metrics
 
-reliability: ## put what the last runs have tried into docs/reliability.md
+reliability: ## put what the last runs have tried into docs/reliability.md, target by target
 	go run ./test/figures/report reliability-results docs/reliability.md
 
 manual: export RENEW_GENERATED := yes

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,30 +14,46 @@ const (
 	documentEnd   = "<!-- figures: end -->"
 )
 
+// heading begins the section of a make target.
+const heading = "### make "
+
 // updateDocument puts the figures into a Markdown document, by the make target that
-// they are of. What is outside the two lines stays as it is. Figures of a suite that
-// failed are refused: they are of a run that was cut short.
+// they are of. The sections of targets that left none stay, as does what is outside
+// the two lines. Figures of a suite that failed are refused: they are of a run that
+// was cut short.
 func updateDocument(path string, suites []suite) error {
-	all := newTable(suites)
-	if len(all.failed) > 0 {
-		return fmt.Errorf("these suites failed: %s; run them again before their figures go into %s", strings.Join(all.failed, ", "), path)
+	if failed := newTable(suites).failed; len(failed) > 0 {
+		return fmt.Errorf("these suites failed: %s; run them again before their figures go into %s", strings.Join(failed, ", "), path)
 	}
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	before, rest, begins := strings.Cut(string(old), documentBegin)
-	_, after, ends := strings.Cut(rest, documentEnd)
+	inside, after, ends := strings.Cut(rest, documentEnd)
 	if !begins || !ends {
 		return fmt.Errorf("%s has no line %q that is followed by %q; put them where the figures belong", path, documentBegin, documentEnd)
 	}
-	var fresh strings.Builder
+	sections := sectionsOf(inside)
 	for _, folder := range folders(suites) {
 		of := slices.DeleteFunc(slices.Clone(suites), func(s suite) bool { return s.folder != folder })
-		fmt.Fprintf(&fresh, "### make %s\n\n%s\n", folder, newTable(of).markdown())
+		sections[folder] = newTable(of).markdown()
 	}
-	fmt.Fprintf(&fresh, "In all: %s.\n", all.sum())
-	return os.WriteFile(path, []byte(before+documentBegin+"\n\n"+fresh.String()+"\n"+documentEnd+after), 0o644)
+	var fresh strings.Builder
+	for _, target := range slices.SortedFunc(maps.Keys(sections), inOrder(targets)) {
+		fmt.Fprintf(&fresh, "%s%s\n\n%s\n", heading, target, sections[target])
+	}
+	return os.WriteFile(path, []byte(before+documentBegin+"\n\n"+fresh.String()+documentEnd+after), 0o644)
+}
+
+// sectionsOf takes apart what updateDocument has written, by target.
+func sectionsOf(text string) map[string]string {
+	sections := make(map[string]string)
+	for _, section := range strings.Split(text, heading)[1:] {
+		target, figures, _ := strings.Cut(section, "\n")
+		sections[target] = strings.TrimSpace(figures) + "\n"
+	}
+	return sections
 }
 
 // targets are the make targets that leave figures, in the order of the document.
