@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"testing"
 )
@@ -35,7 +34,7 @@ func ServeOn(t testing.TB, l *Listener, script func(*Conn)) *Server {
 		for {
 			raw, err := l.Accept()
 			if err != nil {
-				if !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrClosed) {
+				if !errors.Is(err, net.ErrClosed) {
 					t.Errorf("the target accepts no more: %v", err)
 				}
 				return
