@@ -23,7 +23,7 @@ const emulator = "qemu-system-x86_64"
 
 // silence is how long a suite may write nothing before it counts as hung: longer than
 // the longest case takes on a machine that is busy with other things. The guest then
-// says where it hangs. One that does not within another minute hangs itself.
+// says where it hangs; if it tells nothing for another minute, all of it has hung.
 const silence = 8 * time.Minute
 
 // guest is what a guest told.

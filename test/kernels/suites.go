@@ -44,8 +44,8 @@ var suites = []suite{
 		},
 		Not: map[string]string{
 			"heavy":                     "a gigabyte takes minutes under emulation",
-			"transport/64-at-once":      "a gigabyte takes minutes under emulation, and memory/ceiling has as many connections at once",
-			"slow-reader/64":            "takes minutes under emulation, and memory/ceiling has as many connections at once",
+			"transport/64-at-once":      "a gigabyte takes minutes under emulation",
+			"slow-reader/64":            "takes minutes under emulation",
 			"descriptors/after-streams": "takes minutes under emulation, and each fault ends with the descriptors counted",
 		},
 		MaySkip: []string{"this kernel has no urgent data over UNIX sockets"},
