@@ -29,7 +29,7 @@ func (w *worker) accept(l *listener) error {
 	if l.accepting || l.paused || w.mode != modeServing || len(w.postponed) > 0 {
 		return nil
 	}
-	event := newEvent(kindListener, l.index, 0)
+	event := newEvent(kindListener, l.index, 0, 0)
 	event.Events = unix.EPOLLIN | unix.EPOLLEXCLUSIVE
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, l.route.Listener.FD, &event); err != nil {
 		return err
@@ -64,9 +64,15 @@ func (w *worker) accepted(l *listener) {
 			l.pause = 0
 			w.admit(l, fd)
 		case unix.EAGAIN:
+			if i == 0 {
+				w.policy.Gate.FoundNobody()
+			}
 			return
 		case unix.EINTR:
 		default:
+			if forward.AboutClient(err.(syscall.Errno)) {
+				w.policy.Gate.FoundNobody()
+			}
 			l.pause = forward.AcceptPause(err.(syscall.Errno), l.pause)
 			w.policy.ReportAcceptFailed(l.route.Listener, err, l.pause)
 			if l.pause > 0 {
@@ -91,15 +97,37 @@ func (w *worker) pauseAccepting(l *listener) {
 // admit gives an accepted descriptor to the worker that is to serve it, or closes
 // it at the limit.
 func (w *worker) admit(l *listener, fd int) {
-	to, ok := w.crew.Admit(l.route, w.index, &w.counters)
-	switch client := (forward.Client{Route: l.route, FD: fd}); {
-	case !ok:
+	// Those who have reset already must not cost others their places.
+	if w.policy.Gate.Crowded() && socket.IsIP(l.route.Listener.Family) && w.sockets.Closed(fd) {
+		w.policy.Gate.FoundNobody()
 		w.close(fd, false)
+		return
+	}
+	client := forward.Client{Route: l.route, FD: fd}
+	switch to, verdict := w.crew.Admit(client, w.index, &w.counters); {
+	case verdict == forward.Refused:
+		w.close(fd, false)
+	case verdict == forward.Waits:
 	case to != w.index:
-		w.crew.HandOver(client, to)
+		w.handOver(client, to)
 	default:
 		w.take(client)
 	}
+}
+
+// handOver gives a client to another worker, with a descriptor for its target where those
+// may run out: without, it stays, and waits here, where accepting can stop for it.
+func (w *worker) handOver(client forward.Client, to int) {
+	if w.tight {
+		fd, err := w.newReserve()
+		if err != nil {
+			w.crew.Keep(w.index, to)
+			w.take(client)
+			return
+		}
+		client.Reserve = fd
+	}
+	w.crew.HandOver(client, to)
 }
 
 // take makes a client that was let in a connection of this worker.
@@ -108,12 +136,15 @@ func (w *worker) take(client forward.Client) {
 		w.crew.Dismiss(client, w.index)
 		return
 	}
-	w.counters.Served.Add(1)
+	w.crew.Take(client, &w.counters)
 	if socket.IsIP(client.Route.Listener.Family) {
 		w.sockets.Tune(client.FD)
 	}
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
+	if client.Reserve > 0 {
+		c.target.fd = client.Reserve
+	}
 	c.since, c.began = w.now, w.stopwatch.Now()
 	if w.policy.LogConnections {
 		c.account = forward.NewAccount(w.sockets.Peer(client.FD))

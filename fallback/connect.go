@@ -1,17 +1,11 @@
 package fallback
 
 import (
-	"time"
-
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 )
-
-// backlogPause is how long to wait for room in the backlog of a UNIX socket, of
-// which epoll does not tell.
-const backlogPause = 10 * time.Millisecond
 
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
@@ -85,8 +79,11 @@ func (w *worker) connectNext(c *connection) {
 // connect starts to connect to the address being tried; connected follows, now or
 // later, unless there is an error.
 func (w *worker) connect(c *connection) error {
-	switch errno := w.begin(c); errno {
-	case 0:
+	if c.dial.Current().Family == unix.AF_UNIX {
+		return w.connectUNIX(c)
+	}
+	switch err := w.begin(c); err {
+	case nil:
 		if err := w.watch(c, &c.target); err != nil {
 			return err
 		}
@@ -94,25 +91,9 @@ func (w *worker) connect(c *connection) error {
 		return nil
 	case unix.EINPROGRESS, unix.EINTR: // an interrupted connect goes on
 		return w.watch(c, &c.target)
-	case unix.EAGAIN:
-		w.retryConnect(c)
-		return nil
 	default:
-		return errno
+		return err
 	}
-}
-
-// retryConnect tries the same address again when its backlog may have room.
-func (w *worker) retryConnect(c *connection) {
-	generation, attempt := c.generation, c.attempt
-	w.timers.start(backlogPause, func() {
-		if c.generation != generation || c.state != stateConnecting || c.attempt != attempt {
-			return
-		}
-		if err := w.connect(c); err != nil {
-			w.connectFailed(c, err)
-		}
-	})
 }
 
 // connecting handles an event of a socket that is being connected.
@@ -126,24 +107,34 @@ func (w *worker) connecting(c *connection) {
 		w.abort(c)
 	case errno != 0:
 		w.connectFailed(c, unix.Errno(errno))
-	case c.target.writable:
+	case !c.target.writable:
+	case c.target.tcp && w.sockets.MetItself(c.target.fd, c.dial.Current()):
+		// Nobody listens there; and as long as this socket has the port, nobody can.
+		w.sockets.ResetOnClose(c.target.fd)
+		w.connectFailed(c, unix.ECONNREFUSED)
+	default:
 		w.connected(c)
 	}
 }
 
 func (w *worker) connectFailed(c *connection, err error) {
-	c.dial.Fail(err)
+	c.place.Leave()
 	w.close(c.target.fd, false)
 	c.target.fd = noFD
+	if forward.Shortage(err) {
+		c.dial.Again()
+		w.postpone(c, err)
+		return
+	}
+	c.dial.Fail(err)
 	w.connectNext(c)
 }
 
 func (w *worker) connected(c *connection) {
 	c.state = stateForwarding
 	w.stopwatch.Connected(&w.counters, c.began)
-	c.active = w.now
 	w.wheel.Cancel(&c.alarm)
-	w.limit(c, w.policy.Timeouts.Idle)
+	w.limit(c, w.policy.FirstReview(&c.silence, w.now))
 	c.target.writable = true
 	w.takeEarly(c)
 	w.sendPrologue(c)

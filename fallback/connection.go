@@ -29,9 +29,11 @@ const noFD = -1
 // edge-triggered: each flag stays until a call on the socket says otherwise.
 type side struct {
 	fd       int // owned; noFD when not open
+	tcp      bool
 	readable bool
 	writable bool
 	ended    bool // its peer has ended its stream, or is gone
+	broken   bool // it was reset, or given up by the kernel
 	// drained tells that a read which does not fill its block has taken all
 	// that was there, as epoll(7) says of streams. Not so for AF_UNIX, where
 	// a read stops at a passed descriptor, for VSOCK, where it stops at the end of
@@ -40,7 +42,9 @@ type side struct {
 	drained bool
 }
 
-func newSide(fd, family int) side { return side{fd: fd, drained: socket.IsIP(family)} }
+func newSide(fd, family int) side {
+	return side{fd: fd, tcp: socket.IsIP(family), drained: socket.IsIP(family)}
+}
 
 // connection joins a client to a target. Its worker alone touches it, from
 // accept to close.
@@ -62,14 +66,16 @@ type connection struct {
 	closings int  // times that another thread has been asked to close something, and is not done
 
 	alarm    forward.Alarm
-	since    forward.Tick  // when it was accepted
-	began    time.Duration // the same by the stopwatch
-	active   forward.Tick  // when bytes last moved
-	tries    uint8         // to reach the target, that have failed
-	retrying bool          // waits for the next one, in stateResolving
-	inLine   bool          // waits for a descriptor, in stateResolving
-	attempt  uint32        // counts the connects
-	early    int           // bytes that have travelled with the last one
+	since    forward.Tick    // when it was accepted
+	began    time.Duration   // the same by the stopwatch
+	silence  forward.Silence // since when nothing has moved
+	halfOpen forward.HalfOpen
+	place    forward.BacklogPlace // in line for a target's backlog, in stateConnecting
+	tries    uint8                // to reach the target, that have failed
+	retrying bool                 // waits for the next one, in stateResolving
+	inLine   bool                 // waits for a descriptor, in stateResolving
+	attempt  uint32               // counts the sockets that were to be connected; part of their events
+	early    int                  // bytes that have travelled with the last one
 
 	broken bool // to be closed with a reset
 }
@@ -83,6 +89,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.client, c.target = newSide(client, route.Listener.Family), side{fd: noFD}
 	c.dial = forward.Dial{}
 	c.alarm.Connection = slot
+	c.silence, c.halfOpen = forward.Silence{}, forward.HalfOpen{}
 	c.outcome = 0
 	c.tries, c.retrying, c.inLine = 0, false, false
 	c.early = 0

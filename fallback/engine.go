@@ -71,10 +71,11 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		pipes:     bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		sockets:   socket.System{Keepalive: policy.Keepalive, Passer: socket.NewPasser()},
 		tight:     policy.Limits.Tight(),
-		timed:     policy.Timeouts.Any(),
+		timed:     policy.Clocked(),
 		clock:     forward.NewClock(),
 		stopwatch: forward.NewStopwatch(policy.Timed),
 		busyPoll:  forward.NewBusyPoll(policy.BusyPoll),
+		backlogs:  forward.NewBacklogs[*connection](policy.Timeouts),
 		headers:   forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 	}
 	for i := range policy.Routes {
@@ -102,7 +103,7 @@ func (w *worker) prepare() error {
 	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("epoll_create1: %w", err)
 	}
-	event := newEvent(kindWake, 0, 0)
+	event := newEvent(kindWake, 0, 0, 0)
 	event.Events = unix.EPOLLIN
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, w.inbox.FD(), &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)

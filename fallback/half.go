@@ -28,6 +28,7 @@ type half struct {
 	passed  []int // descriptors, owned, that go with the first byte of rest
 	closing bool  // those that it had before are being closed: it receives nothing
 
+	short     bool  // a splice to its destination came short, and may have taken the socket's error
 	splicing  bool  // moves bytes by splice, not by copying
 	noSplice  bool  // this kind of socket refuses it
 	full      uint8 // receives in a row that filled the block

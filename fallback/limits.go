@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -11,11 +13,20 @@ import (
 // it, for standing idle. A connection has one alarm, whose meaning follows from its
 // state. Without such options there is no alarm, and no clock is read.
 
-// readClock lets alarms go off.
+// readClock tells which alarms are due. They go off once all else that has happened is
+// seen to: the program may have been stopped for longer than a limit, and what its peers
+// have done meanwhile counts.
 func (w *worker) readClock() {
 	if w.timed {
 		w.now = w.clock()
-		w.wheel.Expire(w.now, w.elapsed)
+		w.wheel.Collect(w.now)
+	}
+}
+
+// goOff has the alarms go off that are due.
+func (w *worker) goOff() {
+	if w.timed {
+		w.wheel.Fire(w.elapsed)
 	}
 }
 
@@ -42,10 +53,12 @@ func (w *worker) elapsed(a *forward.Alarm) {
 	c := w.connections.At(a.Connection)
 	switch {
 	case c.state == stateForwarding:
-		w.stoodIdle(c)
+		w.review(c)
 	case c.retrying:
 		c.retrying = false
 		w.resolve(c)
+	case c.state == stateConnecting && c.place.IsNowhere() && !w.sockets.Closed(c.target.fd):
+		w.limit(c, time.Millisecond) // it is connected, and an event is about to tell
 	case c.state == stateConnecting:
 		w.connectFailed(c, syscall.ETIMEDOUT)
 	default:
@@ -53,17 +66,39 @@ func (w *worker) elapsed(a *forward.Alarm) {
 	}
 }
 
-// stoodIdle resets a connection on which nothing has moved for as long as that may be.
+// review looks whether a connection has stood idle, or its peers have vanished.
+func (w *worker) review(c *connection) {
+	next, outcome := w.policy.Review(&c.silence, w.now, w.sockets,
+		forward.Side{FD: c.client.fd, TCP: c.client.tcp}, forward.Side{FD: c.target.fd, TCP: c.target.tcp})
+	switch outcome {
+	case forward.ClientReset:
+		w.sourceBroke(&c.toTarget)
+	case forward.TargetReset:
+		w.sourceBroke(&c.toClient)
+	case forward.IdleTimeout:
+		w.stoodIdle(c)
+	default:
+		w.limit(c, next)
+	}
+}
+
+// stoodIdle resets a connection on which nothing has moved for as long as that may be,
+// unless there is something to move: the worker is about to be told.
 func (w *worker) stoodIdle(c *connection) {
-	idle := time.Duration(w.now-c.active) * time.Millisecond
-	if left := w.policy.Timeouts.Idle - idle; left > 0 {
-		w.limit(c, left)
+	if w.toCome(&c.toTarget) || w.toCome(&c.toClient) {
+		c.silence.Active = w.now
+		w.limit(c, w.policy.Timeouts.Idle)
 		return
 	}
 	w.counters.TimedOut.Add(1)
 	c.outcome.Note(forward.IdleTimeout)
 	w.policy.ReportIdle(c.route.Listener)
 	w.abort(c)
+}
+
+// toCome tells whether a half that is receiving will receive something at once.
+func (w *worker) toCome(h *half) bool {
+	return !h.done && !h.ended && h.empty() && w.sockets.Events(h.source.fd, unix.POLLIN) != 0
 }
 
 // retry has a connection whose target cannot be reached try again in a while. It
@@ -89,7 +124,7 @@ func (w *worker) retry(c *connection) bool {
 // checkLeft ends a connection whose client has ended its stream while it waits for a
 // target, if it is not worth waiting: the client has asked for nothing.
 func (w *worker) checkLeft(c *connection) {
-	if c.retrying && c.client.ended && !w.sockets.Pending(c.client.fd) && !c.prologue.HasPayload() {
+	if c.client.ended && !w.sockets.Pending(c.client.fd) && !c.prologue.HasPayload() {
 		c.outcome.Note(forward.ClientLeft)
 		w.abort(c)
 	}

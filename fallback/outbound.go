@@ -42,11 +42,15 @@ func (w *worker) gaveUp(c *connection, err error) bool {
 // begin begins to connect to the address being tried, with the first bytes for it if it
 // may take them and there are any. As connect(2) does, it returns EINPROGRESS when that
 // goes on.
-func (w *worker) begin(c *connection) unix.Errno {
+func (w *worker) begin(c *connection) error {
 	address := c.dial.Current()
 	c.early = 0
 	if w.early != nil && socket.IsIP(int(address.Family)) {
-		if first := w.atHand(c); len(first) > 0 {
+		first, err := w.atHand(c)
+		if err != nil {
+			return err
+		}
+		if len(first) > 0 {
 			n, errno := w.sockets.ConnectWith(c.target.fd, first, address)
 			switch errno {
 			case 0:
@@ -58,19 +62,27 @@ func (w *worker) begin(c *connection) unix.Errno {
 			}
 		}
 	}
-	return connect(c.target.fd, address.Sockaddr())
+	if errno := connect(c.target.fd, address.Sockaddr()); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
-// atHand is what there is for a target before it is connected. None of it is taken.
-func (w *worker) atHand(c *connection) []byte {
+// atHand is what there is for a target before it is connected. None of it is taken. An
+// error is forward.ErrClientLeft.
+func (w *worker) atHand(c *connection) ([]byte, error) {
 	n := 0
 	if c.prologue != nil {
 		n = copy(w.early, c.prologue.Bytes)
 	}
 	if n < len(w.early) {
-		n += w.sockets.Peek(c.client.fd, w.early[n:])
+		seen, errno := w.sockets.Peek(c.client.fd, w.early[n:])
+		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+			return nil, forward.ErrClientLeft
+		}
+		n += seen
 	}
-	return w.early[:n]
+	return w.early[:n], nil
 }
 
 // takeEarly takes what has travelled with the connect: it is with the target now.

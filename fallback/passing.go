@@ -37,7 +37,7 @@ func (w *worker) receivePassing(h *half) bool {
 		h.end()
 		return true
 	}
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 	return true

@@ -38,16 +38,21 @@ func (w *worker) end(h *half) {
 		// Closing the descriptor says the same.
 	default:
 		w.sockets.ShutdownWrite(h.destination.fd)
+		w.halfOpen(h.connection)
 	}
 }
 
 // discard finishes a half whose bytes can no longer be delivered.
 func (w *worker) discard(h *half) {
-	if h.done {
-		return
+	if !h.done {
+		h.connection.broken = true
+		w.drop(h)
 	}
+}
+
+// drop finishes a half that delivers nothing more, and is not missed.
+func (w *worker) drop(h *half) {
 	h.done = true
-	h.connection.broken = true
 	w.putBlock(h)
 	w.closePassed(h)
 	if h.pipe != nil {
@@ -74,6 +79,7 @@ func (w *worker) settle(c *connection) {
 	c.account = nil
 	w.stopwatch.Ended(&w.counters, c.began)
 	w.wheel.Cancel(&c.alarm)
+	c.place.Leave()
 	w.forgetPrologue(c)
 	c.dial = forward.Dial{}
 	if c.closings > 0 && w.mode != modeStopping {
@@ -87,8 +93,8 @@ func (w *worker) settle(c *connection) {
 func (w *worker) vacate(c *connection) {
 	c.state = stateFree
 	w.connections.Free(c.slot)
-	w.crew.Leave(w.index)
 	w.counters.Ended.Add(1)
+	w.crew.Leave(w.index, c.halfOpen)
 }
 
 // close closes a descriptor, with a reset if the transfer is broken; epoll

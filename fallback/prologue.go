@@ -59,7 +59,7 @@ func (w *worker) readHeader(c *connection) {
 func (w *worker) receiveHeader(c *connection) (int, syscall.Errno) {
 	room := c.prologue.Room()
 	if c.passing {
-		n, errno := w.sockets.Look(c.client.fd, room)
+		n, errno := w.sockets.Peek(c.client.fd, room)
 		if n == 0 || errno != 0 {
 			return 0, errno
 		}
@@ -71,6 +71,10 @@ func (w *worker) receiveHeader(c *connection) (int, syscall.Errno) {
 // awaitHeader waits for more of a client's header, until its time is over. An event
 // tells of it.
 func (w *worker) awaitHeader(c *connection) {
+	if c.prologue.Late {
+		w.refuseHeader(c, forward.ErrLate)
+		return
+	}
 	w.headers.Join(c, c.prologue)
 	if !w.headersTimed {
 		w.headersTimed = true
@@ -120,7 +124,13 @@ func (w *worker) endLate() {
 			w.timers.start(left, w.endLate)
 			return
 		}
-		w.refuseHeader(c, forward.ErrLate)
+		w.headers.Leave(c.prologue)
+		if w.sockets.Events(c.client.fd, unix.POLLIN) != 0 {
+			c.prologue.Late = true
+			w.readHeader(c)
+		} else {
+			w.refuseHeader(c, forward.ErrLate)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (w *worker) receiveCopying(h *half) bool {
 		w.sourceFailed(h)
 		return true
 	case n == 0:
-		h.end()
+		w.sourceEnded(h)
 		return true
 	}
 	if n < len(w.block) {
@@ -55,7 +55,7 @@ func (w *worker) receiveCopying(h *half) bool {
 	} else if h.full++; h.full >= streamAfter && !h.noSplice && w.policy.Limits.BufferSize > smallSplice {
 		h.splicing, h.small = true, 0
 	}
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 	return true
@@ -65,8 +65,12 @@ func (w *worker) receiveCopying(h *half) bool {
 func (w *worker) receiveSplicing(h *half) bool {
 	if h.pipe == nil {
 		pipe, err := w.pipes.Get()
-		if err != nil {
-			// Out of descriptors: copying needs none.
+		if err == nil && w.policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
+			w.pipes.Discard(pipe)
+			pipe = nil
+		}
+		if pipe == nil {
+			// Connections may want the descriptors: copying needs none.
 			h.noSplice, h.splicing, h.full = true, false, 0
 			return true
 		}
@@ -79,13 +83,14 @@ func (w *worker) receiveSplicing(h *half) bool {
 	n, errno := w.sockets.Splice(h.source.fd, h.pipe.Write, room)
 	defer w.putPipe(h)
 	switch {
-	case errno == unix.EAGAIN && h.queued > 0:
-		// Perhaps the pipe is full of small pieces: only with an empty one
-		// it must be the source.
+	case (errno == unix.EAGAIN || errno == 0 && n == 0) && h.queued > 0:
+		// Perhaps the pipe is full of small pieces, or it is as below: with an
+		// empty one that can be told.
 		return false
-	case errno == unix.EAGAIN:
-		// Nothing there, or the stream stands at urgent data, which splice
-		// does not pass and a plain read does.
+	case errno == unix.EAGAIN, errno == 0 && n == 0:
+		// Nothing there; or the stream stands at urgent data, which splice does
+		// not pass and a plain read does. There it also says that the stream is
+		// over if the FIN has come (tcp_splice_read in net/ipv4/tcp.c).
 		return w.receiveCopying(h)
 	case errno == unix.EINTR:
 		return true
@@ -95,12 +100,9 @@ func (w *worker) receiveSplicing(h *half) bool {
 	case errno != 0:
 		w.sourceFailed(h)
 		return true
-	case n == 0:
-		h.end()
-		return true
 	}
 	h.queued += n
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	w.budget -= n
 	if n > smallSplice {
 		h.small = 0

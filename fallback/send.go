@@ -84,6 +84,7 @@ func (w *worker) sendSplicing(h *half) bool {
 	n, errno := w.sockets.Splice(h.pipe.Read, h.destination.fd, h.queued)
 	switch errno {
 	case 0:
+		h.short = h.short || n < h.queued
 		h.queued -= n
 		w.countBytes(h, n)
 		w.putPipe(h)
@@ -111,10 +112,13 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 }
 
 func (w *worker) countBytes(h *half, n int) {
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	h.moved += uint64(n)
 	if h.fromClient() {
 		w.counters.BytesToTarget.Add(uint64(n))
+		if h.connection.halfOpen.Dormant() {
+			w.policy.Gate.Stir()
+		}
 	} else {
 		w.counters.BytesToClient.Add(uint64(n))
 	}

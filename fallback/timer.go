@@ -36,9 +36,9 @@ func (t *timers) wait() time.Duration {
 	return max(0, time.Until(t.pending[0].at))
 }
 
-// run fires what is due.
+// run fires what is due, and not what becomes due meanwhile: there is other work.
 func (t *timers) run() {
-	for len(t.pending) > 0 && time.Until(t.pending[0].at) <= 0 {
+	for now := time.Now(); len(t.pending) > 0 && !t.pending[0].at.After(now); {
 		fire := t.pending[0].fire
 		t.pending = slices.Delete(t.pending, 0, 1)
 		fire()

@@ -51,6 +51,9 @@ type worker struct {
 	tight       bool      // descriptors may run out: see shortage.go
 	postponed   []waiting // connections that wait for a descriptor, in order
 
+	backlogs     forward.Backlogs[*connection] // connections that wait for room in a target's backlog
+	backlogTimed bool                          // a timer runs for them
+
 	headers      forward.HeaderLine[*connection] // connections whose client has yet to send its header
 	headersTimed bool                            // a timer runs for the first of them
 }
@@ -73,19 +76,19 @@ const (
 )
 
 // newEvent puts kind, slot and the slot's generation into an event's data, so
-// that an event of an earlier connection in the slot is told apart. Its 32 bits
-// of Fd hold a kind and as many slots as forward.MaxConnections.
-func newEvent(k kind, slot, generation uint32) unix.EpollEvent {
-	return unix.EpollEvent{Fd: int32(slot<<2 | uint32(k)), Pad: int32(generation)}
+// that an event of an earlier connection in the slot is told apart, and the attempt, so
+// that one of a socket is that could not be connected. Its 32 bits of Fd hold a kind, as
+// many slots as forward.MaxConnections, and the last bits of the attempt.
+func newEvent(k kind, slot, generation, attempt uint32) unix.EpollEvent {
+	return unix.EpollEvent{Fd: int32(attempt<<26 | slot<<2 | uint32(k)), Pad: int32(generation)}
 }
 
 // watch adds a side of a connection to the epoll set, for its whole life.
 func (w *worker) watch(c *connection, s *side) error {
-	k := kindClient
+	event := newEvent(kindClient, c.slot, c.generation, 0)
 	if s == &c.target {
-		k = kindTarget
+		event = newEvent(kindTarget, c.slot, c.generation, c.attempt)
 	}
-	event := newEvent(k, c.slot, c.generation)
 	event.Events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, s.fd, &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
@@ -113,6 +116,7 @@ func (w *worker) run() error {
 		for i := range n {
 			w.handle(&w.events[i])
 		}
+		w.goOff()
 		w.advance()
 		w.timers.run()
 		w.policy.Pulse.Round(w.index)
@@ -137,7 +141,7 @@ func (w *worker) wait(timeout time.Duration) (int, error) {
 
 // handle dispatches one event to what it belongs to.
 func (w *worker) handle(event *unix.EpollEvent) {
-	slot := uint32(event.Fd) >> 2
+	slot := uint32(event.Fd) >> 2 & (forward.MaxConnections - 1)
 	switch k := kind(event.Fd & 3); k {
 	case kindListener:
 		if l := w.listeners[slot]; l.accepting { // else the event is an old one
@@ -147,39 +151,54 @@ func (w *worker) handle(event *unix.EpollEvent) {
 		w.woken()
 	default:
 		c := w.connections.At(slot)
-		if c.generation != uint32(event.Pad) || c.state == stateFree {
+		old := k == kindTarget && uint32(event.Fd)>>26 != c.attempt&(1<<6-1)
+		if c.generation != uint32(event.Pad) || c.state == stateFree || old {
 			w.counters.Stale.Add(1)
 			return
 		}
-		s := &c.client
-		if k == kindTarget {
-			s = &c.target
+		if k == kindClient {
+			w.happened(&c.toTarget, event.Events)
+		} else {
+			w.happened(&c.toClient, event.Events)
 		}
-		const gone = unix.EPOLLHUP | unix.EPOLLERR
-		s.readable = s.readable || event.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) != 0
-		s.writable = s.writable || event.Events&(unix.EPOLLOUT|gone) != 0
-		s.ended = s.ended || event.Events&(unix.EPOLLRDHUP|gone) != 0
-		s.drained = s.drained && event.Events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
-		if event.Events&unix.EPOLLERR != 0 {
-			w.broken(c, s)
-		}
-		w.ready(c, s)
 	}
 }
 
-// broken handles a side that was reset. If it is still read, that will tell; else
-// nobody would notice, and what is sent to it is in vain.
-func (w *worker) broken(c *connection, s *side) {
-	from, to := &c.toTarget, &c.toClient
-	if s == &c.target {
-		from, to = to, from
-	}
+// happened handles the events of a half's source, which is the other half's destination.
+func (w *worker) happened(h *half, events uint32) {
+	const gone = unix.EPOLLHUP | unix.EPOLLERR
+	c, s, back := h.connection, h.source, h.opposite()
+	s.readable = s.readable || events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) != 0
+	s.writable = s.writable || events&(unix.EPOLLOUT|gone) != 0
+	s.ended = s.ended || events&(unix.EPOLLRDHUP|gone) != 0
+	s.drained = s.drained && events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
+	hangup := events&unix.EPOLLHUP != 0 && c.state == stateForwarding
 	switch {
-	case c.state == stateForwarding && (from.ended || from.done):
-		c.outcome.Note(forward.ResetBy(s == &c.client))
-		w.discard(to)
+	case events&unix.EPOLLERR != 0, hangup && s.tcp && !back.done && !s.broken:
+		w.broken(h)
+	case hangup && !s.tcp:
+		w.peerGone(h)
+	}
+	w.ready(c, s)
+}
+
+// broken handles a source that was reset. If it is still read, that will tell; else
+// nobody would notice, and what is sent to it is in vain.
+func (w *worker) broken(h *half) {
+	c := h.connection
+	switch {
+	case c.state == stateForwarding:
+		known := h.source.broken
+		h.source.broken = true
+		if h.ended || h.done {
+			c.outcome.Note(forward.ResetBy(h.fromClient()))
+			w.discard(h.opposite())
+		}
+		if !known && !h.done && !h.empty() {
+			w.giveUpIfStalled(h)
+		}
 	case c.state == stateGreeting: // reading will tell
-	case c.state != stateForwarding && s == &c.client:
+	case h.fromClient():
 		c.outcome.Note(forward.ClientReset)
 		w.abort(c)
 	}
@@ -195,6 +214,8 @@ func (w *worker) ready(c *connection, s *side) {
 	case stateConnecting:
 		if s == &c.target {
 			w.connecting(c)
+		} else {
+			w.checkLeft(c)
 		}
 	case stateForwarding:
 		generation := c.generation
@@ -270,10 +291,64 @@ func (w *worker) Stop() {
 		case stateClosing: // waits for nobody any more
 			w.vacate(c)
 		default:
-			c.stop()
-			w.abort(c)
+			w.stop(c)
 		}
 	}
+}
+
+// stop ends a connection with the program: in peace if its target has ended and all is
+// delivered, as the end of the target's stream would have been the end of it for the
+// original.
+func (w *worker) stop(c *connection) {
+	if c.state == stateForwarding && c.halfOpen.Dormant() && c.toTarget.empty() && !c.toTarget.done {
+		w.drop(&c.toTarget)
+		w.settle(c)
+		return
+	}
+	c.stop()
+	w.abort(c)
+}
+
+// LongestSilent implements forward.Member.
+func (w *worker) LongestSilent() (time.Duration, bool) {
+	c, silent := w.longestSilent()
+	return silent, c != nil
+}
+
+// GiveUpLongestSilent implements forward.Member.
+func (w *worker) GiveUpLongestSilent() bool {
+	c, silent := w.longestSilent()
+	if c == nil || silent < forward.GiveUpAfter {
+		return false
+	}
+	w.counters.GivenUp.Add(1)
+	w.policy.ReportGivenUp(c.route)
+	c.outcome.Note(forward.GivenUp)
+	w.abort(c)
+	return true
+}
+
+// longestSilent is the half-open connection on which nothing has moved for longest, of
+// those that have nothing left to deliver; nil if there is none.
+func (w *worker) longestSilent() (longest *connection, silence time.Duration) {
+	now := w.clock()
+	for _, c := range w.connections.All() {
+		if c.state != stateForwarding || !c.halfOpen.Is() || c.finished() || !c.toTarget.empty() || !c.toClient.empty() {
+			continue
+		}
+		if c.client.tcp && w.sockets.Unsent(c.client.fd) > 0 || c.target.tcp && w.sockets.Unsent(c.target.fd) > 0 {
+			continue
+		}
+		if silent := c.halfOpen.Silent(now, c.toTarget.moved+c.toClient.moved); longest == nil || silent > silence {
+			longest, silence = c, silent
+		}
+	}
+	return longest, silence
+}
+
+// halfOpen notes that one side of a connection has ended, with all of that delivered.
+func (w *worker) halfOpen(c *connection) {
+	w.crew.BeginHalfOpen(&c.halfOpen, c.toClient.done, w.clock(), c.toTarget.moved+c.toClient.moved)
 }
 
 // Retire implements forward.Member.

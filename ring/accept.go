@@ -44,6 +44,9 @@ func (w *worker) accepted(l *listener, completion uring.Completion) {
 		w.admit(l, int(completion.Result))
 	case unix.ECANCELED, unix.EINTR:
 	default:
+		if forward.AboutClient(errno) {
+			w.policy.Gate.FoundNobody()
+		}
 		l.pause = forward.AcceptPause(errno, l.pause)
 		w.policy.ReportAcceptFailed(l.route.Listener, errno, l.pause)
 		if l.pause > 0 {
@@ -80,15 +83,38 @@ func (w *worker) admit(l *listener, fd int) {
 		w.close(fd, true)
 		return
 	}
-	to, ok := w.crew.Admit(l.route, w.index, &w.counters)
-	switch client := (forward.Client{Route: l.route, FD: fd}); {
-	case !ok:
+	// A multishot accept takes the whole backlog, those who have reset included; they
+	// must not cost others their places.
+	if w.policy.Gate.Crowded() && socket.IsIP(l.route.Listener.Family) && w.sockets.Closed(fd) {
+		w.policy.Gate.FoundNobody()
 		w.close(fd, false)
+		return
+	}
+	client := forward.Client{Route: l.route, FD: fd}
+	switch to, verdict := w.crew.Admit(client, w.index, &w.counters); {
+	case verdict == forward.Refused:
+		w.close(fd, false)
+	case verdict == forward.Waits:
 	case to != w.index:
-		w.crew.HandOver(client, to)
+		w.handOver(client, to)
 	default:
 		w.take(client)
 	}
+}
+
+// handOver gives a client to another worker, with a descriptor for its target where those
+// may run out: without, it stays, and waits here, where accepting can stop for it.
+func (w *worker) handOver(client forward.Client, to int) {
+	if w.tight {
+		fd, err := w.newReserve()
+		if err != nil {
+			w.crew.Keep(w.index, to)
+			w.take(client)
+			return
+		}
+		client.Reserve = fd
+	}
+	w.crew.HandOver(client, to)
 }
 
 // take makes a client that was let in a connection of this worker.
@@ -97,12 +123,15 @@ func (w *worker) take(client forward.Client) {
 		w.crew.Dismiss(client, w.index)
 		return
 	}
-	w.counters.Served.Add(1)
+	w.crew.Take(client, &w.counters)
 	if socket.IsIP(client.Route.Listener.Family) {
 		w.sockets.Tune(client.FD)
 	}
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
+	if client.Reserve > 0 {
+		c.target = client.Reserve
+	}
 	c.since, c.began = w.now, w.stopwatch.Now()
 	if w.policy.LogConnections {
 		c.account = forward.NewAccount(w.sockets.Peer(client.FD))

@@ -2,11 +2,11 @@ package ring
 
 import (
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
 )
@@ -67,12 +67,8 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 		return err
 	}
 	w.giveReserve(c)
-	// Blocking, so that io_uring waits for readiness instead of failing with
-	// EAGAIN; the submitter never blocks.
-	fd, err := w.sockets.Open(int(address.Family), 0)
-	if err != nil && w.pipes.Drop() {
-		fd, err = w.sockets.Open(int(address.Family), 0)
-	}
+	w.closeFirst()
+	fd, err := w.openTarget(address)
 	if err != nil {
 		return err
 	}
@@ -80,7 +76,7 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 	if c.passing {
 		w.sockets.Prepare(fd)
 	}
-	if err = w.fit(c); err == nil {
+	if err = w.fit(c); err == nil && address.Family != unix.AF_UNIX {
 		err = w.begin(c)
 	}
 	if err != nil {
@@ -89,9 +85,29 @@ func (w *worker) connect(c *connection, address *target.Address) error {
 		return err
 	}
 	c.state = stateConnecting
+	c.toClient.sourceIP = socket.IsIP(int(address.Family))
 	w.limit(c, w.policy.Timeouts.Connect)
-	w.submitConnect(c)
+	if address.Family == unix.AF_UNIX {
+		w.connectUNIX(c)
+	} else {
+		w.submitConnect(c)
+	}
 	return nil
+}
+
+// openTarget makes the socket that is to be connected to an address: a blocking one, so
+// that io_uring waits for readiness instead of failing with EAGAIN, which never blocks the
+// submitter; but for UNIX sockets, see backlog.go.
+func (w *worker) openTarget(address *target.Address) (fd int, err error) {
+	flags := 0
+	if address.Family == unix.AF_UNIX {
+		flags = unix.SOCK_NONBLOCK
+	}
+	fd, err = w.sockets.Open(int(address.Family), flags)
+	if err != nil && w.pipes.Drop() {
+		fd, err = w.sockets.Open(int(address.Family), flags)
+	}
+	return fd, err
 }
 
 // submitConnect has the ring connect, or wait for the connect that has begun outside it.
@@ -125,26 +141,29 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 	switch {
 	case errno != 0 && timedOut:
 		w.connectFailed(c, syscall.ETIMEDOUT)
-		return
-	case errno == syscall.ECANCELED, errno == syscall.EINTR:
-		// Not by us. The kernel gives up a connect to a UNIX socket with a
-		// full backlog when it has no thread to wait with, or a signal comes.
-		w.retryConnect(c)
-		return
+	case errno == syscall.ECANCELED, errno == syscall.EINTR: // not by us
+		w.submitConnect(c)
 	case c.dial.Taken(errno): // the target took the connection, and has reset it
 		c.outcome.Note(forward.TargetReset)
 		c.state = stateForwarding
 		w.abort(c)
-		return
 	case errno != 0:
 		w.connectFailed(c, errno)
-		return
+	case c.toClient.sourceIP && w.sockets.MetItself(c.target, c.dial.Current()):
+		// Nobody listens there; and as long as this socket has the port, nobody can.
+		w.sockets.ResetOnClose(c.target)
+		w.connectFailed(c, syscall.ECONNREFUSED)
+	default:
+		w.reached(c)
 	}
+}
+
+// reached goes on with a connection whose target is connected.
+func (w *worker) reached(c *connection) {
 	c.state = stateForwarding
 	w.stopwatch.Connected(&w.counters, c.began)
-	c.active = w.now
 	w.wheel.Cancel(&c.alarm)
-	w.limit(c, w.policy.Timeouts.Idle)
+	w.limit(c, w.policy.FirstReview(&c.silence, w.now))
 	w.hearAgain(c)
 	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
 	w.takeEarly(c)
@@ -155,40 +174,17 @@ func (w *worker) connected(c *connection, completion uring.Completion) {
 
 // connectFailed goes on to the next address, or tries the same one again after a
 // shortage.
-func (w *worker) connectFailed(c *connection, errno syscall.Errno) {
+func (w *worker) connectFailed(c *connection, err error) {
+	c.place.Leave()
 	w.close(c.target, false)
 	c.target = noFD
-	if forward.Shortage(errno) {
+	if forward.Shortage(err) {
 		c.dial.Again()
-		w.postpone(c, errno)
+		w.postpone(c, err)
 		return
 	}
-	c.dial.Fail(errno)
+	c.dial.Fail(err)
 	w.connectNext(c)
-}
-
-// backlogPause is how long to wait before a connect is tried again.
-const backlogPause = 10 * time.Millisecond
-
-// retryConnect tries the same address again in a while.
-func (w *worker) retryConnect(c *connection) {
-	w.refused = append(w.refused, waiting{&c.toTarget, c.generation})
-	if !w.backlog.running {
-		w.start(w.backlog, backlogPause)
-	}
-}
-
-// connectRefused tries those again that are still wanted: the time of one may have run
-// out meanwhile, and its socket is closed then.
-func (w *worker) connectRefused() {
-	refused := w.refused
-	w.refused = nil
-	for _, r := range refused {
-		c := r.half.connection
-		if c.generation == r.generation && c.state == stateConnecting && !c.connecting && c.target != noFD && !c.finished() {
-			w.submitConnect(c)
-		}
-	}
 }
 
 // unreachable ends a connection whose target cannot be reached, or has it try again.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // state is where a connection is in its life. What can be told from the halves
@@ -46,13 +47,15 @@ type connection struct {
 	closings int  // times that another thread has been asked to close something, and is not done
 
 	alarm    forward.Alarm
-	since    forward.Tick  // when it was accepted
-	began    time.Duration // the same by the stopwatch
-	active   forward.Tick  // when bytes last moved
-	tries    uint8         // to reach the target, that have failed
-	retrying bool          // waits for the next one, in stateResolving
-	inLine   bool          // waits for a descriptor, in stateResolving
-	timedOut bool          // the connect in flight is being cancelled for that
+	since    forward.Tick    // when it was accepted
+	began    time.Duration   // the same by the stopwatch
+	silence  forward.Silence // since when nothing has moved
+	halfOpen forward.HalfOpen
+	place    forward.BacklogPlace // in line for a target's backlog, in stateConnecting
+	tries    uint8                // to reach the target, that have failed
+	retrying bool                 // waits for the next one, in stateResolving
+	inLine   bool                 // waits for a descriptor, in stateResolving
+	timedOut bool                 // the connect in flight is being cancelled for that
 
 	inFlight   int  // operations whose last completion is still to come
 	connecting bool // a connect is one of them
@@ -73,6 +76,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.client, c.target = client, noFD
 	c.dial = forward.Dial{}
 	c.alarm.Connection = slot
+	c.silence, c.halfOpen = forward.Silence{}, forward.HalfOpen{}
 	c.outcome = 0
 	c.tries, c.retrying, c.inLine, c.timedOut = 0, false, false, false
 	c.passing, c.closings = false, 0
@@ -80,6 +84,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.begun, c.early = false, 0
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
+	c.toTarget.sourceIP = socket.IsIP(route.Listener.Family)
 }
 
 // half returns the half that a recv, send or watch belongs to.

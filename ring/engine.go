@@ -169,7 +169,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		index:           index,
 		closesAtOnce:    policy.Workers > 1,
 		tight:           policy.Limits.Tight(),
-		timed:           policy.Timeouts.Any(),
+		timed:           policy.Clocked(),
 		clock:           forward.NewClock(),
 		stopwatch:       forward.NewStopwatch(policy.Timed),
 		features:        features.InUse(),
@@ -179,6 +179,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		splices:         features.Uses(uring.FeatureSplice),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
 		tuning:          defaultTuning,
+		backlogs:        forward.NewBacklogs[*connection](policy.Timeouts),
 		headers:         forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
@@ -208,8 +209,8 @@ func (w *worker) prepare() error {
 	}
 	w.scarcity = w.timers.add(w.relieve)
 	w.recancel = w.timers.add(w.cancelMissed)
-	w.backlog = w.timers.add(w.connectRefused)
-	w.lookout = w.timers.add(w.watchSilent)
+	w.backlogTimer = w.timers.add(w.connectWaiting)
+	w.lookout = w.timers.add(w.look)
 	w.shortage = w.timers.add(w.goOn)
 	w.headerTimer = w.timers.add(w.endLate)
 	for i := range w.policy.Routes {

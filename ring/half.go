@@ -49,11 +49,25 @@ type half struct {
 	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
 
+	sourceIP bool   // its source is a TCP socket
+	short    bool   // a splice to its destination came short, and may have taken the socket's error
+	fresh    bool   // has received since the last look, by a multishot recv
+	broke    bool   // its source is known to be broken, and is not read for want of room
+	looked   uint64 // moved, at the last look
+
 	moved uint64 // bytes sent so far
 }
 
 func (h *half) begin(c *connection, recvOp, sendOp operation) {
 	*h = half{connection: c, recvOp: recvOp, sendOp: sendOp, queue: queue{pieces: h.queue.pieces[:0]}}
+}
+
+// watchOp is the operation that watches a half's source.
+func (h *half) watchOp() operation {
+	if h.fromClient() {
+		return opWatchClient
+	}
+	return opWatchTarget
 }
 
 // fromClient tells whether a half's source is the client.

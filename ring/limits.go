@@ -14,11 +14,20 @@ import (
 // it, for standing idle. A connection has one alarm, whose meaning follows from its
 // state. Without such options there is no alarm, and no clock is read.
 
-// readClock lets alarms go off.
+// readClock tells which alarms are due. They go off once all else that has happened is
+// seen to: the program may have been stopped for longer than a limit, and what its peers
+// have done meanwhile counts.
 func (w *worker) readClock() {
 	if w.timed {
 		w.now = w.clock()
-		w.wheel.Expire(w.now, w.elapsed)
+		w.wheel.Collect(w.now)
+	}
+}
+
+// ring the alarms that are due.
+func (w *worker) goOff() {
+	if w.timed {
+		w.wheel.Fire(w.elapsed)
 	}
 }
 
@@ -43,10 +52,12 @@ func (w *worker) elapsed(a *forward.Alarm) {
 	switch {
 	case c.finished(): // over, but for what is in flight
 	case c.state == stateForwarding:
-		w.stoodIdle(c)
+		w.review(c)
 	case c.retrying:
 		c.retrying = false
 		w.resolve(c)
+	case c.connecting && !w.sockets.Closed(c.target): // it is connected, and about to be told so
+		w.limit(c, time.Millisecond)
 	case c.connecting:
 		c.timedOut = true
 		w.cancel(c.userData(opConnect))
@@ -57,17 +68,39 @@ func (w *worker) elapsed(a *forward.Alarm) {
 	}
 }
 
-// stoodIdle resets a connection on which nothing has moved for as long as that may be.
+// review looks whether a connection has stood idle, or its peers have vanished.
+func (w *worker) review(c *connection) {
+	next, outcome := w.policy.Review(&c.silence, w.now, w.sockets,
+		forward.Side{FD: c.client, TCP: c.toTarget.sourceIP}, forward.Side{FD: c.target, TCP: c.toClient.sourceIP})
+	switch outcome {
+	case forward.ClientReset:
+		w.sourceBroke(&c.toTarget)
+	case forward.TargetReset:
+		w.sourceBroke(&c.toClient)
+	case forward.IdleTimeout:
+		w.stoodIdle(c)
+	default:
+		w.limit(c, next)
+	}
+}
+
+// stoodIdle resets a connection on which nothing has moved for as long as that may be,
+// unless there is something to move: the worker is about to be told.
 func (w *worker) stoodIdle(c *connection) {
-	idle := time.Duration(w.now-c.active) * time.Millisecond
-	if left := w.policy.Timeouts.Idle - idle; left > 0 {
-		w.limit(c, left)
+	if w.toCome(&c.toTarget) || w.toCome(&c.toClient) {
+		c.silence.Active = w.now
+		w.limit(c, w.policy.Timeouts.Idle)
 		return
 	}
 	w.counters.TimedOut.Add(1)
 	c.outcome.Note(forward.IdleTimeout)
 	w.policy.ReportIdle(c.route.Listener)
 	w.abort(c)
+}
+
+// toCome tells whether a half that is receiving will receive something at once.
+func (w *worker) toCome(h *half) bool {
+	return h.receiving && w.sockets.Events(h.source(), unix.POLLIN) != 0
 }
 
 // retry has a connection whose target cannot be reached try again in a while. It
@@ -86,21 +119,12 @@ func (w *worker) retry(c *connection) bool {
 	c.state, c.retrying, c.inLine = stateResolving, true, false
 	c.dial = forward.Dial{}
 	w.wheel.Set(&c.alarm, w.now, wait)
-	w.watch(&c.toTarget, opWatchClient)
+	w.watch(&c.toTarget)
 	return true
-}
-
-// watchedEvents are what a watch is for: errors, and while the client may have to wait
-// long, its leaving.
-func (w *worker) watchedEvents(c *connection) uint32 {
-	if w.policy.Timeouts.Retry > 0 && c.state != stateForwarding {
-		return unix.POLLRDHUP
-	}
-	return 0
 }
 
 // hasLeft tells whether a client that has ended its stream is not worth waiting for a
 // target: it has asked for nothing.
 func (w *worker) hasLeft(c *connection, events int32) bool {
-	return c.retrying && events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && !w.sockets.Pending(c.client) && !c.prologue.HasPayload()
+	return events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && !w.sockets.Pending(c.client) && !c.prologue.HasPayload()
 }

@@ -56,9 +56,9 @@ func (w *worker) begin(c *connection) error {
 	case address.Family == unix.AF_VSOCK:
 		errno = w.sockets.ConnectVSOCK(c.target, address.VSOCK())
 	case w.early != nil && socket.IsIP(int(address.Family)):
-		first := w.atHand(c)
-		if len(first) == 0 {
-			return nil
+		first, err := w.atHand(c)
+		if len(first) == 0 || err != nil {
+			return err
 		}
 		if c.early, errno = w.sockets.ConnectWith(c.target, first, address); errno == unix.EOPNOTSUPP {
 			return nil // switched off meanwhile
@@ -73,16 +73,21 @@ func (w *worker) begin(c *connection) error {
 	return nil
 }
 
-// atHand is what there is for a target before it is connected. None of it is taken.
-func (w *worker) atHand(c *connection) []byte {
+// atHand is what there is for a target before it is connected. None of it is taken. An
+// error is forward.ErrClientLeft.
+func (w *worker) atHand(c *connection) ([]byte, error) {
 	n := 0
 	if c.prologue != nil {
 		n = copy(w.early, c.prologue.Bytes)
 	}
 	if n < len(w.early) {
-		n += w.sockets.Peek(c.client, w.early[n:])
+		seen, errno := w.sockets.Peek(c.client, w.early[n:])
+		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+			return nil, forward.ErrClientLeft
+		}
+		n += seen
 	}
-	return w.early[:n]
+	return w.early[:n], nil
 }
 
 // takeEarly takes what has travelled with the connect: it is with the target now.

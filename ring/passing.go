@@ -65,7 +65,7 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 		h.end()
 		return 0, true
 	}
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	w.hold(h, w.passed[:n][w.sendPassing(h, w.passed[:n]):])
 	return n, true
 }

@@ -18,6 +18,7 @@ func (w *worker) proceed(h *half) {
 		w.send(h)
 		if h.queued >= w.policy.Limits.BufferSize {
 			w.stopReceiving(h)
+			w.restless = true
 		} else {
 			w.receive(h)
 		}
@@ -43,16 +44,21 @@ func (w *worker) end(h *half) {
 	default:
 		w.sockets.ShutdownWrite(h.destination())
 		w.turnDeaf(h.connection)
+		w.halfOpen(h.connection)
 	}
 }
 
 // discard finishes a half whose bytes can no longer be delivered.
 func (w *worker) discard(h *half) {
-	if h.done {
-		return
+	if !h.done {
+		h.connection.broken = true
+		w.drop(h)
 	}
+}
+
+// drop finishes a half that delivers nothing more, and is not missed.
+func (w *worker) drop(h *half) {
 	h.done = true
-	h.connection.broken = true
 	keep := 0
 	if h.sending && !h.blocked {
 		keep = 1 // until its completion
@@ -89,6 +95,7 @@ func (w *worker) settle(c *connection) {
 	w.stopwatch.Ended(&w.counters, c.began)
 	w.hearAgain(c)
 	w.wheel.Cancel(&c.alarm)
+	c.place.Leave()
 	w.forgetPrologue(c)
 	c.dial = forward.Dial{}
 	if c.closings > 0 && w.mode != modeStopping {
@@ -102,8 +109,8 @@ func (w *worker) settle(c *connection) {
 func (w *worker) vacate(c *connection) {
 	c.state = stateFree
 	w.connections.Free(c.slot)
-	w.crew.Leave(w.index)
 	w.counters.Ended.Add(1)
+	w.crew.Leave(w.index, c.halfOpen)
 }
 
 // closeAccount logs a connection that ends, if connections are logged.
@@ -126,7 +133,20 @@ func (w *worker) close(fd int, reset bool) {
 		w.sockets.Close(fd)
 		return
 	}
+	w.closes++
 	w.ring.CloseFD(fd, uint64(newUserData(opClose, 0, uint32(fd))))
+}
+
+// closeFirst sees to it that a target is not connected to before the sockets are closed
+// that have made room at the limit. The kernel releases those that a batch closes only
+// after the batch, but sends the batch's SYN at once.
+func (w *worker) closeFirst() {
+	if gate := w.policy.Gate; w.closes > 0 && gate.Current()+w.closes > gate.Limit() {
+		w.closes = 0
+		if err := w.ring.Submit(); err != nil && w.fault == nil {
+			w.fault = err
+		}
+	}
 }
 
 // closeFailed handles a close that has failed. As close(2) says, the descriptor is
@@ -167,8 +187,8 @@ func (w *worker) cutOff() {
 				w.sockets.Close(fd)
 			}
 		}
-		w.crew.Leave(w.index)
 		w.counters.Ended.Add(1)
+		w.crew.Leave(w.index, c.halfOpen)
 	}
 }
 

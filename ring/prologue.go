@@ -60,7 +60,7 @@ func (w *worker) readHeader(c *connection) {
 func (w *worker) receiveHeader(c *connection) (int, syscall.Errno) {
 	room := c.prologue.Room()
 	if c.passing {
-		n, errno := w.sockets.Look(c.client, room)
+		n, errno := w.sockets.Peek(c.client, room)
 		if n == 0 || errno != 0 {
 			return 0, errno
 		}
@@ -71,6 +71,10 @@ func (w *worker) receiveHeader(c *connection) (int, syscall.Errno) {
 
 // awaitHeader waits for more of a client's header, until its time is over.
 func (w *worker) awaitHeader(c *connection) {
+	if c.prologue.Late {
+		w.refuseHeader(c, forward.ErrLate)
+		return
+	}
 	w.headers.Join(c, c.prologue)
 	if !w.headerTimer.running {
 		w.start(w.headerTimer, w.headers.Time)
@@ -131,7 +135,11 @@ func (w *worker) endLate() {
 			return
 		}
 		w.headers.Leave(c.prologue)
-		if !c.finished() { // or it ends already
+		switch {
+		case c.finished(): // it ends already
+		case w.toCome(&c.toTarget):
+			c.prologue.Late = true
+		default:
 			w.refuseHeader(c, forward.ErrLate)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // receive starts or resumes reading from a half's source, if there is room, and no
-// older bytes in a pipe that it would overtake.
+// older bytes in a pipe that it would overtake. A multishot recv is for TCP alone, and
+// looked after there: see truth.go.
 func (w *worker) receive(h *half) {
 	if h.receiving || h.splicing || h.pipe != nil || h.starved || h.ended || h.done || h.queued > w.lowWater {
 		return
@@ -19,7 +20,7 @@ func (w *worker) receive(h *half) {
 	data := uint64(h.connection.userData(h.recvOp))
 	room := uint32(w.policy.Limits.BufferSize - h.queued)
 	switch {
-	case !w.recvMultishot, h.bulk:
+	case !w.recvMultishot, h.bulk, !h.sourceIP:
 		w.ring.Recv(h.source(), bufpool.Group, room, data)
 	case w.recvLimit:
 		w.ring.RecvMultishot(h.source(), bufpool.Group, room, data)
@@ -39,7 +40,8 @@ func (w *worker) received(h *half, completion uring.Completion) {
 		h.receiving = false
 		h.connection.inFlight--
 	}
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
+	h.fresh, w.restless = true, true
 	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
 		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
@@ -47,7 +49,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	switch errno := completion.Errno(); errno {
 	case 0:
 		if completion.Result == 0 {
-			h.end()
+			w.sourceEnded(h)
 		}
 	case syscall.ENOBUFS:
 		w.starve(h)

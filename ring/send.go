@@ -30,7 +30,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	h.queued -= int(n)
 	w.countBytes(h, uint64(n))
 	piece := h.queue.first()
-	piece.Consume(uint32(n))
+	piece.Consume(uint32(n)) // what is left goes with the next send
 	if piece.Len == 0 || h.done {
 		w.pool.Release(*piece)
 		h.queue.pop()
@@ -71,10 +71,13 @@ func (w *worker) stopSending(h *half) {
 }
 
 func (w *worker) countBytes(h *half, n uint64) {
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	h.moved += n
 	if h.sendOp == opSendTarget {
 		w.counters.BytesToTarget.Add(n)
+		if h.connection.halfOpen.Dormant() {
+			w.policy.Gate.Stir()
+		}
 	} else {
 		w.counters.BytesToClient.Add(n)
 	}

@@ -10,16 +10,21 @@ func (w *worker) reserve(c *connection) bool {
 	if !w.tight || c.target != noFD {
 		return true
 	}
-	fd, err := w.reserveDescriptor()
-	if err != nil && w.pipes.Drop() {
-		fd, err = w.reserveDescriptor()
-	}
+	fd, err := w.newReserve()
 	if err != nil {
 		w.postpone(c, err)
 		return false
 	}
 	c.target = fd
 	return true
+}
+
+func (w *worker) newReserve() (int, error) {
+	fd, err := w.reserveDescriptor()
+	if err != nil && w.pipes.Drop() {
+		fd, err = w.reserveDescriptor()
+	}
+	return fd, err
 }
 
 func (w *worker) reserveDescriptor() (int, error) {

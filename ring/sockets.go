@@ -20,7 +20,14 @@ import (
 type sockets interface {
 	Open(family, flags int) (fd int, err error)
 	ConnectVSOCK(fd int, to vsock.Address) syscall.Errno
+	ConnectUNIX(fd int, to *target.Address) syscall.Errno
 	Connected(fd int) syscall.Errno
+	MetItself(fd int, to *target.Address) bool
+	Closed(fd int) bool
+	Events(fd int, asked int16) int16
+	AllEvents(polled []unix.PollFd) []unix.PollFd
+	Unsent(fd int) int
+	Unanswered(fd int) (owes bool, silent uint32)
 	Reserve(fd int) (reserved int, err error)
 	Tune(fd int)
 	Fit(fd, family int, outfit socket.Outfit) error
@@ -31,8 +38,7 @@ type sockets interface {
 	SetNonblocking(fd int)
 	Splice(from, to, n int) (int, syscall.Errno)
 	Recv(fd int, block []byte) (int, syscall.Errno)
-	Peek(fd int, block []byte) int
-	Look(fd int, block []byte) (int, syscall.Errno)
+	Peek(fd int, block []byte) (int, syscall.Errno)
 	Prepare(fd int)
 	Receive(fd int, block []byte) (n int, passed []int, err error)
 	SendWith(fd int, block []byte, passed []int) (int, error)

@@ -103,12 +103,12 @@ func (w *worker) fill(h *half) (n int, more bool) {
 		w.sourceFailed(h)
 		return 0, false
 	case n == 0:
-		h.end()
+		w.spliceEnded(h)
 		return 0, false
 	}
 	h.readable = false
 	h.queued += n
-	h.connection.active = w.now
+	h.connection.silence.Active = w.now
 	if n > w.smallSplice {
 		h.small = 0
 	} else if h.small++; h.small >= w.messagesAfter {
@@ -123,6 +123,7 @@ func (w *worker) drain(h *half) bool {
 	n, errno := w.sockets.Splice(h.pipe.Read, h.destination(), h.queued)
 	switch errno {
 	case 0:
+		h.short = h.short || n < h.queued
 		h.queued -= n
 		w.countBytes(h, uint64(n))
 	case unix.EINTR:
@@ -138,7 +139,7 @@ func (w *worker) drain(h *half) bool {
 
 // awaitRoom waits for room at the destination.
 func (w *worker) awaitRoom(h *half) {
-	h.sending, h.blocked = true, true
+	h.sending, h.blocked, w.restless = true, true, true
 	h.connection.inFlight++
 	w.ring.Poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
 }
@@ -185,14 +186,18 @@ func (w *worker) unstream(h *half) {
 	h.splicing, h.large, h.small = false, 0, 0
 }
 
-// getPipe sees to it that a half has a pipe. Out of descriptors, it receives from
-// then on.
+// getPipe sees to it that a half has a pipe. Where descriptors may be wanted for
+// connections, it receives from then on.
 func (w *worker) getPipe(h *half) bool {
 	if h.pipe != nil {
 		return true
 	}
 	pipe, err := w.pipes.Get()
-	if err != nil {
+	if err == nil && w.policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
+		w.pipes.Discard(pipe)
+		pipe = nil
+	}
+	if pipe == nil {
 		h.noSplice = true
 		w.unstream(h)
 		return false

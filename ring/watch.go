@@ -11,9 +11,9 @@ import (
 
 // A connection is deaf while one of its sides is not read, or not yet: that side
 // could not tell of a reset. A client is such a side while its target is being
-// connected, and so is whoever has ended its stream. What stays so for a while is
-// polled for errors. Most connections are over by then, or connected, so they pay
-// neither for that nor for a timer.
+// connected, and so is whoever has ended its stream, or whose bytes the other side does
+// not take. What stays so for a while is polled for errors. Most connections are over by
+// then, or connected, so they pay neither for that nor for a timer.
 
 // graceRounds is how many rounds of the event loop the last connection that went deaf
 // has to hear again or end. They are short ones, see worker.wait; one or two suffice
@@ -46,66 +46,130 @@ func (w *worker) endRound() {
 	switch {
 	case w.deaf == 0:
 		w.grace = 0
-		w.stopTimer(w.lookout)
 	case w.grace > 1:
 		w.grace--
-	case w.grace == 1 && !w.lookout.stopped:
-		if w.grace = 0; !w.lookout.running {
-			w.start(w.lookout, watchPause)
-		}
+	case w.grace == 1:
+		w.grace, w.restless = 0, true
+	}
+	switch {
+	case w.restless && !w.lookout.running:
+		w.start(w.lookout, watchPause)
+	case !w.restless && w.deaf == 0:
+		w.stopTimer(w.lookout)
 	}
 }
 
-// watchSilent polls each side for errors that would go unnoticed.
-func (w *worker) watchSilent() {
+// look is what the lookout does: it watches each side that is not read and could not tell
+// of an error, gives up halves that cannot go on, and sees to those that are read.
+func (w *worker) look() {
+	w.restless = false
+	silent := w.silent[:0]
 	for _, c := range w.connections.All() {
 		switch c.state {
 		case stateResolving, stateConnecting:
-			w.watch(&c.toTarget, opWatchClient)
+			w.watch(&c.toTarget)
 		case stateForwarding:
-			if c.toTarget.ended || c.toTarget.done {
-				w.watch(&c.toTarget, opWatchClient)
-			}
-			if c.toClient.ended || c.toClient.done {
-				w.watch(&c.toClient, opWatchTarget)
+			silent = w.lookAt(&c.toTarget, silent)
+			if c.state == stateForwarding {
+				silent = w.lookAt(&c.toClient, silent)
 			}
 		}
 	}
+	w.silent = silent
+	w.kickSilent(silent)
 }
 
-func (w *worker) watch(h *half, op operation) {
+// lookAt looks at one half. silent are those to be looked at once more.
+func (w *worker) lookAt(h *half, silent []*half) []*half {
+	stands := !h.done && h.sending && h.moved == h.looked
+	h.looked = h.moved
+	switch {
+	case stands && h.broke:
+		w.giveUp(h)
+	case h.broke && !h.done:
+		w.restless = true
+	case h.ended || h.done, stands && !h.receiving:
+		w.watch(h)
+	case h.receiving && h.fresh && h.sourceIP && !h.awaiting:
+		silent = append(silent, h)
+	case !h.receiving && h.sending:
+		w.restless = true
+	}
+	h.fresh = false
+	return silent
+}
+
+// giveUp resets a connection whose source is broken while its destination takes nothing.
+func (w *worker) giveUp(h *half) {
+	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
+	w.abort(h.connection)
+}
+
+// watch polls a half's source for errors, and for its leaving.
+func (w *worker) watch(h *half) {
 	if h.watching || h.connection.finished() {
 		return
 	}
 	h.watching = true
 	h.connection.inFlight++
-	w.ring.Poll(h.source(), w.watchedEvents(h.connection), uint64(h.connection.userData(op)))
+	// The multishot kind: a source that has ended has an event already, POLLRDHUP, and is
+	// to tell of the next.
+	w.ring.PollMultishot(h.source(), 0, uint64(h.connection.userData(h.watchOp())))
 }
 
-// watched handles the end of a watch: an error, a cancel, or the source's leaving
-// in peace, which is the destination's to find out.
+// watched handles what a watch has found.
 func (w *worker) watched(h *half, completion uring.Completion) {
-	h.watching = false
 	c := h.connection
-	c.inFlight--
-	switch {
-	case completion.Result > 0 && w.hasLeft(c, completion.Result):
-		if completion.Result&unix.POLLERR != 0 {
-			c.outcome.Note(forward.ClientReset)
-		}
-		c.outcome.Note(forward.ClientLeft)
-		w.abort(c)
-		return
-	case completion.Result <= 0 || completion.Result&unix.POLLERR == 0:
+	if !completion.More() {
+		h.watching = false
+		c.inFlight--
+	}
+	switch events := completion.Result; {
+	case c.finished():
+		w.settle(c)
+	case events < 0: // cancelled, or it cannot be watched now
+		w.restless = true
 	case c.state == stateForwarding:
-		c.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(h.opposite())
-	default:
+		w.heard(h, events)
+	case events&unix.POLLERR != 0:
 		c.outcome.Note(forward.ClientReset)
 		w.abort(c)
-		return
+	case w.hasLeft(c, events):
+		c.outcome.Note(forward.ClientLeft)
+		w.abort(c)
 	}
-	w.settle(c)
+}
+
+// heard handles the events of a source that is not read: an error, or that its peer has
+// closed altogether. That it has ended its stream is known, or found out in its turn.
+func (w *worker) heard(h *half, events int32) {
+	hangup := events&unix.POLLHUP != 0
+	switch {
+	case events&unix.POLLERR != 0, hangup && h.sourceIP && !h.opposite().done:
+		w.broken(h)
+	case hangup && !h.sourceIP:
+		w.peerGone(h)
+	}
+	w.settle(h.connection)
+}
+
+// broken handles a source that is broken, and not read. What came of it before is still
+// sent, as long as its destination takes any.
+func (w *worker) broken(h *half) {
+	switch {
+	case h.receiving && !h.ended: // that will tell
+		return
+	case h.ended || h.done:
+		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
+		w.discard(h.opposite())
+	}
+	switch {
+	case h.done:
+	case h.moved == h.looked && h.sending:
+		w.giveUp(h)
+	default:
+		h.broke, w.restless = true, true
+	}
 }
 
 // unwatch cancels the watches of a connection that is over but for them.

@@ -2,6 +2,9 @@ package ring
 
 import (
 	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/forward"
@@ -65,10 +68,12 @@ type worker struct {
 
 	missed    []userData // operations to cancel again
 	recancel  *timer
-	refused   []waiting // connections whose connect is to be tried again
-	backlog   *timer
-	lookout   *timer    // looks for sides to watch
-	grace     int       // see graceRounds
+	closes    int     // in the batch at hand
+	lookout   *timer  // looks for sides to watch
+	grace     int     // see graceRounds
+	restless  bool    // there is something to look at once more
+	silent    []*half // see kickSilent
+	polled    []unix.PollFd
 	postponed []waiting // connections that wait for a descriptor, in order
 	shortage  *timer
 	line      []waiting // halves that wait for a buffer, in order
@@ -76,6 +81,9 @@ type worker struct {
 	passed    []byte    // what a half that passes descriptors on has received in its turn
 	scarcity  *timer
 	tick      uint32 // counts scarcity ticks
+
+	backlogs     forward.Backlogs[*connection] // connections that wait for room in a target's backlog
+	backlogTimer *timer
 
 	headers     forward.HeaderLine[*connection] // connections whose client has yet to send its header
 	headerTimer *timer
@@ -92,6 +100,7 @@ func (w *worker) run() error {
 		if err := w.wait(); err != nil {
 			return err
 		}
+		w.closes = 0
 		w.readClock()
 		if err := w.catchUp(w.ring.Reap(w.handle)); err != nil {
 			return err
@@ -99,6 +108,7 @@ func (w *worker) run() error {
 		if w.fault != nil {
 			return w.fault
 		}
+		w.goOff()
 		w.feed()
 		w.advance()
 		w.endRound()
@@ -232,10 +242,64 @@ func (w *worker) Stop() {
 		case stateClosing: // waits for nobody any more
 			w.vacate(c)
 		default:
-			c.stop()
-			w.abort(c)
+			w.stop(c)
 		}
 	}
+}
+
+// stop ends a connection with the program: in peace if its target has ended and all is
+// delivered, as the end of the target's stream would have been the end of it for the
+// original.
+func (w *worker) stop(c *connection) {
+	if c.state == stateForwarding && c.halfOpen.Dormant() && c.toTarget.queued == 0 && !c.toTarget.done {
+		w.drop(&c.toTarget)
+		w.settle(c)
+		return
+	}
+	c.stop()
+	w.abort(c)
+}
+
+// LongestSilent implements forward.Member.
+func (w *worker) LongestSilent() (time.Duration, bool) {
+	c, silent := w.longestSilent()
+	return silent, c != nil
+}
+
+// GiveUpLongestSilent implements forward.Member.
+func (w *worker) GiveUpLongestSilent() bool {
+	c, silent := w.longestSilent()
+	if c == nil || silent < forward.GiveUpAfter {
+		return false
+	}
+	w.counters.GivenUp.Add(1)
+	w.policy.ReportGivenUp(c.route)
+	c.outcome.Note(forward.GivenUp)
+	w.abort(c)
+	return true
+}
+
+// longestSilent is the half-open connection on which nothing has moved for longest, of
+// those that have nothing left to deliver; nil if there is none.
+func (w *worker) longestSilent() (longest *connection, silence time.Duration) {
+	now := w.clock()
+	for _, c := range w.connections.All() {
+		if c.state != stateForwarding || !c.halfOpen.Is() || c.finished() || c.toTarget.queued+c.toClient.queued > 0 {
+			continue
+		}
+		if c.toTarget.sourceIP && w.sockets.Unsent(c.client) > 0 || c.toClient.sourceIP && w.sockets.Unsent(c.target) > 0 {
+			continue
+		}
+		if silent := c.halfOpen.Silent(now, c.toTarget.moved+c.toClient.moved); longest == nil || silent > silence {
+			longest, silence = c, silent
+		}
+	}
+	return longest, silence
+}
+
+// halfOpen notes that one side of a connection has ended, with all of that delivered.
+func (w *worker) halfOpen(c *connection) {
+	w.crew.BeginHalfOpen(&c.halfOpen, c.toClient.done, w.clock(), c.toTarget.moved+c.toClient.moved)
 }
 
 // Retire implements forward.Member.

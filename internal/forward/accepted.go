@@ -17,8 +17,8 @@ import (
 func (c *Crew) Begin(nonblocking bool) {
 	const accepting = 0 // the member that counts them
 	for _, client := range c.policy.Accepted {
-		to, ok := c.Admit(client.Route, accepting, c.members[accepting].Counters())
-		if !ok {
+		to, verdict := c.Admit(client, accepting, c.members[accepting].Counters())
+		if verdict != LetIn {
 			socket.System{}.Close(client.FD)
 			continue
 		}

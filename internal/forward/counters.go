@@ -18,6 +18,7 @@ type Counters struct {
 	Served        Counter // connections that the worker has had
 	Ended         Counter // ... and that are over, and out of the gate
 	Refused       Counter // connections turned away at the limit
+	GivenUp       Counter // half-open connections reset at the limit, in favour of new clients
 	Failed        Counter // connections whose target could not be reached
 	Broken        Counter // connections that ended with a reset or an error
 	BadHeader     Counter // connections reset for what should have been a PROXY header
@@ -37,6 +38,7 @@ type Counters struct {
 // Counts are what the Counters of several workers come to.
 type Counts struct {
 	Accepted, Refused, Failed, Broken uint64
+	GivenUp                           uint64
 	TimedOut, Retried                 uint64
 	BadHeader                         uint64
 	BytesToTarget, BytesToClient      uint64
@@ -48,6 +50,7 @@ type Counts struct {
 func (s *Counts) add(c *Counters) {
 	s.Accepted += c.Accepted.Load()
 	s.Refused += c.Refused.Load()
+	s.GivenUp += c.GivenUp.Load()
 	s.Failed += c.Failed.Load()
 	s.Broken += c.Broken.Load()
 	s.TimedOut += c.TimedOut.Load()

@@ -3,6 +3,7 @@ package forward
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"uring-socket-proxyd/internal/socket"
 )
@@ -21,6 +22,12 @@ type Member interface {
 	Resume()
 	// Stop makes it stop accepting, reset its connections, and end.
 	Stop()
+	// LongestSilent tells for how long nothing has moved on the one of its half-open
+	// connections on which that is longest; false if it has none that may be given up.
+	LongestSilent() (time.Duration, bool)
+	// GiveUpLongestSilent resets that connection if it has been silent for long enough
+	// (GiveUpAfter), and tells whether it has.
+	GiveUpLongestSilent() bool
 }
 
 // Crew is an engine's workers, which end together and share the connections. Each
@@ -35,6 +42,7 @@ type Crew struct {
 	spread  *Spread
 	members []Member                 // complete before any of them runs
 	samples []atomic.Pointer[Sample] // what each has said last
+	door    door
 
 	mu    sync.Mutex
 	phase phase
@@ -58,7 +66,20 @@ const (
 type Client struct {
 	Route *Route
 	FD    int // owned by whoever holds the Client
+	// Reserve holds the place of its target's descriptor, where those may run out; 0 if
+	// there is none. Owned like FD.
+	Reserve int
+	waited  bool // at the door: it is yet to be counted as accepted
 }
+
+// Verdict is what becomes of a client that has been accepted.
+type Verdict uint8
+
+const (
+	Refused Verdict = iota // it is to be closed
+	LetIn
+	Waits // it is the crew's now, which lets it in or closes it
+)
 
 // NewCrew returns a crew for policy.Workers members, still to join.
 func NewCrew(policy *Policy) *Crew {
@@ -71,17 +92,36 @@ func (c *Crew) Join(m Member) {
 	c.policy.Pulse.watch(m.Counters())
 }
 
-// Admit lets a client in that a worker has accepted, and tells which worker is to
-// have it, or tells the engine to close it at once. Each one that was let in is
-// given back by Leave, or by Dismiss.
-func (c *Crew) Admit(r *Route, worker int, counters *Counters) (to int, ok bool) {
-	if !c.policy.Gate.Admit() {
-		counters.Refused.Add(1)
-		c.policy.reportRefused(r.Listener)
-		return worker, false
+// Admit decides on a client that a worker has accepted, and tells which worker is to
+// have it. Each one that was let in is given back by Leave, or by Dismiss.
+func (c *Crew) Admit(client Client, worker int, counters *Counters) (to int, verdict Verdict) {
+	switch {
+	case c.door.empty() && c.policy.Gate.Admit():
+		counters.Accepted.Add(1)
+		return c.spread.Choose(worker), LetIn
+	case c.wait(client, worker):
+		return worker, Waits
 	}
-	counters.Accepted.Add(1)
-	return c.spread.Choose(worker), true
+	c.refuse(client, counters)
+	return worker, Refused
+}
+
+// refuse counts a client that is turned away.
+func (c *Crew) refuse(client Client, counters *Counters) {
+	counters.Refused.Add(1)
+	c.policy.reportRefused(client.Route.Listener)
+}
+
+// Keep has the worker that has accepted a client serve it, instead of the one that was
+// chosen.
+func (c *Crew) Keep(worker, chosen int) { c.spread.Move(chosen, worker) }
+
+// Take counts a client that a worker begins to serve.
+func (c *Crew) Take(client Client, counters *Counters) {
+	counters.Served.Add(1)
+	if client.waited {
+		counters.Accepted.Add(1)
+	}
 }
 
 // HandOver sends a client to another worker.
@@ -97,13 +137,20 @@ func (c *Crew) Dismiss(client Client, worker int) {
 	var sockets socket.System
 	sockets.ResetOnClose(client.FD)
 	sockets.Close(client.FD)
-	c.Leave(worker)
+	if client.Reserve > 0 {
+		sockets.Close(client.Reserve)
+	}
+	c.Leave(worker, HalfOpen{})
 }
 
 // Leave gives the place of a worker's connection back, once it is closed.
-func (c *Crew) Leave(worker int) {
+func (c *Crew) Leave(worker int, h HalfOpen) {
 	c.spread.Leave(worker)
-	c.policy.Gate.Release()
+	if h.is {
+		c.door.halfOpen.Add(-1)
+	}
+	c.policy.Gate.Release(h.dormant)
+	c.leftOne()
 	c.leftLast()
 }
 

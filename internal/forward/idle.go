@@ -43,12 +43,12 @@ func (c *IdleClock) start() {
 
 func (c *IdleClock) check() {
 	idle := time.Since(c.epoch) - time.Duration(c.since.Load())
-	if c.gate.Current() == 0 && idle < c.after {
+	if c.gate.Busy() == 0 && idle < c.after {
 		time.AfterFunc(c.after-idle, c.check)
 		return
 	}
 	c.running.Store(false)
-	if c.gate.Current() > 0 {
+	if c.gate.Busy() > 0 {
 		return
 	}
 	// A connection may have come and gone between the looks, while start saw

@@ -16,13 +16,14 @@ const (
 	IdleTimeout
 	TargetUnreachable
 	BadHeader
+	GivenUp // at the limit, in favour of a new client
 	OutOfMemory
 	DescriptorsLost // or could not be passed on
 	Stopped         // with the program
 )
 
 var outcomes = [...]string{"open", "client-ended", "target-ended", "client-reset", "target-reset", "client-left",
-	"idle-timeout", "target-unreachable", "bad-header", "out-of-memory", "descriptors-lost", "stopped"}
+	"idle-timeout", "target-unreachable", "bad-header", "given-up", "out-of-memory", "descriptors-lost", "stopped"}
 
 func (o Outcome) String() string { return outcomes[o] }
 

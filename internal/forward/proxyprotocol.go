@@ -28,6 +28,10 @@ type Prologue struct {
 	// Nil while the prologue is not complete.
 	Bytes []byte
 
+	// Late tells that its time was over when something had come that was yet to be
+	// received: if that does not complete the header, nothing will.
+	Late bool
+
 	received []byte
 	header   int      // how long the client's header is, 0 while that cannot be told
 	payload  int      // bytes behind the client's header, once complete

@@ -47,7 +47,7 @@ const LevelNotice = slog.LevelInfo + 2
 // ReportCounters logs what an engine has done so far, all of it, because somebody has
 // asked. From any goroutine.
 func (p *Policy) ReportCounters(c Counts) {
-	attributes := []any{"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
+	attributes := []any{"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "given-up", c.GivenUp, "failed", c.Failed,
 		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient,
 		"timed-out", c.TimedOut, "retried", c.Retried, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked}
 	if p.Limits.Passed > 0 {
@@ -92,17 +92,26 @@ func (p *Policy) ReportAcceptFailed(l *activation.Listener, err error, pause tim
 	p.report(troubleAccept, func() []any { return []any{"listener", l.Address, "error", err, "pause", pause} })
 }
 
-// AcceptPause tells how long to stop accepting after an error: not at all when it
-// was about one client, who has left (accept(2) lists those); for a moment when
-// descriptors or memory have run out; else longer and longer (100 ms to 1 s), as the
-// listener is broken, and the loop must not spin.
-func AcceptPause(errno syscall.Errno, previous time.Duration) time.Duration {
+// AboutClient tells whether an error in accepting is about one client, who has left
+// (accept(2) lists those).
+func AboutClient(errno syscall.Errno) bool {
 	switch errno {
 	case syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN,
 		syscall.ENONET, syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
-		return 0
+		return true
 	}
-	if Shortage(errno) {
+	return false
+}
+
+// AcceptPause tells how long to stop accepting after an error: not at all when it
+// was about one client; for a moment when
+// descriptors or memory have run out; else longer and longer (100 ms to 1 s), as the
+// listener is broken, and the loop must not spin.
+func AcceptPause(errno syscall.Errno, previous time.Duration) time.Duration {
+	switch {
+	case AboutClient(errno):
+		return 0
+	case Shortage(errno):
 		return ShortagePause
 	}
 	return min(max(2*previous, 100*time.Millisecond), time.Second)

@@ -15,6 +15,7 @@ func (c *Crew) Stop() {
 func (c *Crew) stop() {
 	if c.phase != phaseStopping {
 		c.phase = phaseStopping
+		c.door.shut(c)
 		c.order(Member.Stop)
 	}
 }
@@ -45,6 +46,7 @@ func (c *Crew) Drain() {
 		return
 	}
 	c.phase = phaseDraining
+	c.door.shut(c)
 }
 
 // Quiet is called by each member once after Retire.
@@ -61,7 +63,7 @@ func (c *Crew) Quiet() {
 		c.draining.Store(true) // before the look at the gate: see leftLast
 		c.stopIfEmpty()
 	case c.phase != phaseRetiring:
-	case c.policy.Gate.Current() == 0:
+	case c.policy.Gate.Busy() == 0:
 		c.stop()
 	default:
 		c.phase = phaseServing

@@ -45,9 +45,22 @@ func (p *Policy) Spare(fd int) error {
 	return nil
 }
 
+// SparePipe returns an EMFILE if a pipe, whose higher descriptor is fd, would take what
+// connections may still need that have not come yet: a stream can do without.
+func (p *Policy) SparePipe(fd int) error {
+	toCome := p.Gate.Limit() - p.Gate.Current()
+	if p.Limits.Descriptors > 0 && fd+1+p.Limits.each()*toCome > p.Limits.Descriptors-spareDescriptors-p.Workers {
+		return errSpare
+	}
+	return nil
+}
+
+// each is how many descriptors a connection may need.
+func (l Limits) each() int { return 2 * (1 + l.Passed) }
+
 // Tight tells that descriptors may run out before the connection limit is reached.
 // Then a worker reserves a target's descriptor before it accepts the next client:
 // many clients who wait for one, with nobody left to end, would wait for ever.
 func (l Limits) Tight() bool {
-	return l.Descriptors > 0 && 2*(1+l.Passed)*l.Connections > l.Descriptors-ownDescriptors-backlogBurst
+	return l.Descriptors > 0 && l.each()*l.Connections > l.Descriptors-ownDescriptors-backlogBurst
 }

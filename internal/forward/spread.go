@@ -35,6 +35,14 @@ func (s *Spread) Choose(self int) int {
 	return chosen
 }
 
+// Move counts a connection with another worker.
+func (s *Spread) Move(from, to int) {
+	if len(s.counts) > 1 {
+		s.counts[from].Add(-1)
+		s.counts[to].Add(1)
+	}
+}
+
 // Leave counts a connection of a worker out.
 func (s *Spread) Leave(worker int) {
 	if len(s.counts) > 1 {

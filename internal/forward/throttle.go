@@ -26,6 +26,7 @@ const (
 	troubleIdle
 	troubleHeader
 	troublePassing
+	troubleGivenUp
 	troubles // how many there are
 )
 
@@ -41,6 +42,7 @@ var troubleLines = [troubles]struct {
 	troubleIdle:        {slog.LevelInfo, "nothing has moved for the idle timeout, resetting the connection"},
 	troubleHeader:      {slog.LevelWarn, "no PROXY header that can be used, resetting the connection"},
 	troublePassing:     {slog.LevelWarn, "descriptors cannot be passed on, resetting the connection"},
+	troubleGivenUp:     {slog.LevelWarn, "connection limit reached, resetting a connection that one side has left"},
 }
 
 // throttle bounds the lines of one kind. Its zero value is ready.

@@ -15,8 +15,11 @@ type Timeouts struct {
 	Retry   time.Duration // from accept on: for how long a target that cannot be reached is tried again
 }
 
-// Any tells whether there is a bound at all, and a worker needs a wheel.
+// Any tells whether there is a bound at all.
 func (t Timeouts) Any() bool { return t != Timeouts{} }
+
+// Clocked tells whether workers need a clock and a wheel.
+func (p *Policy) Clocked() bool { return p.Timeouts.Any() || p.Keepalive > 0 }
 
 // ErrTimedOut is why a lookup was given up.
 var ErrTimedOut = errors.New("looking it up took longer than the connect timeout")

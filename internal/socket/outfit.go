@@ -62,14 +62,14 @@ func ofFamily(ip netip.Addr, family int) netip.Addr {
 	return ip
 }
 
-// Peek is Recv that leaves the bytes where they are. It returns how many there are for
-// block, none after an error.
-func (System) Peek(fd int, block []byte) int {
+// Peek is Recv that leaves the bytes where they are, and passed descriptors too. An error
+// it takes, as Recv does.
+func (System) Peek(fd int, block []byte) (int, syscall.Errno) {
 	n, _, err := unix.Recvfrom(fd, block, unix.MSG_DONTWAIT|unix.MSG_PEEK)
 	if err != nil {
-		return 0
+		return 0, err.(syscall.Errno)
 	}
-	return n
+	return n, 0
 }
 
 // ConnectWith begins to connect with the first bytes for the peer (TCP Fast Open, RFC

@@ -3,7 +3,6 @@ package socket
 import (
 	"errors"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,15 +32,6 @@ func (*Passer) Prepare(fd int) {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 0)
 	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
-}
-
-// Look is Receive that leaves everything where it is, and stops at nothing.
-func (*Passer) Look(fd int, block []byte) (int, syscall.Errno) {
-	n, _, err := unix.Recvfrom(fd, block, unix.MSG_DONTWAIT|unix.MSG_PEEK)
-	if err != nil {
-		return 0, err.(syscall.Errno)
-	}
-	return n, 0
 }
 
 // Receive receives what is there into block, without waiting, up to the next byte that

@@ -23,9 +23,9 @@ type System struct {
 	*Passer
 }
 
-// keepaliveProbes is how many questions may go unanswered before the peer counts as
+// KeepaliveProbes is how many questions may go unanswered before the peer counts as
 // gone.
-const keepaliveProbes = 3
+const KeepaliveProbes = 3
 
 // IsIP tells whether sockets of a family are TCP's: those of others know no keepalive,
 // no urgent data and no reset.
@@ -47,7 +47,7 @@ func (s System) Open(family, flags int) (fd int, err error) {
 // Reserve returns a descriptor of no use but that its close makes room for another
 // one: a copy of one that is open. The caller closes it.
 func (System) Reserve(fd int) (reserved int, err error) {
-	reserved, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	reserved, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 1)
 	if err != nil {
 		return -1, os.NewSyscallError("fcntl", err)
 	}
@@ -76,8 +76,7 @@ func (s System) keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepaliveProbes)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, seconds*1000*(1+keepaliveProbes))
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, KeepaliveProbes)
 }
 
 // Pending tells whether bytes have been received and not been read. It looks at one of

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -137,4 +138,16 @@ func scopeIDToZone(scopeID uint32) string {
 		return link.Name
 	}
 	return strconv.FormatUint(uint64(scopeID), 10)
+}
+
+// IsOf tells whether a socket that was connected to a is bound to what a names: own is the
+// socket's own address in the kernel's layout. A connect to no address in particular
+// (0.0.0.0, ::) goes to this machine.
+func (a *Address) IsOf(own []byte) bool {
+	from, to := offsetIPv4, offsetIPv4+4
+	if a.Family == unix.AF_INET6 {
+		from, to = offsetIPv6, offsetIPv6+16
+	}
+	return len(own) == int(a.length) && bytes.Equal(own[:offsetIPv4], a.raw[:offsetIPv4]) && // family and port
+		(bytes.Equal(own[from:to], a.raw[from:to]) || a.IP().IsUnspecified())
 }

@@ -57,12 +57,15 @@ func (r *Ring) Recv(fd int, group uint16, limit uint32, userData uint64) {
 	sqe.UserData = userData
 }
 
-// Send sends length bytes at addr; it completes short only on an error or when
-// cancelled (MSG_WAITALL), and never raises SIGPIPE.
+// Send sends of length bytes at addr as many as there is room for, once there is room for
+// any, and never raises SIGPIPE. Not MSG_WAITALL: that tries again at each bit of room, and
+// after 128 times (APOLL_MAX_RETRY in io_uring/poll.c) the kernel has a thread of its own
+// wait, of which there are few; and if it has sent some when the connection breaks, it
+// takes the socket's error without a word.
 func (r *Ring) Send(fd int, addr uintptr, length uint32, userData uint64) {
 	sqe := r.next()
 	sqe.OpCode, sqe.Fd, sqe.Addr, sqe.Len, sqe.UserData = giouring.OpSend, int32(fd), uint64(addr), length, userData
-	sqe.OpcodeFlags = unix.MSG_WAITALL | unix.MSG_NOSIGNAL
+	sqe.OpcodeFlags = unix.MSG_NOSIGNAL
 }
 
 // Read reads up to length bytes from fd to addr.
@@ -72,11 +75,22 @@ func (r *Ring) Read(fd int, addr uintptr, length uint32, userData uint64) {
 	sqe.UserData = userData
 }
 
-// Poll completes when fd has one of events, or POLLERR or POLLHUP, with those that
-// it has in Result.
+// Poll completes when fd has one of events, or POLLERR, POLLHUP or POLLRDHUP (IO_POLL_UNMASK
+// in io_uring/poll.c), with those that it has in Result.
 func (r *Ring) Poll(fd int, events uint32, userData uint64) {
 	sqe := r.next()
 	sqe.PreparePollAdd(fd, events)
+	sqe.UserData = userData
+}
+
+// PollMultishot completes as Poll does, with what fd has at first if that is anything, and
+// again whenever that changes, until it is cancelled or fails. Like Poll's, its Result has
+// POLLERR, POLLHUP and POLLRDHUP whether they are asked for or not.
+// (Kernel 5.13, IORING_POLL_ADD_MULTI.)
+func (r *Ring) PollMultishot(fd int, events uint32, userData uint64) {
+	sqe := r.next()
+	sqe.PreparePollAdd(fd, events)
+	sqe.Len = giouring.PollAddMulti
 	sqe.UserData = userData
 }
 

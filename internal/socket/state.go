@@ -1,0 +1,88 @@
+package socket
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/target"
+)
+
+// What the kernel says of a socket without changing it. A socket tells of an error once,
+// to whoever asks first: a receive, a send, a peek or SO_ERROR takes it. None of the calls
+// here does.
+
+// Events are those of poll(2) that a socket has now: the ones asked for, and POLLERR and
+// POLLHUP.
+func (System) Events(fd int, asked int16) int16 {
+	polled := []unix.PollFd{{Fd: int32(fd), Events: asked}}
+	return System{}.AllEvents(polled)[0].Revents
+}
+
+// AllEvents fills in the events of several sockets by one call, and returns them.
+func (System) AllEvents(polled []unix.PollFd) []unix.PollFd {
+	if len(polled) == 0 {
+		return polled
+	}
+	for i := range polled {
+		polled[i].Revents = 0
+	}
+	for {
+		if _, err := unix.Poll(polled, 0); err != unix.EINTR {
+			return polled
+		}
+	}
+}
+
+// Closed tells whether a TCP connection is over in both directions though nobody here has
+// ended either: its peer has reset it, or the kernel has given it up. A receive from it
+// returns 0, as at the end of a stream, if another call has taken the error
+// (inet_getname in net/ipv4/af_inet.c).
+func (System) Closed(fd int) bool {
+	_, err := unix.Getpeername(fd)
+	return err == unix.ENOTCONN
+}
+
+// Unsent is how many bytes of those that have been sent the peer has not taken yet, where
+// the kernel tells (SIOCOUTQ): TCP counts what is not acknowledged, a UNIX socket what is
+// not received, with the kernel's own overhead.
+func (System) Unsent(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Unanswered tells whether a TCP peer owes an answer, to data or to a question about its
+// window, and for how many milliseconds nothing has come of it.
+func (System) Unanswered(fd int) (owes bool, silent uint32) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false, 0
+	}
+	return info.Retransmits > 0 || info.Probes > 0, info.Last_ack_recv
+}
+
+// MetItself tells whether a TCP socket that is connected to an address is bound to it as
+// well: the kernel has chosen the port it connects to as the one it comes from, nobody
+// listens there, and so the socket has met itself (simultaneous open, RFC 9293, 3.5).
+func (System) MetItself(fd int, to *target.Address) bool {
+	var own [unix.SizeofSockaddrAny]byte
+	length := uint32(len(own))
+	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&own[0])), uintptr(unsafe.Pointer(&length)))
+	return errno == 0 && to.IsOf(own[:length])
+}
+
+// ConnectUNIX connects a non-blocking UNIX socket, which succeeds or fails at once. EAGAIN
+// is a full backlog.
+func (System) ConnectUNIX(fd int, to *target.Address) syscall.Errno {
+	sockaddr := to.Sockaddr()
+	for {
+		_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
+		if errno != unix.EINTR {
+			return errno
+		}
+	}
+}

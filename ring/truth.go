@@ -1,0 +1,82 @@
+package ring
+
+import (
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
+// engine rests on; here it looks again where a claim is known to be false at times.
+
+// sourceEnded handles a source of which the kernel has said that its stream is over.
+//
+// It also says so of a TCP connection that was reset if a send has taken the error: one in
+// flight, which may not have told yet, or a splice that has moved some first.
+func (w *worker) sourceEnded(h *half) {
+	back := h.opposite()
+	if h.sourceIP && !back.done && (back.sending || back.short) && w.sockets.Closed(h.source()) {
+		w.sourceFailed(h)
+		return
+	}
+	h.end()
+	if !h.sourceIP && w.sockets.Events(h.source(), 0)&unix.POLLHUP != 0 {
+		w.peerGone(h)
+	}
+}
+
+// spliceEnded handles a splice that has found the end. It stops at the urgent mark of a TCP
+// stream, and says the same there if the FIN has come (tcp_splice_read in net/ipv4/tcp.c):
+// a plain receive goes on.
+func (w *worker) spliceEnded(h *half) {
+	if h.queued > 0 {
+		return // first what came before; then the splice is tried once more
+	}
+	var next [1]byte
+	switch n, errno := w.sockets.Peek(h.source(), next[:]); {
+	case errno == unix.EINTR:
+	case errno == unix.EAGAIN, n > 0:
+		w.unstream(h)
+	case errno != 0:
+		w.sourceFailed(h)
+	default:
+		w.sourceEnded(h)
+	}
+}
+
+// peerGone handles the peer of a half's source that has closed altogether, as a UNIX socket
+// tells: nothing can be delivered to it. What it has sent still is.
+func (w *worker) peerGone(h *half) {
+	back := h.opposite()
+	switch {
+	case back.done:
+	case back.queued > 0 || len(back.passed) > 0:
+		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
+		w.discard(back)
+	default:
+		w.drop(back)
+	}
+}
+
+// sourceBroke handles a source that is known to be broken, whether it is being read or not.
+func (w *worker) sourceBroke(h *half) {
+	w.sourceFailed(h)
+	w.stopReceiving(h)
+	w.proceed(h)
+}
+
+// kickSilent has those receive anew that have received since the last look, and that the
+// kernel has something to tell about. As a rule it is about to; but where a multishot recv
+// has taken the last bytes and knows that there are no more, a reset that comes right then
+// is lost (io_poll_check_events in io_uring/poll.c, before 7.0).
+func (w *worker) kickSilent(silent []*half) {
+	w.polled = w.polled[:0]
+	for _, h := range silent {
+		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.source()), Events: unix.POLLIN | unix.POLLRDHUP})
+	}
+	for i, p := range w.sockets.AllEvents(w.polled) {
+		if p.Revents != 0 {
+			w.stopReceiving(silent[i])
+		}
+	}
+}
