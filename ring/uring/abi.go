@@ -20,6 +20,9 @@ const (
 	offCQRing      = int64(0x8000000)
 	offSQEs        = int64(0x10000000)
 	cqeBufferShift = 16
+
+	enterNoIowait = uintptr(1 << 7) // IORING_ENTER_NO_IOWAIT, 6.15
+	featNoIowait  = uint32(1 << 17) // IORING_FEAT_NO_IOWAIT, 6.15
 )
 
 // params is struct io_uring_params. giouring's type of that name has the same

@@ -17,9 +17,16 @@ type systemKernel struct {
 	arg    *getEventsArg
 	ts     *unix.Timespec
 	wake   bool // the kernel's submission thread sleeps (IORING_SETUP_SQPOLL)
+	// flags are those of every call. Without IORING_ENTER_NO_IOWAIT a thread that waits
+	// with operations in flight counts as waiting for a disk (6.5 and newer, and stable
+	// kernels since 6.1.39): an idle program shows as I/O pressure. Where the kernel
+	// lacks it nothing else helps: poll(2) on the ring is not woken by what a deferring
+	// ring has to run, and an eventfd, which is, would cost a write for each message.
+	flags uintptr
 }
 
-func newSystemKernel(fd int) (*systemKernel, error) {
+// newSystemKernel returns the kernel's side of a ring, which has features.
+func newSystemKernel(fd int, features uint32) (*systemKernel, error) {
 	memory, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("mapping the wait argument: %w", err)
@@ -29,6 +36,10 @@ func newSystemKernel(fd int) (*systemKernel, error) {
 		memory: memory,
 		arg:    (*getEventsArg)(unsafe.Pointer(&memory[0])),
 		ts:     (*unix.Timespec)(unsafe.Pointer(&memory[64])),
+	}
+	k.flags = uintptr(giouring.EnterGetEvents)
+	if features&featNoIowait != 0 {
+		k.flags |= enterNoIowait
 	}
 	k.arg.timespec = uint64(uintptr(unsafe.Pointer(k.ts)))
 	return k, nil
@@ -40,7 +51,7 @@ func newSystemKernel(fd int) (*systemKernel, error) {
 // (EINTR). A longer wait tells the scheduler, so that garbage collection and other
 // goroutines never depend on traffic.
 func (k *systemKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
-	flags := uintptr(giouring.EnterGetEvents)
+	flags := k.flags
 	if k.wake {
 		flags |= uintptr(giouring.EnterSQWakeup)
 	}

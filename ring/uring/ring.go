@@ -195,7 +195,7 @@ func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 		r.Close()
 		return nil, err
 	}
-	kernel, err := newSystemKernel(r.fd)
+	kernel, err := newSystemKernel(r.fd, r.features)
 	if err != nil {
 		r.Close()
 		return nil, err
