@@ -33,6 +33,7 @@ type side struct {
 	readable bool
 	writable bool
 	ended    bool // its peer has ended its stream, or is gone
+	closed   bool // it is a UNIX socket whose peer has closed both ways
 	broken   bool // it was reset, or given up by the kernel
 	// drained tells that a read which does not fill its block has taken all
 	// that was there, as epoll(7) says of streams. Not so for AF_UNIX, where
@@ -77,6 +78,7 @@ type connection struct {
 	attempt  uint32               // counts the sockets that were to be connected; part of their events
 	early    int                  // bytes that have travelled with the last one
 
+	late   bool // has waited for its target since its client has ended its stream
 	broken bool // to be closed with a reset
 }
 
@@ -93,7 +95,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.outcome = 0
 	c.tries, c.retrying, c.inLine = 0, false, false
 	c.early = 0
-	c.broken = false
+	c.broken, c.late = false, false
 	c.passing, c.closings = false, 0
 	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
 	c.toClient = half{connection: c, source: &c.target, destination: &c.client}

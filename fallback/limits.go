@@ -121,11 +121,27 @@ func (w *worker) retry(c *connection) bool {
 	return true
 }
 
-// checkLeft ends a connection whose client has ended its stream while it waits for a
-// target, if it is not worth waiting: the client has asked for nothing.
+// checkLeft ends a connection whose client has ended its stream, or closed, while it waits
+// for a target, if it is not worth waiting: the client has asked for nothing. One that may
+// yet be sent something is given the time that a connect takes as a rule: it may want to
+// hear what the target says.
 func (w *worker) checkLeft(c *connection) {
-	if c.client.ended && !w.sockets.Pending(c.client.fd) && !c.prologue.HasPayload() {
+	if !c.client.ended || w.sockets.Pending(c.client.fd) || c.prologue.HasPayload() {
+		return
+	}
+	if c.retrying || c.late || c.client.closed {
 		c.outcome.Note(forward.ClientLeft)
 		w.abort(c)
+		return
 	}
+	generation := c.generation
+	w.timers.start(leftPause, func() {
+		if c.generation == generation && (c.state == stateResolving || c.state == stateConnecting) {
+			c.late = true
+			w.checkLeft(c)
+		}
+	})
 }
+
+// leftPause is how long a client may wait for its target that has ended its stream.
+const leftPause = time.Second

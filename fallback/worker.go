@@ -171,6 +171,7 @@ func (w *worker) happened(h *half, events uint32) {
 	s.readable = s.readable || events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) != 0
 	s.writable = s.writable || events&(unix.EPOLLOUT|gone) != 0
 	s.ended = s.ended || events&(unix.EPOLLRDHUP|gone) != 0
+	s.closed = s.closed || events&unix.EPOLLHUP != 0 && !s.tcp
 	s.drained = s.drained && events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
 	hangup := events&unix.EPOLLHUP != 0 && c.state == stateForwarding
 	switch {

@@ -57,12 +57,13 @@ type connection struct {
 	inLine   bool                 // waits for a descriptor, in stateResolving
 	timedOut bool                 // the connect in flight is being cancelled for that
 
-	inFlight   int  // operations whose last completion is still to come
-	connecting bool // a connect is one of them
-	begun      bool // ... which has begun outside the ring: it is a poll for its end
-	early      int  // bytes that have travelled with it
-	broken     bool // to be closed with a reset
-	deaf       bool // a side of it is not read, see watch.go
+	inFlight   int   // operations whose last completion is still to come
+	connecting bool  // a connect is one of them
+	begun      bool  // ... which has begun outside the ring: it is a poll for its end
+	early      int   // bytes that have travelled with it
+	broken     bool  // to be closed with a reset
+	deaf       bool  // a side of it is not read, see watch.go
+	looks      uint8 // that have found it waiting for its target
 
 	nonblocking bool // its sockets are O_NONBLOCK, as splice needs
 }
@@ -81,7 +82,7 @@ func (c *connection) begin(slot uint32, route *forward.Route, client int) {
 	c.tries, c.retrying, c.inLine, c.timedOut = 0, false, false, false
 	c.passing, c.closings = false, 0
 	c.inFlight, c.connecting, c.broken, c.nonblocking = 0, false, false, false
-	c.begun, c.early = false, 0
+	c.begun, c.early, c.looks = false, 0, 0
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
 	c.toTarget.sourceIP = socket.IsIP(route.Listener.Family)

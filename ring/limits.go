@@ -123,8 +123,11 @@ func (w *worker) retry(c *connection) bool {
 	return true
 }
 
-// hasLeft tells whether a client that has ended its stream is not worth waiting for a
-// target: it has asked for nothing.
+// hasLeft tells whether a client that waits for its target is not worth waiting: it has
+// ended its stream, or closed, and asked for nothing. One that may yet be sent something is
+// given the time that a connect takes as a rule: it may want to hear what the target says.
 func (w *worker) hasLeft(c *connection, events int32) bool {
-	return events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && !w.sockets.Pending(c.client) && !c.prologue.HasPayload()
+	closed := events&unix.POLLHUP != 0 && !c.toTarget.sourceIP
+	ended := events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && (c.retrying || c.looks >= looksBeforeLeft)
+	return (closed || ended) && !w.sockets.Pending(c.client) && !c.prologue.HasPayload()
 }

@@ -67,7 +67,7 @@ func (w *worker) look() {
 	for _, c := range w.connections.All() {
 		switch c.state {
 		case stateResolving, stateConnecting:
-			w.watch(&c.toTarget)
+			w.lookAtWaiting(c)
 		case stateForwarding:
 			silent = w.lookAt(&c.toTarget, silent)
 			if c.state == stateForwarding {
@@ -77,6 +77,26 @@ func (w *worker) look() {
 	}
 	w.silent = silent
 	w.kickSilent(silent)
+}
+
+// looksBeforeLeft is at how many looks a client must have waited for its target before it
+// counts as having left for having ended its stream.
+const looksBeforeLeft = 2
+
+// lookAtWaiting looks at a connection whose client waits for the target.
+func (w *worker) lookAtWaiting(c *connection) {
+	if c.looks++; c.looks < looksBeforeLeft {
+		w.restless = true
+	} else if c.looks = looksBeforeLeft; w.hasLeft(c, int32(w.sockets.Events(c.client, unix.POLLRDHUP))) {
+		w.clientLeft(c)
+		return
+	}
+	w.watch(&c.toTarget)
+}
+
+func (w *worker) clientLeft(c *connection) {
+	c.outcome.Note(forward.ClientLeft)
+	w.abort(c)
 }
 
 // lookAt looks at one half. silent are those to be looked at once more.
@@ -135,8 +155,7 @@ func (w *worker) watched(h *half, completion uring.Completion) {
 		c.outcome.Note(forward.ClientReset)
 		w.abort(c)
 	case w.hasLeft(c, events):
-		c.outcome.Note(forward.ClientLeft)
-		w.abort(c)
+		w.clientLeft(c)
 	}
 }
 

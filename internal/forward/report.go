@@ -47,9 +47,9 @@ const LevelNotice = slog.LevelInfo + 2
 // ReportCounters logs what an engine has done so far, all of it, because somebody has
 // asked. From any goroutine.
 func (p *Policy) ReportCounters(c Counts) {
-	attributes := []any{"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "given-up", c.GivenUp, "failed", c.Failed,
+	attributes := []any{"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
 		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient,
-		"timed-out", c.TimedOut, "retried", c.Retried, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked}
+		"timed-out", c.TimedOut, "retried", c.Retried, "given-up", c.GivenUp, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked}
 	if p.Limits.Passed > 0 {
 		attributes = append(attributes, "passed-descriptors", c.Passed)
 	}

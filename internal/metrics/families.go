@@ -78,6 +78,7 @@ func (s *Source) connections(t *text, open int, c *forward.Counts) {
 	t.sample(refused, float64(c.Failed), label{"reason", "target"})
 	t.sample(refused, float64(c.BadHeader), label{"reason", "header"})
 	t.single(prefix+"connections_broken_total", counter, float64(c.Broken), "Connections that ended with a reset or an error.")
+	t.single(prefix+"connections_given_up_total", counter, float64(c.GivenUp), "Connections that one side had left, reset at the limit in favour of new clients.")
 	t.single(prefix+"connections_timed_out_total", counter, float64(c.TimedOut), "Connections reset after the idle timeout.")
 	t.single(prefix+"target_retries_total", counter, float64(c.Retried), "Times that a target was tried again.")
 }
