@@ -14,7 +14,6 @@ import (
 // early, and at most an eighth of its time, or a tick, late.
 type Wheel struct {
 	clock  Tick // up to which alarms have gone off
-	nowTmp Tick
 	levels [wheelLevels]wheelLevel
 }
 
@@ -134,7 +133,3 @@ func (w *Wheel) nearest() (nearest *wheelSlot) {
 	}
 	return nearest
 }
-
-// temporary
-func (w *Wheel) Collect(now Tick)      { w.nowTmp = now }
-func (w *Wheel) Fire(due func(*Alarm)) { w.Expire(w.nowTmp, due) }
