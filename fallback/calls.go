@@ -1,6 +1,7 @@
 package fallback
 
 import (
+	"math"
 	"syscall"
 	"time"
 	"unsafe"
@@ -71,10 +72,13 @@ func pollBusily(epoll int, events []unix.EpollEvent, limit time.Duration) (int, 
 	}
 }
 
+// longestWait is what epoll_wait(2), which counts in an int, can wait: 24 days.
+const longestWait = math.MaxInt32 * time.Millisecond
+
 // milliseconds rounds up, so that a wait does not end before its time.
 func milliseconds(d time.Duration) int {
 	if d < 0 {
 		return -1
 	}
-	return int((d + time.Millisecond - 1) / time.Millisecond)
+	return int((min(d, longestWait) + time.Millisecond - 1) / time.Millisecond)
 }

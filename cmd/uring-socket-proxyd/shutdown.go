@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -74,7 +75,7 @@ func (s *shutdown) announce() {
 func (s *shutdown) tell() {
 	var extra time.Duration
 	if s.timeout > 0 && s.timeout != timespan.Infinity {
-		extra = s.timeout.Duration() + stopMargin
+		extra = min(s.timeout.Duration(), math.MaxInt64-stopMargin) + stopMargin
 	}
 	if err := s.notifier.Stopping(extra); err != nil {
 		s.policy.Log.Warn("cannot tell the service manager that shutdown has begun", "error", err)

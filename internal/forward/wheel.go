@@ -11,10 +11,17 @@ import (
 //
 // As in the kernel's own wheel (kernel/time/timer.c, since 4.8), an alarm is put into
 // a slot whose width grows with its distance, and stays there: it never goes off
-// early, and at most an eighth of its time, or a tick, late.
+// early, and at most an eighth of its time, or a tick, late. Its time counts from the
+// tick that it was set in.
+//
+// It goes off in two steps, so that a worker which finds both an alarm and an event of
+// a connection can handle the event first: Collect finds what is due, and Fire lets go
+// off what has been neither set again nor cancelled since.
 type Wheel struct {
-	clock  Tick // up to which alarms have gone off
-	levels [wheelLevels]wheelLevel
+	clock    Tick   // up to which alarms have been collected
+	occupied uint16 // a bit for each level with alarms
+	levels   [wheelLevels]wheelLevel
+	due      alarmList // collected, in the order of their time
 }
 
 // Tick is a time in milliseconds since a moment of the worker's choosing.
@@ -27,55 +34,83 @@ func NewClock() func() Tick {
 }
 
 const (
-	wheelLevels = 9 // the last one reaches 12 days
+	wheelLevels = 13 // the last one reaches 12 days
 	wheelSlots  = 64
-	wheelShift  = 3 // each level's slots are 8 times as wide as those of the one before
+	wheelShift  = 2 // each level's slots are 4 times as wide as those of the one before
 )
 
-// wheelLevel is 64 slots of one width. Those in use lie within 64 widths of the clock,
-// so that a slot's number tells its time.
+// An alarm that a level of narrower slots has no room for is 62 of them away at least:
+// with slots 4 times as wide, it is less than a fifteenth of that late.
+
+// wheelLevel is 64 slots of one width. The clock's own is empty: those in use lie 1 to 63
+// widths ahead of it, so that their order from there on is that of their times.
 type wheelLevel struct {
 	used  uint64 // a bit for each slot with alarms
-	slots [wheelSlots]wheelSlot
+	slots [wheelSlots]alarmList
 }
 
-type wheelSlot struct {
-	at    Tick // when its alarms go off
-	first *Alarm
-}
+// alarmList is alarms in the order in which they were put in.
+type alarmList struct{ first, last *Alarm }
 
 // Alarm is a place in a wheel, embedded in what it is for. Its zero value is not set.
 type Alarm struct {
 	Connection uint32 // the slot of its connection
 
-	prev, next   *Alarm
-	level, place uint8
 	set          bool
+	level, place uint8 // where it is; in Wheel.due if that is levelDue
+	at           Tick  // before which it must not go off; when it was collected, if it is due
+	prev, next   *Alarm
 }
+
+const levelDue = wheelLevels
 
 // Set makes an alarm go off after d, whether it was set before or not.
 func (w *Wheel) Set(a *Alarm, now Tick, d time.Duration) {
 	w.Cancel(a)
-	at := now + Tick((d+time.Millisecond-1)/time.Millisecond)
-	level := 0
-	for level < wheelLevels-1 && at-w.clock >= (wheelSlots-1)<<(wheelShift*level) {
+	w.Collect(now) // a slot's width is of use only if the distance is that from now
+	ticks := Tick(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ticks++
+	}
+	a.at = max(now+ticks, w.clock) + 1 // the tick of now has begun already
+	w.put(a)
+}
+
+// put puts an alarm that lies ahead of the clock into its slot.
+func (w *Wheel) put(a *Alarm) {
+	level, width, number := 0, 0, a.at
+	for number-w.clock>>width >= wheelSlots && level < wheelLevels-1 {
 		level++
+		width += wheelShift
+		number = (a.at-1)>>width + 1 // rounded up
 	}
-	width := wheelShift * level
-	if most := w.clock + (wheelSlots-1)<<width - 1; at > most {
-		at = most // beyond the last level: early, in 12 days
+	// Beyond the last level it is put in again when its slot is due.
+	number = min(number, w.clock>>width+wheelSlots-1)
+	w.push(a, level, int(number%wheelSlots))
+}
+
+// list is the one that a level and a place stand for.
+func (w *Wheel) list(level, place int) *alarmList {
+	if level == levelDue {
+		return &w.due
 	}
-	number := at>>width + 1
-	a.level, a.place, a.set = uint8(level), uint8(number%wheelSlots), true
-	l := &w.levels[level]
-	slot := &l.slots[a.place]
-	slot.at = number << width
-	a.prev, a.next = nil, slot.first
-	if slot.first != nil {
-		slot.first.prev = a
+	return &w.levels[level].slots[place]
+}
+
+func (w *Wheel) push(a *Alarm, level, place int) {
+	l := w.list(level, place)
+	a.set, a.level, a.place = true, uint8(level), uint8(place)
+	a.prev, a.next = l.last, nil
+	if l.last == nil {
+		l.first = a
+	} else {
+		l.last.next = a
 	}
-	slot.first = a
-	l.used |= 1 << a.place
+	l.last = a
+	if level != levelDue {
+		w.levels[level].used |= 1 << place
+		w.occupied |= 1 << level
+	}
 }
 
 // Cancel keeps an alarm from going off, if it is set.
@@ -83,53 +118,86 @@ func (w *Wheel) Cancel(a *Alarm) {
 	if !a.set {
 		return
 	}
-	l := &w.levels[a.level]
-	if a.next != nil {
+	l := w.list(int(a.level), int(a.place))
+	if a.prev == nil {
+		l.first = a.next
+	} else {
+		a.prev.next = a.next
+	}
+	if a.next == nil {
+		l.last = a.prev
+	} else {
 		a.next.prev = a.prev
 	}
-	if a.prev != nil {
-		a.prev.next = a.next
-	} else if l.slots[a.place].first = a.next; a.next == nil {
-		l.used &^= 1 << a.place
+	if l.first == nil && a.level != levelDue {
+		level := &w.levels[a.level]
+		if level.used &^= 1 << a.place; level.used == 0 {
+			w.occupied &^= 1 << a.level
+		}
 	}
 	a.prev, a.next, a.set = nil, nil, false
 }
 
-// Next is the time until an alarm goes off, negative if none is set.
+// Next is the time until an alarm goes off, negative if none is set. It is 12 days at
+// most, after which alarms that lie further ahead want to be collected.
 func (w *Wheel) Next(now Tick) time.Duration {
-	slot := w.nearest()
+	if w.due.first != nil {
+		return 0
+	}
+	slot, at := w.nearest()
 	if slot == nil {
 		return -1
 	}
-	return max(0, time.Duration(slot.at-now)*time.Millisecond)
+	return max(0, time.Duration(at-now)*time.Millisecond)
 }
 
-// Expire calls due for each alarm whose time has come, which is not set any more then.
-// due may set and cancel alarms.
-func (w *Wheel) Expire(now Tick, due func(*Alarm)) {
-	for slot := w.nearest(); slot != nil && slot.at <= now; slot = w.nearest() {
-		w.clock = slot.at
-		for a := slot.first; a != nil && slot.at == w.clock; a = slot.first {
+// Collect finds the alarms whose time has come, for Fire.
+func (w *Wheel) Collect(now Tick) {
+	if now <= w.clock {
+		return
+	}
+	for slot, at := w.nearest(); slot != nil && at <= now; slot, at = w.nearest() {
+		w.clock = at
+		for a := slot.first; a != nil; a = slot.first {
 			w.Cancel(a)
-			due(a)
+			if a.at > now {
+				w.put(a) // it was beyond the last level, and is due later than now
+				continue
+			}
+			a.at = at
+			w.push(a, levelDue, 0)
 		}
 	}
 	w.clock = now
 }
 
-// nearest is the slot that is due next, nil if all are empty.
-func (w *Wheel) nearest() (nearest *wheelSlot) {
-	for level := range w.levels {
-		l := &w.levels[level]
-		if l.used == 0 {
-			continue
-		}
-		// The first one at or after the clock's own.
-		from := int(w.clock>>(wheelShift*level)) % wheelSlots
-		first := (from + bits.TrailingZeros64(bits.RotateLeft64(l.used, -from))) % wheelSlots
-		if slot := &l.slots[first]; nearest == nil || slot.at < nearest.at {
-			nearest = slot
+// Fire calls due for each alarm that has been collected, which is not set any more then.
+// due may set and cancel alarms; one that it sets goes off next time at the earliest.
+func (w *Wheel) Fire(due func(*Alarm)) {
+	until := w.clock // due may have more collected, by a Set
+	for a := w.due.first; a != nil && a.at <= until; a = w.due.first {
+		w.Cancel(a)
+		due(a)
+	}
+}
+
+// Expire is Collect and Fire in one, where no event can come between.
+func (w *Wheel) Expire(now Tick, due func(*Alarm)) {
+	w.Collect(now)
+	w.Fire(due)
+}
+
+// nearest is the slot that is due next, and when that is; nil if all are empty.
+func (w *Wheel) nearest() (nearest *alarmList, at Tick) {
+	for rest := w.occupied; rest != 0; rest &= rest - 1 {
+		level := bits.TrailingZeros16(rest)
+		l, width := &w.levels[level], wheelShift*level
+		own := w.clock >> width
+		ahead := bits.TrailingZeros64(bits.RotateLeft64(l.used, -int(own%wheelSlots)))
+		number := own + Tick(ahead)
+		if t := number << width; nearest == nil || t < at {
+			nearest, at = &l.slots[number%wheelSlots], t
 		}
 	}
-	return nearest
+	return nearest, at
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,6 +40,18 @@ var timeoutCases = []Case{
 		Except: notOriginal("no --idle-timeout="),
 		Alone:  true,
 		Run:    manyTimeouts,
+	},
+	{
+		Name:   "timeout/in-turn",
+		Shows:  "of connections that come one after another each ends at its limit, not at that of a later one",
+		Except: notOriginal("no --idle-timeout="),
+		Run:    timeoutsInTurn,
+	},
+	{
+		Name:   "timeout/longest",
+		Shows:  "times of 292 years and more, which no counter of nanoseconds holds, are taken for what they are",
+		Except: notOriginal("no such options"),
+		Run:    longestTimes,
 	},
 	{
 		Name:   "timeout/bad-values",
@@ -123,6 +136,55 @@ func manyTimeouts(t *testing.T, p *harness.Program) {
 	for range connections {
 		client, _ := join(t, proxy, accepted)
 		defer client.ExpectGone()
+	}
+}
+
+// timeoutsInTurn has connections follow each other by a few milliseconds, so that their
+// alarms lie apart.
+func timeoutsInTurn(t *testing.T, p *harness.Program) {
+	const connections, limit = 150, 500 * time.Millisecond
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--idle-timeout=500ms")
+	took := make(chan time.Duration, connections)
+	for range connections {
+		began := time.Now()
+		c, _ := join(t, proxy, accepted)
+		go func() {
+			c.ExpectReset()
+			took <- time.Since(began)
+		}()
+		<-time.After(11 * time.Millisecond)
+	}
+	for range connections {
+		// An eighth of its time late at most, and half a second for the machine.
+		if after := <-took; after < limit || after > limit*9/8+500*time.Millisecond {
+			t.Errorf("reset after %v, want %v", after, limit)
+		}
+	}
+}
+
+func longestTimes(t *testing.T, p *harness.Program) {
+	for _, span := range []string{"292y", "293y", "9223372036854775807us", "584541y"} {
+		notify := harness.NewNotify(t)
+		target := harness.Serve(t, harness.TCP4, harness.Echo)
+		var args []string
+		for _, option := range []string{"--idle-timeout=", "--connect-timeout=", "--connect-retry=", "--exit-idle-time=", "--drain-timeout="} {
+			args = append(args, option+span)
+		}
+		proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{Args: append(args, target.Target()), Env: []string{notify.Environment()}})
+		echoOnce(t, proxy) // and the idle clock runs
+		held := proxy.Dial(t)
+		held.SendText("hello")
+		held.ExpectText("hello")
+		proxy.Signal(syscall.SIGTERM)
+		notify.Await(t, "STOPPING=1")
+		notify.AwaitPrefix(t, "EXTEND_TIMEOUT_USEC=92")
+		held.SendText("still here")
+		held.ExpectText("still here")
+		held.EndWriting()
+		held.ExpectEnd()
+		wantExit(t, p, proxy.Process, "")
 	}
 }
 

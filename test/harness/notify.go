@@ -46,11 +46,22 @@ func (n *Notify) Environment() string { return "NOTIFY_SOCKET=" + n.Path }
 // Await waits for a message and drops those before it.
 func (n *Notify) Await(t testing.TB, want string) {
 	t.Helper()
+	n.await(t, want, func(got string) bool { return got == want })
+}
+
+// AwaitPrefix is Await for how a message begins.
+func (n *Notify) AwaitPrefix(t testing.TB, want string) {
+	t.Helper()
+	n.await(t, want, func(got string) bool { return strings.HasPrefix(got, want) })
+}
+
+func (n *Notify) await(t testing.TB, want string, is func(string) bool) {
+	t.Helper()
 	timeout := time.After(Patience)
 	for {
 		select {
 		case got := <-n.messages:
-			if got == want {
+			if is(got) {
 				return
 			}
 		case <-timeout:
