@@ -53,6 +53,9 @@ func (w *worker) discard(h *half) {
 // drop finishes a half that delivers nothing more, and is not missed.
 func (w *worker) drop(h *half) {
 	h.done = true
+	if !h.source.tcp && !h.ended && !h.opposite().done && h.connection.state == stateForwarding {
+		w.sockets.ShutdownRead(h.source.fd) // its peer is told, if it is on a UNIX socket
+	}
 	w.putBlock(h)
 	w.closePassed(h)
 	if h.pipe != nil {

@@ -106,8 +106,11 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 	}
 	h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
 	w.discard(h)
-	if !forward.Gone(errno) {
+	switch {
+	case !forward.Gone(errno):
 		w.discard(h.opposite())
+	case h.destination.tcp: // it has reset, or the kernel would wait for it
+		w.notForLong(h.opposite())
 	}
 }
 

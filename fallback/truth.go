@@ -22,6 +22,10 @@ func (w *worker) sourceEnded(h *half) {
 		return
 	}
 	h.end()
+	if h.source.broken && !back.done { // it has reset after its end
+		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
+		w.discard(back)
+	}
 	if !h.source.tcp && w.sockets.Events(h.source.fd, 0)&unix.POLLHUP != 0 {
 		w.peerGone(h)
 	}
@@ -51,9 +55,12 @@ func (w *worker) sourceBroke(h *half) {
 // is broken.
 const stallPause = time.Second
 
-// giveUpIfStalled resets a connection whose source is broken, unless its destination goes on
-// taking what came before.
-func (w *worker) giveUpIfStalled(h *half) {
+// notForLong has a half whose source is broken go on only as long as its destination takes
+// what came before.
+func (w *worker) notForLong(h *half) {
+	if h.done || h.empty() {
+		return
+	}
 	c, generation, moved := h.connection, h.connection.generation, h.moved
 	w.timers.start(stallPause, func() {
 		switch {
@@ -62,7 +69,7 @@ func (w *worker) giveUpIfStalled(h *half) {
 			c.outcome.Note(forward.ResetBy(h.fromClient()))
 			w.abort(c)
 		default:
-			w.giveUpIfStalled(h)
+			w.notForLong(h)
 		}
 	})
 }

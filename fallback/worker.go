@@ -195,8 +195,8 @@ func (w *worker) broken(h *half) {
 			c.outcome.Note(forward.ResetBy(h.fromClient()))
 			w.discard(h.opposite())
 		}
-		if !known && !h.done && !h.empty() {
-			w.giveUpIfStalled(h)
+		if !known {
+			w.notForLong(h)
 		}
 	case c.state == stateGreeting: // reading will tell
 	case h.fromClient():

@@ -59,6 +59,9 @@ func (w *worker) discard(h *half) {
 // drop finishes a half that delivers nothing more, and is not missed.
 func (w *worker) drop(h *half) {
 	h.done = true
+	if !h.sourceIP && !h.ended && !h.opposite().done && h.connection.state == stateForwarding {
+		w.sockets.ShutdownRead(h.source()) // its peer is told, if it is on a UNIX socket
+	}
 	keep := 0
 	if h.sending && !h.blocked {
 		keep = 1 // until its completion

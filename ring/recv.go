@@ -147,10 +147,11 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	h.queue.push(piece)
 }
 
-// sourceFailed handles a source that broke. What came before is still sent,
-// then the destination is reset; nothing more can be sent to the source.
+// sourceFailed handles a source that broke. What came before is still sent, as long as the
+// destination takes any, then that is reset; nothing more can be sent to the source.
 func (w *worker) sourceFailed(h *half) {
 	h.ended, h.failed = true, true
+	w.notForLong(h)
 	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
 	w.discard(h.opposite())
 }

@@ -60,6 +60,9 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 		w.discard(h.opposite())
 		return
 	}
+	if h.opposite().sourceIP { // it has reset, or the kernel would wait for it
+		w.notForLong(h.opposite())
+	}
 	w.turnDeaf(h.connection)
 }
 

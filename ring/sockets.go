@@ -46,4 +46,5 @@ type sockets interface {
 	Names(fd int) (local, peer unix.Sockaddr)
 	Peer(fd int) unix.Sockaddr
 	ShutdownWrite(fd int)
+	ShutdownRead(fd int)
 }

@@ -137,11 +137,16 @@ func (w *worker) drain(h *half) bool {
 	return true
 }
 
-// awaitRoom waits for room at the destination.
+// awaitRoom waits for room at the destination. Where the destination has ended its own
+// stream a poll has POLLRDHUP to tell of at once, so it must go on after that.
 func (w *worker) awaitRoom(h *half) {
 	h.sending, h.blocked, w.restless = true, true, true
 	h.connection.inFlight++
-	w.ring.Poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
+	poll := w.ring.Poll
+	if h.deafTo || h.opposite().ended {
+		poll = w.ring.PollMultishot
+	}
+	poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
 }
 
 // await waits for bytes from the source.
@@ -171,10 +176,19 @@ func (w *worker) readable(h *half, completion uring.Completion) {
 
 // writable handles the end of a wait for the destination.
 func (w *worker) writable(h *half, completion uring.Completion) {
+	room := completion.Result&(unix.POLLOUT|unix.POLLERR|unix.POLLHUP) != 0
+	if completion.More() {
+		if room {
+			w.stopSending(h)
+		}
+		return
+	}
 	h.sending, h.blocked = false, false
 	h.connection.inFlight--
 	switch errno := completion.Errno(); errno {
-	case 0, unix.ECANCELED, unix.EINTR:
+	case 0:
+		h.deafTo = h.deafTo || !room // the destination has just ended its stream
+	case unix.ECANCELED, unix.EINTR:
 	default: // it cannot be waited for
 		w.destinationFailed(h, errno)
 	}

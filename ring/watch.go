@@ -182,11 +182,17 @@ func (w *worker) broken(h *half) {
 		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
 		w.discard(h.opposite())
 	}
-	switch {
-	case h.done:
-	case h.moved == h.looked && h.sending:
+	if h.moved == h.looked && h.sending && !h.done {
 		w.giveUp(h)
-	default:
+		return
+	}
+	w.notForLong(h)
+}
+
+// notForLong has a half whose source is broken go on only as long as its destination takes
+// what came before.
+func (w *worker) notForLong(h *half) {
+	if !h.done {
 		h.broke, w.restless = true, true
 	}
 }

@@ -161,6 +161,12 @@ func (System) Peer(fd int) unix.Sockaddr {
 // Close closes a socket.
 func (System) Close(fd int) { unix.Close(fd) }
 
+// ShutdownRead tells the peer of a UNIX socket that nothing more is read: it can send
+// nothing any more (SHUT_RD). Others are not told.
+func (System) ShutdownRead(fd int) {
+	_ = unix.Shutdown(fd, unix.SHUT_RD)
+}
+
 // ShutdownWrite tells the peer that nothing more will come (SHUT_WR).
 func (System) ShutdownWrite(fd int) {
 	_ = unix.Shutdown(fd, unix.SHUT_WR)
