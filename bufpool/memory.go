@@ -28,7 +28,20 @@ func Map(size int) ([]byte, error) {
 
 // Unmap gives back memory from Map. No operation may still refer to it.
 func Unmap(mem []byte) {
-	if err := unix.Munmap(mem); err != nil {
-		panic(fmt.Sprintf("bufpool: unmapping %d bytes: %v", len(mem), err)) // not from Map, or twice
+	if !unmap(mem) {
+		_ = unix.Madvise(mem, unix.MADV_DONTNEED) // at least its pages
+	}
+}
+
+// unmap is Unmap that reports false, and leaves the memory as it is, where the process
+// has too many mappings to give back one that lies in the middle of another: see Blocks.
+func unmap(mem []byte) bool {
+	switch err := unix.Munmap(mem); err {
+	case nil:
+		return true
+	case unix.ENOMEM:
+		return false
+	default: // not from Map, or twice
+		panic(fmt.Sprintf("bufpool: unmapping %d bytes: %v", len(mem), err))
 	}
 }

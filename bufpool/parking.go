@@ -8,15 +8,16 @@ package bufpool
 // full, takes no more blocks than its bytes fill and two: the first, which may be
 // sent in part, and the last, which may be filled in part.
 type parking struct {
+	memory *Blocks
 	blocks []block // by number
 	free   []int32
-	parked int // bytes mapped
+	parked int // bytes in blocks
 }
 
-// block is a mapping for parked bytes, nil when its number is free.
+// block holds parked bytes; it is the zero block when its number is free.
 type block struct {
-	memory []byte
-	used   uint32
+	*Block
+	used uint32
 }
 
 // BlockSize is what each block of parked bytes holds.
@@ -24,11 +25,11 @@ const BlockSize = 64 << 10
 
 // Block returns an empty Piece that Append may fill, with memory of its own.
 func (p *Pool) Block() (Piece, error) {
-	memory, err := Map(BlockSize)
+	memory, err := p.parking.memory.Get()
 	if err != nil {
 		return Piece{}, err
 	}
-	return Piece{id: ^p.parking.add(block{memory: memory})}, nil
+	return Piece{id: ^p.parking.add(block{Block: memory})}, nil
 }
 
 // Append moves bytes of next behind last, if that is in a block: as many as there
@@ -39,7 +40,7 @@ func (p *Pool) Append(last, next *Piece) bool {
 		return false
 	}
 	b := &p.parking.blocks[^last.id]
-	n := uint32(copy(b.memory[b.used:], p.bytes(*next)))
+	n := uint32(copy(b.Memory[b.used:], p.bytes(*next)))
 	b.used += n
 	last.Len += n
 	next.Consume(n)
@@ -54,7 +55,7 @@ func (p *Pool) Append(last, next *Piece) bool {
 // to it become part of the Piece by Extend.
 func (p *Pool) Room(last Piece) []byte {
 	b := &p.parking.blocks[^last.id]
-	return b.memory[b.used:]
+	return b.Memory[b.used:]
 }
 
 // Extend takes the first n bytes of Room into a parked Piece.
@@ -63,14 +64,14 @@ func (p *Pool) Extend(last *Piece, n int) {
 	last.Len += uint32(n)
 }
 
-// Parked is the number of bytes mapped for parked copies.
+// Parked is the number of bytes in blocks for parked copies.
 func (p *Pool) Parked() int { return p.parking.parked }
 
 // Parked tells that a Piece is a parked copy and holds no buffer of the ring.
 func (piece Piece) Parked() bool { return piece.id < 0 }
 
 func (k *parking) add(b block) int32 {
-	k.parked += len(b.memory)
+	k.parked += BlockSize
 	if n := len(k.free); n > 0 {
 		id := k.free[n-1]
 		k.free = k.free[:n-1]
@@ -82,17 +83,8 @@ func (k *parking) add(b block) int32 {
 }
 
 func (k *parking) release(id int32) {
-	memory := k.blocks[id].memory
-	k.parked -= len(memory)
-	Unmap(memory)
+	k.parked -= BlockSize
+	k.memory.Put(k.blocks[id].Block)
 	k.blocks[id] = block{}
 	k.free = append(k.free, id)
-}
-
-func (k *parking) close() {
-	for _, b := range k.blocks {
-		if b.memory != nil {
-			Unmap(b.memory)
-		}
-	}
 }

@@ -88,7 +88,7 @@ func New(cfg Config, kernel Registrar) (*Pool, error) {
 		// are none.
 		_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
 	}
-	p := &Pool{cfg: cfg, entries: entries, mem: mem, buffers: make([]buffer, cfg.Count)}
+	p := &Pool{cfg: cfg, entries: entries, mem: mem, buffers: make([]buffer, cfg.Count), parking: parking{memory: NewBlocks(BlockSize, 0)}}
 	p.ring = (*giouring.BufAndRing)(unsafe.Pointer(&entries[0]))
 	p.ring.BufRingInit()
 	if err := p.register(kernel); err != nil {
@@ -118,7 +118,7 @@ func (p *Pool) register(kernel Registrar) error {
 
 // Close unmaps everything. The ring must be closed before: it writes here.
 func (p *Pool) Close() {
-	p.parking.close()
+	p.parking.memory.Close()
 	Unmap(p.entries)
 	Unmap(p.mem)
 }
@@ -196,7 +196,7 @@ func (p *Pool) Content(piece Piece) []byte { return p.bytes(piece) }
 
 func (p *Pool) bytes(piece Piece) []byte {
 	if piece.id < 0 {
-		return p.parking.blocks[^piece.id].memory[piece.offset:][:piece.Len]
+		return p.parking.blocks[^piece.id].Memory[piece.offset:][:piece.Len]
 	}
 	return p.mem[int(piece.id)*p.cfg.Size+int(piece.offset):][:piece.Len]
 }

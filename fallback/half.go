@@ -19,8 +19,8 @@ type half struct {
 	connection          *connection
 	source, destination *side
 
-	block []byte // of the pool, while rest is not empty
-	rest  []byte // part of block that is still to be sent
+	block *bufpool.Block // while rest is not empty
+	rest  []byte         // part of block that is still to be sent
 
 	pipe   *bufpool.Pipe // while it holds bytes
 	queued int           // bytes in pipe

@@ -68,7 +68,7 @@ func (w *worker) keep(h *half, bytes []byte) {
 			return
 		}
 		h.block = block
-		h.rest = block[:copy(block, bytes)]
+		h.rest = block.Memory[:copy(block.Memory, bytes)]
 	}
 }
 

@@ -25,7 +25,7 @@ type PoolUse struct {
 	Buffers   int
 	Available int // of them, to the kernel
 	Bytes     int // of all buffers
-	Parked    int // bytes mapped for what slow peers have not taken
+	Parked    int // bytes of blocks for what slow peers have not taken
 }
 
 func (s *Sample) add(other Sample) {
