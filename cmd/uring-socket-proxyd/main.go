@@ -80,7 +80,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			sockets.breakOff()
 		}
 	}()
-	teller, err := newTeller(opts.metrics)
+	teller, err := newTeller(opts.metrics, sockets.listeners)
 	if err != nil {
 		return err
 	}

@@ -18,15 +18,13 @@ func openSockets(specs []string) (s sockets, err error) {
 	if s.listeners, s.connections, err = activation.Inherited(); err != nil {
 		return sockets{}, err
 	}
-	for _, spec := range specs {
-		l, err := activation.Listen(spec)
-		if err != nil {
-			_ = s.close()
-			s.breakOff()
-			return sockets{}, err
-		}
-		s.listeners = append(s.listeners, l)
+	opened, err := activation.ListenAll(specs, s.listeners)
+	if err != nil {
+		_ = s.close()
+		s.breakOff()
+		return sockets{}, err
 	}
+	s.listeners = append(s.listeners, opened...)
 	if len(s.listeners)+len(s.connections) == 0 {
 		return sockets{}, errors.New("no sockets passed in; start it from a socket unit, or give --listen=ADDRESS")
 	}

@@ -15,12 +15,12 @@ type teller struct {
 }
 
 // newTeller opens the socket of --metrics=, so that an address that cannot be is found
-// out before anything begins.
-func newTeller(where address) (*teller, error) {
+// out before anything begins. others are the listeners that there are already.
+func newTeller(where address, others []*activation.Listener) (*teller, error) {
 	if where == "" {
 		return &teller{}, nil
 	}
-	listener, err := activation.ListenFor("--metrics", string(where))
+	listener, err := activation.ListenFor("--metrics", string(where), others)
 	return &teller{listener: listener}, err
 }
 

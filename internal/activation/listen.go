@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,49 +38,110 @@ const backlog = math.MaxInt32
 // file that nobody listens on is replaced; anything else in its place is an
 // error and stays untouched.
 //
+// An address that another process has is waited for, as patience tells.
+//
 // The caller closes the listener. Errors name the option, its value, the reason
 // and a remedy.
 func Listen(spec string) (*Listener, error) {
-	name, address, err := splitName(spec)
+	listeners, err := ListenAll([]string{spec}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("--listen=%q: %w", spec, err)
+		return nil, err
 	}
-	return listen("--listen", spec, name, address)
+	return listeners[0], nil
 }
 
-// ListenFor is Listen for the value of another option, which errors name, and for a
-// socket that package net is to accept from. It takes no name, and no VSOCK.
-func ListenFor(option, spec string) (*Listener, error) {
-	if where, err := parseSpec(spec); err == nil && where.isVsock {
-		return nil, fmt.Errorf("%s=%q: %w", option, spec, errVsock)
+// ListenAll is Listen for several values, all of them or none, in a process that has
+// other listeners already. If two of them want the same port, one of 0.0.0.0 and one of
+// all addresses, the latter is for IPv6 alone: else the kernel would refuse the one for
+// what the other has.
+func ListenAll(specs []string, others []*Listener) (listeners []*Listener, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(listeners)
+			listeners = nil
+		}
+	}()
+	wanted := make([]request, len(specs))
+	for i, spec := range specs {
+		if wanted[i], err = parseRequest(spec); err != nil {
+			return nil, err
+		}
 	}
-	return listen(option, spec, ownName, spec)
+	leaveIPv4(wanted, others)
+	for _, r := range wanted {
+		l, err := r.open(slices.Concat(others, listeners))
+		if err != nil {
+			return listeners, err
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// ListenFor is ListenAll for the one value of another option, which errors name, and for
+// a socket that package net is to accept from. It takes no name, and no VSOCK.
+func ListenFor(option, spec string, others []*Listener) (*Listener, error) {
+	where, err := parseSpec(spec)
+	if err == nil && where.isVsock {
+		err = errVsock
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s=%q: %w", option, spec, err)
+	}
+	r := []request{{option, spec, ownName, where}}
+	leaveIPv4(r, others)
+	return r[0].open(others)
 }
 
 // errVsock is for addresses that package net does not know.
 var errVsock = errors.New("VSOCK is not supported here; write PORT, IPV4:PORT, [IPV6]:PORT, /PATH or @NAME")
 
-func listen(option, value, name, address string) (*Listener, error) {
-	l, err := listenAt(name, address)
+// request is a listener that an option asks for.
+type request struct {
+	option, value string // for errors
+	name          string
+	where         endpoint
+}
+
+func parseRequest(spec string) (request, error) {
+	name, address, err := splitName(spec)
+	if err == nil {
+		var where endpoint
+		if where, err = parseSpec(address); err == nil {
+			return request{"--listen", spec, name, where}, nil
+		}
+	}
+	return request{}, fmt.Errorf("--listen=%q: %w", spec, err)
+}
+
+func (r request) open(ours []*Listener) (*Listener, error) {
+	l, err := open(r.name, r.where, ours)
+	if r.where.anyHost && errors.Is(err, unix.EAFNOSUPPORT) {
+		l, err = open(r.name, r.where.withoutIPv6(), ours)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s=%q: %w", option, value, err)
+		return nil, fmt.Errorf("%s=%q: %w", r.option, r.value, err)
 	}
 	return l, nil
 }
 
-func listenAt(name, address string) (*Listener, error) {
-	where, err := parseSpec(address)
-	if err != nil {
-		return nil, err
+// open opens a listener, and waits if its address is in use.
+func open(name string, where endpoint, ours []*Listener) (*Listener, error) {
+	for deadline := time.Now().Add(patience); ; {
+		l, err := openOnce(name, where)
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return l, err
+		}
+		if own := where.takenBy(ours); own != nil {
+			return nil, fmt.Errorf("this program listens on %s itself (%q); leave one of the two out", own.Address, own.Name)
+		}
+		if !where.awaitFree(deadline) {
+			return nil, err
+		}
 	}
-	l, err := open(name, where)
-	if where.anyHost && errors.Is(err, unix.EAFNOSUPPORT) {
-		return open(name, where.withoutIPv6())
-	}
-	return l, err
 }
 
-func open(name string, where endpoint) (*Listener, error) {
+func openOnce(name string, where endpoint) (*Listener, error) {
 	fd, err := unix.Socket(where.family(), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w; is the address family there (for VSOCK: modprobe vsock), and allowed (RestrictAddressFamilies=)?", err)
@@ -112,6 +175,11 @@ func (l *Listener) bind(where endpoint) (err error) {
 		// TIME_WAIT (socket(7)).
 		if err := unix.SetsockoptInt(l.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 			return fmt.Errorf("SO_REUSEADDR: %w", err)
+		}
+	}
+	if where.onlyIPv6 {
+		if err := unix.SetsockoptInt(l.FD, unix.SOL_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			return fmt.Errorf("IPV6_V6ONLY: %w", err)
 		}
 	}
 	address, err := where.sockaddr()

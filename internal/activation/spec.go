@@ -38,6 +38,8 @@ type endpoint struct {
 	ip      netip.AddrPort // of others; the zone is not yet looked up
 	isVsock bool
 	anyHost bool // only a port was given
+
+	onlyIPv6 bool // all addresses of IPv6, and none of IPv4
 }
 
 // splitName takes the name off a value of --listen=. Addresses that may hold a "="

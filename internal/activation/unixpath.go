@@ -98,13 +98,19 @@ func probeStale(path string) error {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return nil
 	case err == nil, errors.Is(err, unix.EAGAIN):
-		return errors.New("another process listens on this path; stop it or choose another path")
+		return pathInUse("another process listens on this path; stop it or choose another path")
 	case errors.Is(err, unix.EPROTOTYPE):
 		return errors.New("another process uses this path for a socket of another type; stop it or choose another path")
 	}
 	return fmt.Errorf("cannot tell whether another process listens on this path: %w; "+
 		"remove the file if it is left over", err)
 }
+
+// pathInUse is what EADDRINUSE is elsewhere: somebody listens there.
+type pathInUse string
+
+func (e pathInUse) Error() string        { return string(e) }
+func (e pathInUse) Is(target error) bool { return target == unix.EADDRINUSE }
 
 // socketFile identifies the socket file at path. Symbolic links are not
 // followed, as bind(2) does not follow them either.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"uring-socket-proxyd/test/harness"
@@ -36,6 +37,18 @@ var listenCases = []Case{
 		Shows:  "a socket file that nobody listens on is replaced",
 		Except: notOriginal("no --listen="),
 		Run:    listenStale,
+	},
+	{
+		Name:   "listen/after-kill",
+		Shows:  "killed with 250 connections and started again at once, it listens again, though the kernel is still busy with what was killed",
+		Except: notOriginal("no --listen="),
+		Run:    listenAfterKill,
+	},
+	{
+		Name:   "listen/both-families",
+		Shows:  "0.0.0.0:PORT and [::]:PORT may be asked for both; what cannot be had twice is not blamed on another process",
+		Except: notOriginal("no --listen="),
+		Run:    listenBothFamilies,
 	},
 	{
 		Name:   "listen/path-of-a-file",
@@ -139,6 +152,44 @@ func listenInUse(t *testing.T, p *harness.Program) {
 	c := harness.Dial(t, other.Listener.Address)
 	c.SendText("untouched")
 	c.ExpectText("untouched")
+}
+
+func listenAfterKill(t *testing.T, p *harness.Program) {
+	const connections = 250
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.Unix, script)
+	for _, tr := range []harness.Transport{harness.TCP4, harness.Unix} {
+		address := harness.Unused(t, tr)
+		for range 3 {
+			killed := startListening(t, p, target.Target(), address.Text)
+			for range connections {
+				join(t, &harness.Proxy{Process: killed, Address: address}, accepted)
+			}
+			killed.Signal(syscall.SIGKILL)
+			if status := killed.AwaitExit(); status != "signal: killed" {
+				t.Errorf("ended with %s", status)
+			}
+			again := startListening(t, p, target.Target(), address.Text)
+			join(t, &harness.Proxy{Process: again, Address: address}, accepted)
+			again.Signal(syscall.SIGTERM)
+			wantExit(t, p, again, "")
+		}
+	}
+}
+
+func listenBothFamilies(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	port := harness.Unused(t, harness.TCP4).Port()
+	for _, specs := range [][]string{{"0.0.0.0:" + port, "[::]:" + port}, {port, "v4=0.0.0.0:" + port}} {
+		process := startListening(t, p, target.Target(), specs...)
+		for _, a := range []harness.Address{{Network: "tcp4", Text: "127.0.0.1:" + port}, {Network: "tcp6", Text: "[::1]:" + port}} {
+			echoOnce(t, &harness.Proxy{Process: process, Address: a})
+		}
+		process.Signal(syscall.SIGTERM)
+		wantExit(t, p, process, "")
+	}
+	process := harness.Start(t, p, harness.Options{Args: listenArgs(target.Target(), "web=127.0.0.1:"+port, port), MayFail: true})
+	wantRefusal(t, process, "--listen", `this program listens on 127.0.0.1:`+port+` itself ("web")`)
 }
 
 func listenStale(t *testing.T, p *harness.Program) {
