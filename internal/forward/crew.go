@@ -81,8 +81,10 @@ const (
 	Waits // it is the crew's now, which lets it in or closes it
 )
 
-// NewCrew returns a crew for policy.Workers members, still to join.
+// NewCrew returns a crew for policy.Workers members, still to join. It takes the place of
+// one whose engine could not be set up, some of whose members may have joined.
 func NewCrew(policy *Policy) *Crew {
+	policy.Pulse.begin()
 	return &Crew{policy: policy, spread: NewSpread(policy.Workers), samples: make([]atomic.Pointer[Sample], policy.Workers)}
 }
 

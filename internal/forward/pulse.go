@@ -37,6 +37,13 @@ func NewPulse(interval time.Duration, tell func()) *Pulse {
 	return p
 }
 
+// begin forgets all workers. None of them may have run.
+func (p *Pulse) begin() {
+	if p != nil {
+		p.watched = nil
+	}
+}
+
 // watch adds the next worker; the first is number 0. Before any of them runs.
 func (p *Pulse) watch(counters *Counters) {
 	if p != nil {

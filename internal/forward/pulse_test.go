@@ -55,9 +55,32 @@ func TestPulse(t *testing.T) {
 	})
 }
 
+// TestPulseAfterFailure has an engine fail when one of its workers has joined already, and
+// another one take over: somebody is told of that one's work.
+func TestPulseAfterFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		policy := &Policy{Workers: 2, Pulse: NewPulse(time.Second, func() { told++ })}
+		NewCrew(policy).Join(new(fakeWorker))
+		crew, members := NewCrew(policy), make([]fakeWorker, 2)
+		for i := range members {
+			crew.Join(&members[i])
+		}
+		for worker := range members {
+			members[worker].counters.Served.Add(1)
+			policy.Pulse.Round(worker)
+			time.Sleep(time.Hour)
+			if told != worker+1 {
+				t.Errorf("told %d times after worker %d has done something", told, worker)
+			}
+		}
+	})
+}
+
 // TestPulseNobody has nobody to tell.
 func TestPulseNobody(t *testing.T) {
 	var p *Pulse
+	p.begin()
 	p.watch(nil)
 	p.Round(0)
 	p.End()

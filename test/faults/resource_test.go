@@ -33,6 +33,11 @@ var resourceCases = []Case{
 		Shows: "without memory for the ring's pool, --engine=uring ends with status 1 and one line, and --engine=auto serves by epoll",
 		Run:   noMemoryForPool,
 	},
+	{
+		Name:  "resource/memory-for-the-second-pool",
+		Shows: "with memory for one worker's pool and not for two, --engine=auto serves by epoll, and tells the service manager how it is going",
+		Run:   noMemoryForSecondPool,
+	},
 }
 
 // under is a program that a shell starts after something else, such as a ulimit.
@@ -201,6 +206,30 @@ func noMemoryForPool(t *testing.T, p *harness.Program) {
 	s := set(t, under(t, &auto, limit), setting{options: harness.Options{Args: []string{"--pool-size=4G"}}})
 	s.AwaitLine("forwarding by epoll.*memory")
 	s.end()
+}
+
+func noMemoryForSecondPool(t *testing.T, p *harness.Program) {
+	if p.Name != harness.Uring.Name {
+		t.Skip("without a pool, or the same as uring")
+	}
+	// The limit has room for the Go runtime and a pool of 4 GiB.
+	const limit = "ulimit -v 7500000"
+	p = p.Plain()
+	injected(2)
+	one := set(t, under(t, p, limit), setting{options: harness.Options{Args: []string{"--pool-size=4G"}}})
+	one.end()
+	auto := *p
+	auto.Args = append(p.Args[:len(p.Args):len(p.Args)], "--engine=auto")
+	notify := harness.NewNotify(t)
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxyWith(t, under(t, &auto, limit), harness.TCP4, harness.Options{
+		Args: []string{"--pool-size=4G", "--workers=2", target.Target()}, Env: []string{notify.Environment()},
+	})
+	proxy.AwaitLine("forwarding by epoll.*memory")
+	client := proxy.Dial(t)
+	client.SendText("hello")
+	client.ExpectText("hello")
+	notify.Await(t, "STATUS=1 connection now, 1 since the start; 5 B to the target, 5 B to clients")
 }
 
 // failsClearly checks the end of a program that cannot start.
