@@ -22,7 +22,7 @@ func TestCrewBegins(t *testing.T) {
 			policy.Routes = []Route{*route}
 		}
 		for range 5 {
-			policy.Accepted = append(policy.Accepted, Client{route, openNull(t)})
+			policy.Accepted = append(policy.Accepted, Client{Route: route, FD: openNull(t)})
 		}
 		crew := NewCrew(policy)
 		var workers []*fakeWorker

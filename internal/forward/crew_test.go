@@ -24,8 +24,10 @@ type fakeWorker struct {
 	inbox    *Inbox
 	counters Counters
 	clients  []Client
+	halfOpen []halfOpenClient // stay until they are given up, or the worker ends
 
 	accepting, retiring, stopping bool
+	opensHalf                     bool // some of its clients become half-open
 
 	cut int // clients that it had when it was told to stop
 }
@@ -35,6 +37,33 @@ func (w *fakeWorker) Counters() *Counters { return &w.counters }
 func (w *fakeWorker) Sample() Sample {
 	return Sample{Ring: RingCounts{Enters: 1}, Pool: PoolUse{Buffers: 2}}
 }
+func (w *fakeWorker) LongestSilent() (time.Duration, bool) {
+	// Now and then it is too early, or something has moved.
+	silences := []time.Duration{GiveUpAfter, GiveUpAfter, GiveUpAfter - time.Millisecond}
+	return silences[rand.IntN(len(silences))], len(w.halfOpen) > 0
+}
+func (w *fakeWorker) GiveUpLongestSilent() bool {
+	if len(w.halfOpen) == 0 || rand.IntN(4) == 0 {
+		return false
+	}
+	w.leave(w.halfOpen[0])
+	w.halfOpen = w.halfOpen[1:]
+	return true
+}
+
+type halfOpenClient struct {
+	Client
+	HalfOpen
+}
+
+func (w *fakeWorker) leave(c halfOpenClient) {
+	if err := unix.Close(c.FD); err != nil {
+		panic(err) // closed twice
+	}
+	w.counters.Served.Add(1)
+	w.crew.Leave(w.index, c.HalfOpen)
+}
+
 func (w *fakeWorker) Retire() { w.accepting, w.retiring = false, true }
 func (w *fakeWorker) Resume() { w.accepting, w.retiring = true, false }
 func (w *fakeWorker) Stop()   { w.accepting, w.stopping = false, true }
@@ -54,7 +83,7 @@ func (w *fakeWorker) run(t *testing.T, toCome *atomic.Int64, faultAfter int) err
 		}
 		w.clients = append(w.clients, clients...)
 		if w.stopping {
-			w.cut = len(w.clients)
+			w.cut = len(w.clients) + len(w.halfOpen)
 		}
 		if w.accepting && rng.IntN(8) == 0 && toCome.Add(-1) >= 0 {
 			w.accept(t, route)
@@ -69,6 +98,9 @@ func (w *fakeWorker) run(t *testing.T, toCome *atomic.Int64, faultAfter int) err
 		runtime.Gosched()
 	}
 	w.closeAll()
+	for _, c := range w.halfOpen {
+		w.leave(c)
+	}
 	return nil
 }
 
@@ -80,10 +112,11 @@ func (w *fakeWorker) accept(t *testing.T, route *Route) {
 		t.Error(err)
 		return
 	}
-	client := Client{route, fd}
-	switch to, ok := w.crew.Admit(route, w.index, &w.counters); {
-	case !ok:
+	client := Client{Route: route, FD: fd}
+	switch to, verdict := w.crew.Admit(client, w.index, &w.counters); {
+	case verdict == Refused:
 		unix.Close(fd)
+	case verdict == Waits:
 	case to != w.index:
 		w.crew.HandOver(client, to)
 	default:
@@ -93,11 +126,16 @@ func (w *fakeWorker) accept(t *testing.T, route *Route) {
 
 func (w *fakeWorker) closeAll() {
 	for _, client := range w.clients {
-		if err := unix.Close(client.FD); err != nil {
-			panic(err) // closed twice
+		c := halfOpenClient{Client: client}
+		if w.crew.policy.Gate.Current() > w.crew.policy.Gate.Limit() {
+			panic("over the limit")
 		}
-		w.counters.Served.Add(1)
-		w.crew.Leave(w.index)
+		if w.opensHalf && !w.stopping && rand.IntN(4) == 0 {
+			w.crew.BeginHalfOpen(&c.HalfOpen, rand.IntN(2) == 0, 0, 0)
+			w.halfOpen = append(w.halfOpen, c)
+			continue
+		}
+		w.leave(c)
 	}
 	w.clients = nil
 }
@@ -106,6 +144,12 @@ func (w *fakeWorker) closeAll() {
 // come to an end with nothing left over. It returns what Await does, and how many
 // clients were cut off.
 func playCrew(t *testing.T, clients int64, faultAfter int, meanwhile func(*Crew)) (cut int, fault error) {
+	t.Helper()
+	return playCrewOf(t, func(*fakeWorker) {}, clients, faultAfter, meanwhile)
+}
+
+// playCrewOf is playCrew with workers that are hired differently.
+func playCrewOf(t *testing.T, hire func(*fakeWorker), clients int64, faultAfter int, meanwhile func(*Crew)) (cut int, fault error) {
 	t.Helper()
 	const workers, limit = 4, 10
 	policy := &Policy{
@@ -119,7 +163,9 @@ func playCrew(t *testing.T, clients int64, faultAfter int, meanwhile func(*Crew)
 		if err != nil {
 			t.Fatal(err)
 		}
-		crew.Join(&fakeWorker{crew: crew, index: index, inbox: inbox, accepting: true})
+		w := &fakeWorker{crew: crew, index: index, inbox: inbox, accepting: true}
+		hire(w)
+		crew.Join(w)
 	}
 	var toCome atomic.Int64
 	toCome.Store(clients)

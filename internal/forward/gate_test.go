@@ -16,7 +16,7 @@ func TestGateLetsExactlyTheLimitIn(t *testing.T) {
 					if n := g.Current(); n < 1 {
 						t.Errorf("a connection is in, but the gate counts %d", n)
 					}
-					g.Release()
+					g.Release(false)
 				}
 			}
 		})

@@ -15,13 +15,13 @@ func TestIdleClockRunsFromTheLastEnd(t *testing.T) {
 		time.Sleep(time.Minute)
 		g.Admit()
 		g.Admit()
-		g.Release()
+		g.Release(false)
 		time.Sleep(time.Minute)
-		g.Release()
+		g.Release(false)
 		// One that comes and goes meanwhile makes it start anew.
 		time.Sleep(900 * time.Millisecond)
 		g.Admit()
-		g.Release()
+		g.Release(false)
 		if at, want := (<-expired).Sub(begin), 2*time.Minute+1900*time.Millisecond; at != want {
 			t.Errorf("expired after %v, want %v", at, want)
 		}

@@ -1,0 +1,47 @@
+package forward
+
+import (
+	"testing"
+	"time"
+)
+
+// TestDoor has clients come at the limit while half-open connections take up places. The
+// limit holds at any time, each client is let in or refused, nobody waits for ever, and
+// every place and descriptor comes back.
+func TestDoor(t *testing.T) {
+	const clients = 400
+	for range 20 {
+		var crew *Crew
+		_, err := playCrewOf(t, func(w *fakeWorker) { w.opensHalf = true }, clients, 0, func(c *Crew) {
+			crew = c
+			until := time.Now().Add(30 * time.Second)
+			for decided := uint64(0); decided < clients && time.Now().Before(until); time.Sleep(time.Millisecond) {
+				counts := c.Counters()
+				decided = counts.Accepted + counts.Refused
+			}
+			c.Stop()
+		})
+		counts := crew.Counters()
+		if decided := counts.Accepted + counts.Refused; err != nil || decided != clients || counts.Accepted < clients/2 {
+			t.Fatalf("%v: of %d clients %d were let in, and %d refused", err, clients, counts.Accepted, counts.Refused)
+		}
+		if n := crew.door.halfOpen.Load() + crew.door.waiting.Load(); n != 0 {
+			t.Errorf("%d connections still count as half-open, or clients as waiting", n)
+		}
+	}
+}
+
+// TestDoorShuts ends a crew while clients wait: they are closed.
+func TestDoorShuts(t *testing.T) {
+	for range 50 {
+		_, err := playCrewOf(t, func(w *fakeWorker) { w.opensHalf = true }, 1<<40, 0, func(c *Crew) {
+			for until := time.Now().Add(30 * time.Second); c.door.empty() && time.Now().Before(until); {
+				time.Sleep(time.Microsecond)
+			}
+			c.Stop()
+		})
+		if err != nil {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
