@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,8 +60,8 @@ func TestPulse(t *testing.T) {
 // another one take over: somebody is told of that one's work.
 func TestPulseAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		told := 0
-		policy := &Policy{Workers: 2, Pulse: NewPulse(time.Second, func() { told++ })}
+		var told atomic.Int32
+		policy := &Policy{Workers: 2, Pulse: NewPulse(time.Second, func() { told.Add(1) })}
 		NewCrew(policy).Join(new(fakeWorker))
 		crew, members := NewCrew(policy), make([]fakeWorker, 2)
 		for i := range members {
@@ -70,8 +71,8 @@ func TestPulseAfterFailure(t *testing.T) {
 			members[worker].counters.Served.Add(1)
 			policy.Pulse.Round(worker)
 			time.Sleep(time.Hour)
-			if told != worker+1 {
-				t.Errorf("told %d times after worker %d has done something", told, worker)
+			if n := int(told.Load()); n != worker+1 {
+				t.Errorf("told %d times after worker %d has done something", n, worker)
 			}
 		}
 	})
