@@ -26,12 +26,14 @@ func (w *worker) resolve(c *connection) {
 }
 
 // lookUp asks for the addresses of a connection's target, or for all of them if those of
-// one family were of no use.
+// one family were of no use. Only the answer to the last question counts, and none once the
+// connection has been given up.
 func (w *worker) lookUp(c *connection) {
-	generation := c.generation
+	c.lookups++
+	generation, lookup := c.generation, c.lookups
 	w.policy.Resolver.Lookup(c.route.Target, c.dial.Partial(), func(answer forward.Answer) {
 		w.inbox.Post(func() {
-			if c.generation == generation && c.state == stateResolving && !c.retrying {
+			if c.generation == generation && c.lookups == lookup && c.state == stateResolving && !c.retrying && !c.finished() {
 				w.resolved(c, answer)
 			}
 		})

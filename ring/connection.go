@@ -50,6 +50,7 @@ type connection struct {
 	began    time.Duration // the same by the stopwatch
 	active   forward.Tick  // when bytes last moved
 	tries    uint8         // to reach the target, that have failed
+	lookups  uint32        // of the target's name, that have begun
 	retrying bool          // waits for the next one, in stateResolving
 	inLine   bool          // waits for a descriptor, in stateResolving
 	timedOut bool          // the connect in flight is being cancelled for that

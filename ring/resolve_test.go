@@ -84,6 +84,41 @@ func (w *worker) hear() {
 	}
 }
 
+// TestAnswerTwice has two lookups of a connection answered together, the first of which
+// had been given up, while there is no descriptor for a moment.
+func TestAnswerTwice(t *testing.T) {
+	w, c, names, opened := resolving(t, forward.Timeouts{Connect: time.Second, Retry: time.Hour})
+	w.elapsed(&c.alarm) // takes too long
+	w.elapsed(&c.alarm) // asks again
+	if len(names.asked) != 2 {
+		t.Fatalf("%d lookups, want 2", len(names.asked))
+	}
+	both, _ := answers(t)
+	opened.refused = 1
+	for _, lookup := range names.asked {
+		lookup.done(both)
+	}
+	w.hear()
+	w.goOn()
+	if opened.opened != 1 || c.state != stateConnecting || c.inLine || len(w.postponed) != 0 {
+		t.Errorf("%d sockets were opened, want 1; state %d, in line %v", opened.opened, c.state, c.inLine)
+	}
+}
+
+// TestAnswerTooLate has an answer for a connection that has been given up and still has a
+// poll in flight.
+func TestAnswerTooLate(t *testing.T) {
+	w, c, names, opened := resolving(t, forward.Timeouts{Connect: time.Second})
+	w.watch(&c.toTarget, opWatchClient)
+	w.elapsed(&c.alarm)
+	both, _ := answers(t)
+	names.asked[0].done(both)
+	w.hear()
+	if opened.opened != 0 || !c.finished() || c.inFlight != 1 {
+		t.Errorf("%d sockets were opened, want none; state %d, finished %v, %d in flight", opened.opened, c.state, c.finished(), c.inFlight)
+	}
+}
+
 // TestAnswerInParts has the addresses of one family first: the others are asked for once
 // those are of no use.
 func TestAnswerInParts(t *testing.T) {
