@@ -73,6 +73,7 @@ type connection struct {
 	halfOpen forward.HalfOpen
 	place    forward.BacklogPlace // in line for a target's backlog, in stateConnecting
 	tries    uint8                // to reach the target, that have failed
+	lookups  uint32               // of the target's name, that have begun
 	retrying bool                 // waits for the next one, in stateResolving
 	inLine   bool                 // waits for a descriptor, in stateResolving
 	attempt  uint32               // counts the sockets that were to be connected; part of their events

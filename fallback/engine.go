@@ -67,7 +67,7 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		index:     index,
 		epoll:     noFD,
 		events:    make([]unix.EpollEvent, eventBatch),
-		blocks:    bufpool.NewBlocks(min(blockSize, policy.Limits.BufferSize), keepBlocks),
+		blocks:    bufpool.NewBlocks(blockSizeFor(policy), keepBlocks),
 		pipes:     bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		sockets:   socket.System{Keepalive: policy.Keepalive, Passer: socket.NewPasser()},
 		tight:     policy.Limits.Tight(),
@@ -91,10 +91,20 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 	return w, nil
 }
 
+// blockSizeFor is how large blocks are: no larger than what a half may hold, but that a
+// prologue is copied whole.
+func blockSizeFor(policy *forward.Policy) int {
+	least := policy.Limits.BufferSize
+	if policy.ProxyProtocol.Accept {
+		least = max(least, forward.LongestPrologue)
+	}
+	return min(blockSize, least)
+}
+
 // prepare takes what the worker needs of the system.
 func (w *worker) prepare() error {
 	var err error
-	if w.block, err = bufpool.Map(min(blockSize, w.policy.Limits.BufferSize)); err != nil {
+	if w.block, err = bufpool.Map(blockSizeFor(w.policy)); err != nil {
 		return err
 	}
 	if w.inbox, err = forward.NewInbox(); err != nil {

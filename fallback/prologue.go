@@ -101,8 +101,16 @@ func (w *worker) completePrologue(c *connection) bool {
 	return true
 }
 
-// refuseHeader resets a connection for what should have been its client's header.
+// refuseHeader resets a connection for what should have been its client's header. One
+// whose client has left without a byte of it is closed.
 func (w *worker) refuseHeader(c *connection, err error) {
+	if c.prologue.Probed(err) {
+		c.outcome.Note(forward.ClientLeft)
+		w.forgetPrologue(c)
+		c.toTarget.done, c.toClient.done = true, true
+		w.settle(c)
+		return
+	}
 	w.counters.BadHeader.Add(1)
 	c.outcome.Note(forward.BadHeader)
 	_, peer := w.sockets.Names(c.client.fd)

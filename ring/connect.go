@@ -19,30 +19,37 @@ func (w *worker) resolve(c *connection) {
 	}
 	w.limit(c, w.policy.Timeouts.Connect)
 	if addresses, ok := c.route.Target.Literal(); ok {
-		w.resolved(c, addresses, nil)
+		w.resolved(c, forward.Answer{Addresses: addresses})
 		return
 	}
-	generation := c.generation
-	w.policy.Resolver.Lookup(c.route.Target, func(addresses []target.Address, err error) {
+	w.lookUp(c)
+}
+
+// lookUp asks for the addresses of a connection's target, or for all of them if those of
+// one family were of no use. Only the answer to the last question counts, and none once the
+// connection has been given up.
+func (w *worker) lookUp(c *connection) {
+	c.lookups++
+	generation, lookup := c.generation, c.lookups
+	w.policy.Resolver.Lookup(c.route.Target, c.dial.Partial(), func(answer forward.Answer) {
 		w.inbox.Post(func() {
-			if c.generation == generation && c.state == stateResolving && !c.retrying {
-				w.resolved(c, addresses, err)
+			if c.generation == generation && c.lookups == lookup && c.state == stateResolving && !c.retrying && !c.finished() {
+				w.resolved(c, answer)
 			}
 		})
 	})
 }
 
-func (w *worker) resolved(c *connection, addresses []target.Address, err error) {
+func (w *worker) resolved(c *connection, answer forward.Answer) {
 	switch {
-	case forward.Shortage(err):
-		w.postpone(c, err)
-		return
-	case err != nil:
-		w.unreachable(c, err)
-		return
+	case forward.Shortage(answer.Err):
+		w.postpone(c, answer.Err)
+	case answer.Err != nil:
+		w.unreachable(c, answer.Err)
+	default:
+		c.dial.Extend(answer)
+		w.connectNext(c)
 	}
-	c.dial = forward.NewDial(addresses)
-	w.connectNext(c)
 }
 
 // connectNext tries the next address of a connection's target.
@@ -58,6 +65,12 @@ func (w *worker) connectNext(c *connection) {
 			return
 		}
 		c.dial.Fail(err)
+	}
+	if c.dial.Partial() {
+		c.state = stateResolving
+		w.limit(c, w.policy.Timeouts.Connect)
+		w.lookUp(c)
+		return
 	}
 	w.unreachable(c, nil)
 }

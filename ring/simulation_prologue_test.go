@@ -43,15 +43,19 @@ func (s *simulation) greet(client *simSocket) {
 		client.header = []byte("PROXY UNKNOWN\r\n")
 	case 2:
 		header := proxyproto.HeaderProxyFromAddrs(2, client.told.Source, client.told.Destination)
-		if err := header.SetTLVs([]proxyproto.TLV{{Type: proxyproto.PP2_TYPE_AUTHORITY, Value: make([]byte, s.rng.IntN(3000))}}); err != nil {
+		tlvs := []proxyproto.TLV{{Type: proxyproto.PP2_TYPE_AUTHORITY, Value: make([]byte, s.rng.IntN(3000))}}
+		if err := header.SetTLVs(tlvs); err != nil {
 			s.t.Fatal(err)
 		}
 		var err error
+		if client.extensions, err = proxyproto.JoinTLVs(tlvs); err != nil {
+			s.t.Fatal(err)
+		}
 		if client.header, err = header.Format(); err != nil {
 			s.t.Fatal(err)
 		}
 	default:
-		client.header = proxyprotocol.Format(proxyprotocol.Version(1+s.rng.IntN(2)), client.told)
+		client.header = proxyprotocol.Format(proxyprotocol.Version(1+s.rng.IntN(2)), client.told, nil)
 	}
 	client.toCome = append(bytes.Clone(client.header), client.toCome...)
 	client.shiftMarks(len(client.header))
@@ -71,7 +75,7 @@ func (s *simulation) forwarded(p *simSocket) []byte {
 	if p.told.Source != nil {
 		from = p.told
 	}
-	return append(proxyprotocol.Format(version, from), payload...)
+	return append(proxyprotocol.Format(version, from, p.extensions), payload...)
 }
 
 // checkGreeting looks at a client whose header is none: it is reset, unless it was

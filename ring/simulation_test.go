@@ -83,6 +83,8 @@ type simSocket struct {
 	early    []byte // what came with the connect that is under way
 	failed   syscall.Errno
 	peeked   int // bytes of incoming that have been seen
+
+	extensions []byte // by the header, which are passed on
 }
 
 // firstFD is above all descriptors that are real.

@@ -150,9 +150,9 @@ func longNames(flags *pflag.FlagSet) (names []string) {
 	return names
 }
 
-// originalNames are the original's options. Options that it lacks must not make
-// a short form of these ambiguous that works there.
-var originalNames = []string{"connections-max", "exit-idle-time", "help", "version"}
+// originalNames are the original's options, those of systemd 262. Options that it lacks
+// must not make a short form of these ambiguous that works there.
+var originalNames = []string{"connections-max", "exit-idle-time", "help", "proxy-protocol", "version"}
 
 // complete returns the names that a given one may stand for: itself if it is one
 // of them, else those that it is a prefix of.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/internal/timespan"
 )
 
@@ -76,6 +77,22 @@ func TestParseOptions(t *testing.T) {
 		if o.help || o.version || uint32(o.connectionsMax) != test.max || timespan.Span(o.exitIdleTime) != test.idle ||
 			!slices.Equal(o.listen, test.listen) || o.targets.rest.String() != test.target {
 			t.Errorf("parseOptions(%q) = %+v, want %+v", test.args, *o, test)
+		}
+	}
+}
+
+// TestShortForms has the short forms that are unique among the original's options, which
+// others of ours begin like.
+func TestShortForms(t *testing.T) {
+	for _, line := range []string{"--p=v1 /x", "--p v1 /x", "--pr=v1 /x", "--pro v1 /x", "--prox=v1 /x", "/x --p=v1"} {
+		if o, err := parseOptions(args(line)); err != nil || o.proxyProtocol != proxyVersion(proxyprotocol.V1) {
+			t.Errorf("%s: %+v, %v", line, o, err)
+		}
+	}
+	for line, short := range map[string]string{"--prob": "--probe", "--po=1M /x": "--pool-size", "--pa /x": "--pass-fds"} {
+		o, err := parseOptions(args(line))
+		if err != nil || o.probe == "" && o.poolSize.bytes != 1<<20 && !bool(o.passFDs) {
+			t.Errorf("%s for %s: %+v, %v", line, short, o, err)
 		}
 	}
 }

@@ -88,6 +88,9 @@ func (t targets) routes(listeners []*activation.Listener) ([]forward.Route, erro
 	var routes []forward.Route
 	for _, l := range listeners {
 		to, err := t.of(l)
+		if err == nil {
+			err = to.Check()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("listener %q (%s): %w", l.Name, l.Address, err)
 		}

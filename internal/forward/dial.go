@@ -1,11 +1,16 @@
 package forward
 
-import "uring-socket-proxyd/internal/target"
+import (
+	"slices"
+
+	"uring-socket-proxyd/internal/target"
+)
 
 // Dial is a connection's way through its target's addresses: each is tried in
 // order until one answers.
 type Dial struct {
 	addresses []target.Address // shared, read only
+	partial   bool             // others may be found
 	next      int
 	failed    []Attempt
 }
@@ -16,8 +21,24 @@ type Attempt struct {
 	Err     error
 }
 
-// NewDial returns a dial of addresses, which must not change.
-func NewDial(addresses []target.Address) Dial { return Dial{addresses: addresses} }
+// Extend adds what has been looked up, if it is not there yet.
+func (d *Dial) Extend(found Answer) {
+	d.partial = found.Partial
+	if d.addresses == nil {
+		d.addresses = found.Addresses
+		return
+	}
+	addresses := slices.Clip(d.addresses)
+	for _, address := range found.Addresses {
+		if !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
+	}
+	d.addresses = addresses
+}
+
+// Partial tells that a lookup of the whole target may find more addresses.
+func (d *Dial) Partial() bool { return d.partial }
 
 // Next is the address to try now, nil if all have been tried.
 func (d *Dial) Next() *target.Address {

@@ -102,7 +102,7 @@ type Policy struct {
 	Keepalive time.Duration
 	Workers   int // threads that move bytes, from 1 to MaxWorkers
 	Gate      *Gate
-	Resolver  *Resolver
+	Resolver  Resolver
 	Log       *slog.Logger
 	BusyPoll  time.Duration // for how long workers poll before they sleep; 0 is not at all
 	Heart     *Heart        // watchdog keep-alives; nil without a watchdog

@@ -87,7 +87,7 @@ func TestTold(t *testing.T) {
 		"PROXY TCP4 198.51.100.1 198.51.100.2 1 2\r\n":       "198.51.100.1",
 		"PROXY TCP6 ::ffff:198.51.100.1 2001:db8::2 1 2\r\n": "198.51.100.1",
 		"PROXY UNKNOWN\r\n": "192.0.2.9",
-		string(proxyprotocol.Format(proxyprotocol.V2, proxyprotocol.Addresses{Source: &net.UnixAddr{Net: "unix", Name: "/a"}, Destination: &net.UnixAddr{Net: "unix", Name: "/b"}})): "192.0.2.9",
+		string(proxyprotocol.Format(proxyprotocol.V2, proxyprotocol.Addresses{Source: &net.UnixAddr{Net: "unix", Name: "/a"}, Destination: &net.UnixAddr{Net: "unix", Name: "/b"}}, nil)): "192.0.2.9",
 	} {
 		prologue := policy.NewPrologue()
 		if n := copy(prologue.Room(), header); n != len(header) {

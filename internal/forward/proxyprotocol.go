@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 
@@ -43,6 +44,10 @@ type Prologue struct {
 // with many extensions. What comes behind a short one is received with it, and so is
 // bounded too.
 const headerRoom = 256
+
+// LongestPrologue is how long one may be: a header with as many extensions as the client's
+// may have, and addresses which that may lack.
+const LongestPrologue = proxyprotocol.Longest + proxyprotocol.LongestAddresses
 
 // NewPrologue begins the prologue of a connection. It returns nil if there is none.
 func (p *Policy) NewPrologue() *Prologue {
@@ -112,22 +117,31 @@ func (p *Prologue) Received(n int) (complete bool, err error) {
 	return p.header > 0 && len(p.received) >= p.header, nil
 }
 
+// Probed tells of a client whose header is not complete for a reason whether it has left
+// without a byte, as those do who look whether somebody listens. There is nothing wrong with
+// such a one.
+func (p *Prologue) Probed(reason error) bool {
+	return len(p.received) == 0 && (errors.Is(reason, errEnded) || errors.Is(reason, unix.ECONNRESET))
+}
+
 // Complete makes the bytes of a connection's prologue. local and peer are the names of
 // its client's socket; whichever is nil could not be told.
 func (p *Policy) Complete(prologue *Prologue, local, peer unix.Sockaddr) error {
 	addresses := proxyprotocol.Addresses{Source: address(peer), Destination: address(local)}
+	var extensions []byte
 	if prologue.header > 0 {
-		told, err := proxyprotocol.Parse(prologue.received[:prologue.header])
+		told, more, err := proxyprotocol.Parse(prologue.received[:prologue.header])
 		if err != nil {
 			return err
 		}
+		extensions = more
 		if told.Source != nil {
 			addresses, prologue.told = told, told.Source
 		}
 	}
 	prologue.Bytes = []byte{}
 	if p.ProxyProtocol.Send != proxyprotocol.None {
-		prologue.Bytes = proxyprotocol.Format(p.ProxyProtocol.Send, addresses)
+		prologue.Bytes = proxyprotocol.Format(p.ProxyProtocol.Send, addresses, extensions)
 	}
 	payload := prologue.received[prologue.header:]
 	prologue.payload = len(payload)

@@ -20,6 +20,9 @@ func (p *Policy) ReportUnreachable(r *Route, d *Dial, err error) {
 		var tried []string
 		for _, a := range d.failed {
 			tried = append(tried, fmt.Sprintf("%s: %v", a.Address, a.Err))
+			if fault := a.Address.Fault(); fault != "" {
+				tried[len(tried)-1] += ": it " + fault
+			}
 		}
 		if err != nil {
 			tried = append(tried, err.Error())

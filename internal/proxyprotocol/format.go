@@ -1,19 +1,26 @@
 package proxyprotocol
 
 import (
+	"encoding/binary"
 	"net"
 
 	"github.com/pires/go-proxyproto"
 )
 
 // Format returns a header. Where a version has no form for the addresses, it says so:
-// v1 by UNKNOWN, v2 by AF_UNSPEC, or by LOCAL if there is no source.
-func Format(version Version, a Addresses) []byte {
+// v1 by UNKNOWN, v2 by AF_UNSPEC, or by LOCAL if there is no source. Of two IP addresses
+// of different families, the IPv4 one is told in IPv6 form. Extensions go with v2, unless
+// that says LOCAL, which is about nobody.
+func Format(version Version, a Addresses, extensions []byte) []byte {
 	header := proxyproto.HeaderProxyFromAddrs(byte(version), a.Source, a.Destination)
 	if header.TransportProtocol == proxyproto.UNSPEC && a.Source != nil {
 		header.Command = proxyproto.PROXY // for somebody, of a family that cannot be told
 	}
 	if bytes, err := header.Format(); err == nil {
+		if version == V2 && header.Command == proxyproto.PROXY && len(extensions) > 0 {
+			bytes = append(bytes, extensions...)
+			binary.BigEndian.PutUint16(bytes[PrefixV2-2:], uint16(len(bytes)-PrefixV2))
+		}
 		return bytes
 	}
 	// Addresses that are none, such as a port of 70000: no socket has them.

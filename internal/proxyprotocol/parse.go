@@ -23,6 +23,8 @@ const (
 	LongestV2 = 4096
 	// Longest is the longest header of either version.
 	Longest = PrefixV2 + LongestV2
+	// LongestAddresses is what those take at most.
+	LongestAddresses = 2 * unixPath
 )
 
 // What is wrong with bytes that are to be a header, beside what the library finds.
@@ -64,20 +66,31 @@ func alike(data, signature []byte) bool {
 }
 
 // Parse reads a header of exactly the length that Length has told. Without a source,
-// the header has said that the connection's own addresses are to be used.
-func Parse(data []byte) (Addresses, error) {
-	if ownAddresses(data) {
-		return Addresses{}, nil
+// the header has said that the connection's own addresses are to be used. The extensions
+// are those that can be passed on.
+func Parse(data []byte) (a Addresses, extensions []byte, err error) {
+	if !alike(data, proxyproto.SIGV2) {
+		a, err = parseV1(data)
+		return a, nil, err
+	}
+	switch command, family := data[12], data[13]; {
+	case command == byte(proxyproto.LOCAL):
+		// All the rest is to be ignored, a family that does not exist included.
+		return Addresses{}, nil, nil
+	case command == byte(proxyproto.PROXY) && family == byte(proxyproto.UNSPEC):
+		// The client is of a family that the protocol does not have. A receiver may
+		// take or refuse that, says the specification. The library refuses; we send
+		// such headers, so we take them. Addresses may be there nevertheless, of
+		// unknown length: then nothing behind them can be read.
+		extensions, _ = passable(data[PrefixV2:])
+		return Addresses{}, extensions, nil
 	}
 	header, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(data), len(data)))
 	if err != nil {
-		return Addresses{}, plain(err)
+		return Addresses{}, nil, plain(err)
 	}
-	if header.Command.IsLocal() {
-		return Addresses{}, nil
-	}
-	if _, err := header.TLVs(); err != nil {
-		return Addresses{}, plain(err)
+	if extensions, err = passable(data[PrefixV2+lengthOf(header.TransportProtocol):]); err != nil {
+		return Addresses{}, nil, err
 	}
 	if header.TransportProtocol.IsUnix() {
 		// The library cuts a name at its first zero byte, with which abstract
@@ -86,17 +99,20 @@ func Parse(data []byte) (Addresses, error) {
 		return Addresses{
 			Source:      &net.UnixAddr{Net: network, Name: unixName(data[PrefixV2:][:unixPath])},
 			Destination: &net.UnixAddr{Net: network, Name: unixName(data[PrefixV2+unixPath:][:unixPath])},
-		}, nil
+		}, extensions, nil
 	}
-	return Addresses{header.SourceAddr, header.DestinationAddr}, nil
+	return Addresses{header.SourceAddr, header.DestinationAddr}, extensions, nil
 }
 
-// ownAddresses tells of a v2 header for a client of a family that the protocol does not
-// have (PROXY, AF_UNSPEC). A receiver may take or refuse it, says the specification.
-// The library refuses; we send such headers, so we take them.
-func ownAddresses(data []byte) bool {
-	return len(data) >= PrefixV2 && alike(data, proxyproto.SIGV2) &&
-		data[12] == byte(proxyproto.PROXY) && data[13] == byte(proxyproto.UNSPEC)
+// lengthOf is how many bytes the addresses of a family take in a v2 header.
+func lengthOf(family proxyproto.AddressFamilyAndProtocol) int {
+	switch {
+	case family.IsIPv4():
+		return 2 * (net.IPv4len + 2)
+	case family.IsIPv6():
+		return 2 * (net.IPv6len + 2)
+	}
+	return LongestAddresses
 }
 
 // unixPath is the size of struct sockaddr_un's sun_path.

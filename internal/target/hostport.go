@@ -17,6 +17,9 @@ func (t *Target) parseHostPort() error {
 	if strings.ContainsFunc(t.text, isSpaceOrControl) {
 		return errors.New("contains white space or a control character; write HOST:PORT")
 	}
+	if err := refuseSlash(t.text); err != nil {
+		return err
+	}
 	bracketed := t.text[0] == '['
 	var err error
 	if bracketed {

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -16,22 +17,39 @@ import (
 // connection, so a target may move. With cgo, names that only the C library
 // knows (nss-mymachines(8)) resolve as well.
 func (t Target) Resolve(ctx context.Context) ([]Address, error) {
+	return t.ResolveOnly(ctx, Both)
+}
+
+// Families are those of IP addresses that a name is looked up for, as package net calls
+// them.
+type Families string
+
+// The families. A lookup of one does not wait for an answer about the other, where the
+// resolver asks for one alone.
+const (
+	Both Families = "ip"
+	IPv4 Families = "ip4"
+	IPv6 Families = "ip6"
+)
+
+// ResolveOnly is Resolve of a name's addresses of some families.
+func (t Target) ResolveOnly(ctx context.Context, families Families) ([]Address, error) {
 	if t.literal != nil {
 		return t.literal, nil
 	}
-	addresses, err := t.lookup(ctx)
+	addresses, err := t.lookup(ctx, families)
 	if err != nil {
 		return nil, fmt.Errorf("target %q: cannot resolve host %q, service %q: %w", t.text, t.host, t.service, err)
 	}
 	return addresses, nil
 }
 
-func (t Target) lookup(ctx context.Context) ([]Address, error) {
+func (t Target) lookup(ctx context.Context, families Families) ([]Address, error) {
 	port, err := t.lookupPort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ips, err := t.lookupIPs(ctx)
+	ips, err := t.lookupIPs(ctx, families)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +64,12 @@ func (t Target) lookupPort(ctx context.Context) (uint16, error) {
 	return uint16(port), err
 }
 
-func (t Target) lookupIPs(ctx context.Context) ([]netip.Addr, error) {
+func (t Target) lookupIPs(ctx context.Context, families Families) ([]netip.Addr, error) {
 	if t.ips != nil {
 		return t.ips, nil
+	}
+	if families != Both {
+		return t.lookupFamily(ctx, families)
 	}
 	answers, err := net.DefaultResolver.LookupIPAddr(ctx, t.host)
 	if err != nil {
@@ -63,3 +84,24 @@ func (t Target) lookupIPs(ctx context.Context) ([]netip.Addr, error) {
 	}
 	return ips, nil
 }
+
+// lookupFamily asks for one family. Package net leaves the zones out there, so addresses
+// that need one, of which only a file can know, are left to a lookup of both.
+func (t Target) lookupFamily(ctx context.Context, families Families) ([]netip.Addr, error) {
+	answers, err := net.DefaultResolver.LookupNetIP(ctx, string(families), t.host)
+	if err != nil {
+		return nil, err
+	}
+	var ips []netip.Addr
+	for _, answer := range answers {
+		if ip := answer.Unmap(); !ip.IsLinkLocalUnicast() || ip.Is4() {
+			ips = append(ips, ip)
+		}
+	}
+	if ips == nil {
+		return nil, errNoneOfFamily
+	}
+	return ips, nil
+}
+
+var errNoneOfFamily = errors.New("no address of that family without an interface")

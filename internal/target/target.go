@@ -4,7 +4,7 @@
 //
 // A target is one of
 //
-//	/run/app.sock     a UNIX socket in the file system
+//	/run/app.sock     a UNIX socket in the file system; ours: also unix:/run/app.sock
 //	@app              a UNIX socket in the abstract namespace
 //	HOST:PORT         split at the last colon; either may be a name
 //	HOST              port 80
@@ -53,8 +53,8 @@ func (t *Target) parse() error {
 	case t.family == VSOCK:
 		return t.parseVsock(t.text)
 	}
-	if t.text[0] == '/' || t.text[0] == '@' {
-		address, err := FromUnix(t.text)
+	if path, ok := cutUnix(t.text); ok {
+		address, err := FromUnix(path)
 		t.literal = []Address{address}
 		return err
 	}

@@ -45,6 +45,11 @@ func TestParseLiteral(t *testing.T) {
 		"010.0.0.1:80":              {"8.0.0.1:80"},
 		"1.2.3.0xff:80":             {"1.2.3.255:80"},
 		"1.65536:80":                {"1.1.0.0:80"},
+		"16777216":                  {"1.0.0.0:80"},
+		"0":                         {"0.0.0.0:80"},
+		"unix:/run/x":               {"/run/x"},
+		"unix:///run/x":             {"/run/x"},
+		"unix:@name":                {"@name"},
 		"/run/x":                    {"/run/x"},
 		"/run/x:80":                 {"/run/x:80"},
 		"/run/\xff \n":              {"/run/\xff \n"},
@@ -99,6 +104,7 @@ func TestParseNames(t *testing.T) {
 		"0x:80":                 {"0x", "80"},
 		"1..2:80":               {"1..2", "80"},
 		"vsock:80":              {"vsock", "80"}, // a host of that name
+		"unix:80":               {"unix", "80"},  // as well
 		"vsock":                 {"vsock", "80"},
 		"b\u00fccher.example:1": {"b\u00fccher.example", "1"},
 	} {
@@ -131,7 +137,6 @@ func TestParseRefuses(t *testing.T) {
 		"fe80::1:0":                  "write [fe80::1:0]:PORT",
 		"1:2:3:4:5:6:7:8":            "write [1:2:3:4:5:6:7:8]:PORT",
 		"a:b:80":                     `"a:b" is no IPv6 address; write [IPV6]:PORT or HOST:PORT`,
-		"http://host:80":             `"http://host" is no IPv6 address`,
 		"::1::80":                    "is no IPv6 address",
 		"[::1":                       "unbalanced brackets; write [IPV6]:PORT",
 		"::1]:80":                    "unbalanced brackets",
@@ -247,6 +252,7 @@ func FuzzParse(f *testing.F) {
 		"localhost", "localhost:http", "127.0.0.1:80", "127.1:80", "010.0x1.1:080", "0", "*:80", "*",
 		"[::1]:80", "[::1]", "[fe80::1%2]:80", "fe80::1%lo:80", "::1:80", "::1", "::ffff:1.2.3.4:+5", "[::ffff:1.2.3.4%3]:5",
 		"/run/x", "/", "@", "@name", "@a\x00", "/" + longest, "@" + longest, "", ":", "::", "[", "]", "[]", "[]:", "host:", ":80",
+		"unix:/x", "unix:///x", "unix://x", "http://[::1]/x", "x@y/z", "80/tcp", "~/x", "1/", "12346",
 		"vsock:2:80", "vsock::80", "vsock:80", "vsock-stream:host:1", "vsock:2:4294967295",
 		"host:65536", "host:-0", "ho\nst:80", "\xff:80", "0x:1", "0x0:0x1", "[::1]:80]",
 	} {

@@ -48,7 +48,7 @@ func (t Template) isFixed() bool {
 // refuseUnknown finds braces around anything else, such as a placeholder that is
 // misspelt. In the names of UNIX sockets they are legal, and stay as they are.
 func refuseUnknown(s string) error {
-	if s[0] != '/' && s[0] != '@' && strings.ContainsAny(strings.NewReplacer(portPlaceholder, "", namePlaceholder, "").Replace(s), "{}") {
+	if _, isUnix := cutUnix(s); !isUnix && strings.ContainsAny(strings.NewReplacer(portPlaceholder, "", namePlaceholder, "").Replace(s), "{}") {
 		return errors.New("only {port} and {name} may stand in braces; they are the listener's")
 	}
 	return nil

@@ -22,6 +22,7 @@ func TestTemplateFor(t *testing.T) {
 		{"/run/{name}/{port}{port}.sock", "a b", 7, "/run/a b/77.sock"},
 		{"@{name}", "x.socket", 0, "@x.socket"},
 		{"{name}", "/run/x", 0, "/run/x"},
+		{"unix:/run/{name}{x}", "web", 0, "unix:/run/web{x}"},
 		{"/run/{name}", "{port}", 9, "/run/{port}"},
 		{"/run/{nmae}", "web", 9, "/run/{nmae}"},
 		{"/run/{name", "web", 9, "/run/{name"},

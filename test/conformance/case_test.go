@@ -75,6 +75,7 @@ var cases = slices.Concat(
 	descriptorCases,
 	troubleCases,
 	proxyProtocolCases,
+	proxyHeaderCases,
 	outboundCases,
 	fastOpenCases,
 	passingCases,

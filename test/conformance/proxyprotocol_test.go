@@ -28,6 +28,12 @@ var proxyProtocolCases = []Case{
 		Run:    headerAddresses,
 	},
 	{
+		Name:   "proxy-protocol/short-forms",
+		Shows:  "--p, --pr and --pro are short for --proxy-protocol=, as with the original of systemd 262",
+		Except: noProxyProtocol,
+		Run:    headerShortForms,
+	},
+	{
 		Name:   "proxy-protocol/one-packet",
 		Shows:  "the header and what the client has sent by then reach the target in one packet",
 		Except: noProxyProtocol,
@@ -106,6 +112,17 @@ func headerAddresses(t *testing.T, p *harness.Program) {
 			}
 			wantAddresses(t, header, client, version, tr)
 		})
+	}
+}
+
+func headerShortForms(t *testing.T, p *harness.Program) {
+	for _, args := range [][]string{{"--p=v1"}, {"--p", "v2"}, {"--pr=v2"}, {"--pr", "v1"}, {"--pro=v1"}, {"--pro", "v2"}} {
+		script, accepted := harness.Hand()
+		target := harness.Serve(t, harness.TCP4, script)
+		client := harness.StartProxy(t, p, harness.TCP4, target.Target(), args...).Dial(t)
+		if header, _ := expectHeader(t, <-accepted); header != nil {
+			wantAddresses(t, header, client, "v1", harness.TCP4)
+		}
 	}
 }
 

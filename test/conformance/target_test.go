@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,18 @@ var targetCases = []Case{
 			each(t, unreachables, func(u unreachable) string { return u.name },
 				func(t *testing.T, u unreachable) { targetUnreachable(t, p, u) })
 		},
+	},
+	{
+		Name:   "target/no-socket",
+		Shows:  "where there is a file that is no socket in the target's place, the log says so; once a socket is there, the next connection reaches it",
+		Except: notOriginal("says that the connection was refused"),
+		Run:    targetNoSocket,
+	},
+	{
+		Name:   "target/unix-prefix",
+		Shows:  "unix:/PATH, unix:///PATH and unix:@NAME are the UNIX sockets that they look like",
+		Except: original("looks for a host called unix"),
+		Run:    targetUnixPrefix,
 	},
 	{
 		Name:  "target/comes-back",
@@ -79,6 +92,39 @@ func targetComesBack(t *testing.T, p *harness.Program) {
 	script, accepted := harness.Hand()
 	harness.ServeOn(t, harness.ListenOn(t, address, harness.SocketOptions{}), script)
 	echoes(t, proxy, accepted)
+}
+
+func targetNoSocket(t *testing.T, p *harness.Program) {
+	address := harness.NewAddress(t, harness.Unix)
+	proxy := harness.StartProxy(t, p, harness.TCP4, address.Target())
+	proxy.Dial(t).ExpectGone()
+	proxy.AwaitLine(`cannot reach the target.*no such file or directory"$`)
+	if err := os.WriteFile(address.Text, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Dial(t).ExpectGone()
+	proxy.AwaitLine(`cannot reach the target.*connection refused: it is a regular file, no socket`)
+	if err := os.Remove(address.Text); err != nil {
+		t.Fatal(err)
+	}
+	script, accepted := harness.Hand()
+	harness.ServeOn(t, harness.ListenOn(t, address, harness.SocketOptions{}), script)
+	echoes(t, proxy, accepted)
+}
+
+func targetUnixPrefix(t *testing.T, p *harness.Program) {
+	for tr, prefixes := range map[harness.Transport][]string{harness.Unix: {"unix:", "unix://"}, harness.Abstract: {"unix:"}} {
+		script, accepted := harness.Hand()
+		target := harness.Serve(t, tr, script)
+		for _, prefix := range prefixes {
+			proxy := harness.StartProxy(t, p, harness.TCP4, prefix+target.Target())
+			if p.IsOurs() {
+				echoes(t, proxy, accepted)
+			} else {
+				proxy.Dial(t).ExpectGone()
+			}
+		}
+	}
 }
 
 // nextAddress relies on "*", which stands for ::1, then 127.0.0.1, whatever the

@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,21 +15,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nameServer answers every query for an IPv4 address with 127.0.0.1, as long as it
-// does answer.
+// nameServer answers every query for an IPv4 address with 127.0.0.1, and for an IPv6 one
+// with ::1 if there is to be such, as long as it does answer.
 type nameServer struct {
 	t      *testing.T
 	conn   *net.UDPConn
 	mu     sync.Mutex
-	silent bool
-	held   []query // while it is silent
+	silent func(dnsmessage.Type) bool // of which queries it is
+	held   []query                    // these
+	ipv6   bool
 	code   dnsmessage.RCode
 }
 
 type query struct {
-	packet []byte
-	from   *net.UDPAddr
+	from     *net.UDPAddr
+	id       uint16
+	question dnsmessage.Question
 }
+
+func none(dnsmessage.Type) bool { return false }
+func all(dnsmessage.Type) bool  { return true }
 
 var nameServers atomic.Uint32
 
@@ -42,7 +48,7 @@ func startNameServer(t *testing.T) *nameServer {
 		t.Skipf("no name server: %v", err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	s := &nameServer{t: t, conn: conn}
+	s := &nameServer{t: t, conn: conn, silent: none}
 	go s.serve()
 	return s
 }
@@ -54,9 +60,13 @@ func (s *nameServer) serve() {
 		if err != nil {
 			return
 		}
-		q := query{append([]byte(nil), buffer[:n]...), from}
+		var message dnsmessage.Message
+		if err := message.Unpack(buffer[:n]); err != nil || len(message.Questions) != 1 {
+			continue // is no query
+		}
+		q := query{from, message.ID, message.Questions[0]}
 		s.mu.Lock()
-		if s.silent {
+		if s.silent(q.question.Type) {
 			s.held = append(s.held, q)
 		} else {
 			s.answer(q)
@@ -65,21 +75,24 @@ func (s *nameServer) serve() {
 	}
 }
 
-// answer answers under the lock. What is no query gets no answer.
+// answer answers under the lock.
 func (s *nameServer) answer(q query) {
-	var message dnsmessage.Message
-	if err := message.Unpack(q.packet); err != nil || len(message.Questions) != 1 {
-		return
-	}
-	question := message.Questions[0]
 	reply := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: message.ID, Response: true, RecursionDesired: true, RecursionAvailable: true, RCode: s.code},
-		Questions: message.Questions,
+		Header:    dnsmessage.Header{ID: q.id, Response: true, RecursionDesired: true, RecursionAvailable: true, RCode: s.code},
+		Questions: []dnsmessage.Question{q.question},
 	}
-	if question.Type == dnsmessage.TypeA && s.code == dnsmessage.RCodeSuccess {
+	var body dnsmessage.ResourceBody
+	switch {
+	case s.code != dnsmessage.RCodeSuccess:
+	case q.question.Type == dnsmessage.TypeA:
+		body = &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}}
+	case q.question.Type == dnsmessage.TypeAAAA && s.ipv6:
+		body = &dnsmessage.AAAAResource{AAAA: netip.IPv6Loopback().As16()}
+	}
+	if body != nil {
 		reply.Answers = []dnsmessage.Resource{{
-			Header: dnsmessage.ResourceHeader{Name: question.Name, Type: question.Type, Class: question.Class, TTL: 1},
-			Body:   &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+			Header: dnsmessage.ResourceHeader{Name: q.question.Name, Type: q.question.Type, Class: q.question.Class, TTL: 1},
+			Body:   body,
 		}}
 	}
 	packet, err := reply.Pack()
@@ -89,18 +102,18 @@ func (s *nameServer) answer(q query) {
 	_, _ = s.conn.WriteToUDP(packet, q.from)
 }
 
-// hush makes the server silent.
-func (s *nameServer) hush() {
+// hush makes the server silent, or of some queries.
+func (s *nameServer) hush(of func(dnsmessage.Type) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.silent = true
+	s.silent = of
 }
 
 // speak ends that, and answers what was asked meanwhile.
 func (s *nameServer) speak() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.silent = false
+	s.silent = none
 	for _, q := range s.held {
 		s.answer(q)
 	}

@@ -20,6 +20,20 @@ var resolverCases = []Case{
 		Run:   func(t *testing.T, p *harness.Program) { withResolvers(t, p, resolverHangs) },
 	},
 	{
+		Name:  "resolver/one-family-hangs",
+		Shows: "while the name server answers for IPv4 and not for IPv6, clients are served by what is known, with no more queries waiting than one lookup has, and --connect-timeout= does not end them",
+		Needs: resolverNeeds,
+		Run: func(t *testing.T, p *harness.Program) {
+			withResolvers(t, p, oneFamilyHangs, "--connect-timeout=5s")
+		},
+	},
+	{
+		Name:  "resolver/other-family",
+		Shows: "a client whose target refuses at the IPv4 address, which is known first, is served by the IPv6 one once the name server tells it",
+		Needs: resolverNeeds,
+		Run:   otherFamily,
+	},
+	{
 		Name:  "resolver/hangs-at-the-end",
 		Shows: "SIGTERM ends the program at once while the name server does not answer",
 		Needs: resolverNeeds,
@@ -33,24 +47,60 @@ var resolverCases = []Case{
 	},
 }
 
-func withResolvers(t *testing.T, p *harness.Program, run func(s *stage, server *nameServer)) {
+func withResolvers(t *testing.T, p *harness.Program, run func(s *stage, server *nameServer), args ...string) {
+	withResolversTo(t, p, harness.TCP4, run, args...)
+}
+
+// withResolversTo is withResolvers of a target on a transport.
+func withResolversTo(t *testing.T, p *harness.Program, tr harness.Transport, run func(s *stage, server *nameServer), args ...string) {
 	for _, resolver := range []string{"cgo", "go"} {
 		t.Run(resolver, func(t *testing.T) {
 			server := startNameServer(t)
-			l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+			server.ipv6 = tr == harness.TCP6
+			l := harness.Listen(t, tr, harness.SocketOptions{})
 			run(set(t, p, setting{
 				on: l, name: "target.faults.test:" + l.Port(), start: server.asResolver,
-				options: harness.Options{Env: []string{"GODEBUG=netdns=" + resolver}},
+				options: harness.Options{Args: args, Env: []string{"GODEBUG=netdns=" + resolver}},
 			}), server)
 		})
 	}
 }
 
+func oneFamilyHangs(s *stage, server *nameServer) {
+	server.hush(func(kind dnsmessage.Type) bool { return kind == dnsmessage.TypeAAAA })
+	injected(1)
+	for range 5 {
+		c := s.dial()
+		c.Send([]byte{kindEcho, '?'})
+		c.ExpectText("?")
+	}
+	if asked := server.asked(); asked < 1 || asked > 2 {
+		s.t.Errorf("%d queries wait for an answer, want 1 or 2", asked)
+	}
+	s.progress("while the name server is silent about IPv6")
+	server.speak()
+	s.end()
+}
+
+func otherFamily(t *testing.T, p *harness.Program) {
+	withResolversTo(t, p, harness.TCP6, func(s *stage, server *nameServer) {
+		server.hush(func(kind dnsmessage.Type) bool { return kind == dnsmessage.TypeAAAA })
+		injected(1)
+		c := s.dial()
+		c.Send([]byte{kindEcho, '?'})
+		harness.Until(s.t, "the queries of a lookup that takes long", func() bool { return server.asked() >= 2 })
+		server.speak()
+		c.ExpectText("?")
+		s.end()
+	})
+}
+
 // resolving has so many clients ask for an echo while the name server is silent. The
-// lookup has a socket or two of its own.
+// lookups have a socket for each query at most: one for each family, and when these take
+// long two others.
 func (s *stage) resolving(server *nameServer, clients int) {
 	s.t.Helper()
-	server.hush()
+	server.hush(all)
 	injected(1)
 	for range clients {
 		s.dial().Send([]byte{kindEcho, '?'})
@@ -61,7 +111,7 @@ func (s *stage) resolving(server *nameServer, clients int) {
 }
 
 func resolverHangs(s *stage, server *nameServer) {
-	const clients, leaving, lookup = 12, 8, 2
+	const clients, leaving, lookup = 12, 8, 4
 	s.resolving(server, clients)
 	s.progress("while the name server is silent")
 	for _, c := range s.conns[:leaving] {
