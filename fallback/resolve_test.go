@@ -95,8 +95,9 @@ func resolving(t *testing.T) (*worker, *connection, *lookups) {
 		unix.Close(pair[1])
 	})
 	route := &policy.Routes[0]
-	crew.Admit(route, 0, &w.counters)
-	w.take(forward.Client{Route: route, FD: pair[0]})
+	client := forward.Client{Route: route, FD: pair[0]}
+	crew.Admit(client, 0, &w.counters)
+	w.take(client)
 	c := w.connections.At(0)
 	w.elapsed(&c.alarm) // takes too long
 	w.elapsed(&c.alarm) // asks again
