@@ -34,6 +34,7 @@ type side struct {
 	writable bool
 	ended    bool // its peer has ended its stream, or is gone
 	closed   bool // it is a UNIX socket whose peer has closed both ways
+	urgent   bool // urgent data has come
 	broken   bool // it was reset, or given up by the kernel
 	// drained tells that a read which does not fill its block has taken all
 	// that was there, as epoll(7) says of streams. Not so for AF_UNIX, where

@@ -37,6 +37,10 @@ func (w *worker) receive(h *half) bool {
 func (w *worker) receiveCopying(h *half) bool {
 	n, errno := recv(h.source.fd, w.block)
 	switch {
+	case errno == unix.EAGAIN && h.source.urgent && w.sockets.Events(h.source.fd, unix.POLLIN) != 0:
+		// A receive at the urgent mark says that there is nothing while a signal is
+		// pending (tcp_recvmsg_locked in net/ipv4/tcp.c).
+		return true
 	case errno == unix.EAGAIN:
 		h.source.readable = false
 		return false

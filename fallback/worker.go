@@ -172,6 +172,7 @@ func (w *worker) happened(h *half, events uint32) {
 	s.writable = s.writable || events&(unix.EPOLLOUT|gone) != 0
 	s.ended = s.ended || events&(unix.EPOLLRDHUP|gone) != 0
 	s.closed = s.closed || events&unix.EPOLLHUP != 0 && !s.tcp
+	s.urgent = s.urgent || events&unix.EPOLLPRI != 0
 	s.drained = s.drained && events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
 	hangup := events&unix.EPOLLHUP != 0 && c.state == stateForwarding
 	switch {

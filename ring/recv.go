@@ -16,6 +16,7 @@ func (w *worker) receive(h *half) {
 		return
 	}
 	h.receiving, h.stopping = true, false
+	h.fresh, w.restless = true, true
 	h.connection.inFlight++
 	data := uint64(h.connection.userData(h.recvOp))
 	room := uint32(w.policy.Limits.BufferSize - h.queued)

@@ -65,10 +65,13 @@ func (w *worker) sourceBroke(h *half) {
 	w.proceed(h)
 }
 
-// kickSilent has those receive anew that have received since the last look, and that the
-// kernel has something to tell about. As a rule it is about to; but where a multishot recv
-// has taken the last bytes and knows that there are no more, a reset that comes right then
-// is lost (io_poll_check_events in io_uring/poll.c, before 7.0).
+// kickSilent has those receive anew by a multishot recv that the kernel has something to
+// tell about. As a rule it is about to. But where such a recv has taken the last bytes and
+// knows that there are no more, a reset that comes right then is lost (io_poll_check_events
+// in io_uring/poll.c, before 7.0); and where it finds urgent data while a signal is pending
+// it is told that there is nothing (tcp_recvmsg_locked in net/ipv4/tcp.c), and waits for
+// more. Those that have received or begun to since the last look are looked at, and others
+// in turn.
 func (w *worker) kickSilent(silent []*half) {
 	w.polled = w.polled[:0]
 	for _, h := range silent {

@@ -63,6 +63,7 @@ func (w *worker) endRound() {
 // of an error, gives up halves that cannot go on, and sees to those that are read.
 func (w *worker) look() {
 	w.restless = false
+	w.looks++
 	silent := w.silent[:0]
 	for _, c := range w.connections.All() {
 		switch c.state {
@@ -110,7 +111,7 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 		w.restless = true
 	case h.ended || h.done, stands && !h.receiving:
 		w.watch(h)
-	case h.receiving && h.fresh && h.sourceIP && !h.awaiting:
+	case h.receiving && h.sourceIP && !h.awaiting && (h.fresh || w.inTurn(h)):
 		silent = append(silent, h)
 	case !h.receiving && h.sending:
 		w.restless = true
@@ -118,6 +119,16 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 	h.fresh = false
 	return silent
 }
+
+// inTurn tells whether a half that has been silent for longer is to be looked at now: some
+// are at each look.
+func (w *worker) inTurn(h *half) bool {
+	turns := uint32(len(w.connections.All())/inTurnMost) + 1
+	return h.connection.slot%turns == w.looks%turns
+}
+
+// inTurnMost is how many connections that are silent are looked at at a time.
+const inTurnMost = 256
 
 // giveUp resets a connection whose source is broken while its destination takes nothing.
 func (w *worker) giveUp(h *half) {

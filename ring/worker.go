@@ -72,6 +72,7 @@ type worker struct {
 	lookout   *timer  // looks for sides to watch
 	grace     int     // see graceRounds
 	restless  bool    // there is something to look at once more
+	looks     uint32  // of the lookout
 	silent    []*half // see kickSilent
 	polled    []unix.PollFd
 	postponed []waiting // connections that wait for a descriptor, in order
