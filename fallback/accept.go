@@ -97,6 +97,7 @@ func (w *worker) pauseAccepting(l *listener) {
 // admit gives an accepted descriptor to the worker that is to serve it, or closes
 // it at the limit.
 func (w *worker) admit(l *listener, fd int) {
+	l.route.Listener.Accepted(fd)
 	// Those who have reset already must not cost others their places.
 	if w.policy.Gate.Crowded() && socket.IsIP(l.route.Listener.Family) && w.sockets.Closed(fd) {
 		w.policy.Gate.FoundNobody()

@@ -79,6 +79,7 @@ func (w *worker) accepting() bool {
 // admit gives an accepted descriptor to the worker that is to serve it, or closes
 // it at the limit.
 func (w *worker) admit(l *listener, fd int) {
+	l.route.Listener.Accepted(fd)
 	if w.mode == modeStopping {
 		w.close(fd, true)
 		return

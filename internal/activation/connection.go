@@ -34,6 +34,8 @@ func adoptConnection(fd int, name string) (*Connection, error) {
 	if err := l.describe(fd); err != nil {
 		return nil, err
 	}
+	var sockets socket.System
+	sockets.Undo(fd, sockets.Inherited(fd))
 	return &Connection{FD: fd, Listener: l}, nil
 }
 

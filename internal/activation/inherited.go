@@ -7,6 +7,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/socket"
 )
 
 // Inherited returns the sockets that the service manager passed, in its order, by the
@@ -93,6 +95,8 @@ func adoptListener(fd int, name string) (*Listener, error) {
 	if err := l.describe(fd); err != nil {
 		return nil, err
 	}
+	var sockets socket.System
+	l.inherits = sockets.Accepting(fd, l.Family)
 	return l, nil
 }
 

@@ -158,6 +158,8 @@ func (l *Listener) start(where endpoint) (err error) {
 	if err := l.bind(where); err != nil {
 		return err
 	}
+	var sockets socket.System
+	l.inherits = sockets.Accepting(l.FD, l.Family)
 	if err := unix.Listen(l.FD, backlog); err != nil {
 		return fmt.Errorf("listen: %w; %s", err, remedy(l.Family, err))
 	}

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/socket"
 )
 
 // Listener is one listening stream socket. It is non-blocking and closed on
@@ -29,6 +31,7 @@ type Listener struct {
 	// Port is the local port, 0 for a UNIX socket.
 	Port int
 
+	inherits  socket.Inherits
 	path      *boundPath // the file that Listen created, nil if there is none
 	closeOnce sync.Once
 	closeErr  error
@@ -48,6 +51,15 @@ func (l *Listener) Close() error {
 		l.closeErr = errors.Join(l.path.remove(), unix.Close(l.FD))
 	})
 	return l.closeErr
+}
+
+// Accepted makes a socket that was accepted from the listener one as any other, whatever
+// options it has inherited. Where there are none, it makes no call.
+func (l *Listener) Accepted(fd int) {
+	if l.inherits != 0 {
+		var sockets socket.System
+		sockets.Undo(fd, l.inherits)
+	}
 }
 
 // closeAll closes listeners that will not be handed out. Their errors would

@@ -65,6 +65,7 @@ var cases = slices.Concat(
 	statusCases,
 	activationCases,
 	acceptedCases,
+	inheritsCases,
 	listenCases,
 	mapCases,
 	metricsCases,

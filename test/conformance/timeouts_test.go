@@ -1,11 +1,8 @@
 package conformance
 
 import (
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -206,38 +203,18 @@ func keepaliveOptions(t *testing.T, p *harness.Program) {
 	target := harness.Serve(t, harness.TCP4, script)
 	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--keepalive=7s")
 	join(t, proxy, accepted)
-	pidfd, err := unix.PidfdOpen(proxy.PID(), 0)
-	if err != nil {
-		t.Skipf("pidfd_open: %v", err)
-	}
-	defer unix.Close(pidfd)
 	connected := 0
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", proxy.PID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		number, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			t.Fatal(err)
-		}
-		fd, err := unix.PidfdGetfd(pidfd, number, 0)
-		if err != nil {
-			continue // closed meanwhile
-		}
-		if _, err := unix.Getpeername(fd); err == nil {
-			connected++
-			for option, want := range map[int]int{unix.TCP_KEEPIDLE: 7, unix.TCP_KEEPINTVL: 7, unix.TCP_KEEPCNT: 3, unix.TCP_USER_TIMEOUT: 0} {
-				if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option); err != nil || got != want {
-					t.Errorf("TCP option %d is %d, want %d (%v)", option, got, want, err)
-				}
-			}
-			if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on != 1 {
-				t.Errorf("SO_KEEPALIVE is %d (%v)", on, err)
+	eachConnected(t, proxy.Process, func(fd int, _ string) {
+		connected++
+		for option, want := range map[int]int{unix.TCP_KEEPIDLE: 7, unix.TCP_KEEPINTVL: 7, unix.TCP_KEEPCNT: 3, unix.TCP_USER_TIMEOUT: 0} {
+			if got, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option); err != nil || got != want {
+				t.Errorf("TCP option %d is %d, want %d (%v)", option, got, want, err)
 			}
 		}
-		unix.Close(fd)
-	}
+		if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on != 1 {
+			t.Errorf("SO_KEEPALIVE is %d (%v)", on, err)
+		}
+	})
 	if connected != 2 {
 		t.Errorf("found %d connected sockets, want 2", connected)
 	}
