@@ -54,6 +54,8 @@ var cases = slices.Concat(
 	streamCases,
 	boundaryCases,
 	resetCases,
+	lostEndCases,
+	lateResetCases,
 	targetCases,
 	memoryCases,
 	ceilingCases,

@@ -1,0 +1,184 @@
+package conformance
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/network"
+)
+
+// Resets by sides that are not read, or not any more.
+var lateResetCases = []Case{
+	{
+		Name:   "reset/after-its-end",
+		Shows:  "a side that ends its stream, and resets the connection a while later, takes the other along, who is silent",
+		Except: notOriginal("it closes at the first end"),
+		Run:    lateResets,
+	},
+	{
+		Name:   "reset/after-its-end-while-draining",
+		Shows:  "--drain-timeout= does not wait for a connection whose client has ended its stream and resets later",
+		Except: notOriginal("no --drain-timeout="),
+		Run:    lateResetWhileDraining,
+	},
+	{
+		Name:   "reset/after-its-end-while-waiting",
+		Shows:  "a client that has sent a request and ended its stream, and resets while its target is still being connected, is given up",
+		Except: notOriginal("what it does depends on its version"),
+		Run: func(t *testing.T, p *harness.Program) {
+			eachCrew(t, func(t *testing.T, workers string) { lateResetWhileWaiting(t, p, workers) })
+		},
+	},
+	{
+		Name:   "reset/beside-a-stuck-peer",
+		Shows:  "a side that resets while the other takes nothing ends the connection",
+		Except: notOriginal("it never does"),
+		Run: func(t *testing.T, p *harness.Program) {
+			eachCrew(t, func(t *testing.T, workers string) { resetsBesideStuck(t, p, workers) })
+		},
+	},
+	{
+		Name:   "keepalive/half-closed",
+		Shows:  "--keepalive= finds out that a client which has ended its stream is gone",
+		Except: notOriginal("no --keepalive="),
+		Run: func(t *testing.T, p *harness.Program) {
+			eachCrew(t, func(t *testing.T, workers string) { keepaliveHalfClosed(t, p, workers) })
+		},
+	},
+}
+
+// latePauses are for how long a side is silent between its end and its reset: less than it
+// takes until it is watched, and more.
+var latePauses = []time.Duration{300 * time.Millisecond, 2500 * time.Millisecond}
+
+// lateReset is who resets, and when.
+type lateReset struct {
+	by    direction // of the stream that ends
+	pause time.Duration
+}
+
+func (l lateReset) String() string {
+	if l.by == toTarget {
+		return "by the client after " + l.pause.String()
+	}
+	return "by the target after " + l.pause.String()
+}
+
+func lateResets(t *testing.T, p *harness.Program) {
+	var rows []lateReset
+	for _, pause := range latePauses {
+		rows = append(rows, lateReset{toTarget, pause}, lateReset{toClient, pause})
+	}
+	eachCrew(t, func(t *testing.T, workers string) {
+		script, accepted := harness.Hand()
+		target := harness.Serve(t, harness.TCP4, script)
+		proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), workers)
+		type ends struct{ breaker, other *harness.Conn }
+		joined := make(map[lateReset]ends)
+		for _, row := range rows {
+			breaker, other := row.by.ends(join(t, proxy, accepted))
+			joined[row] = ends{breaker, other}
+		}
+		each(t, rows, lateReset.String, func(t *testing.T, row lateReset) {
+			c := joined[row]
+			c.breaker.EndWriting()
+			c.other.ExpectEnd()
+			<-time.After(row.pause) // that is the case
+			c.breaker.Reset()
+			awaitReset(t, "the other side", c.other)
+		})
+	})
+}
+
+func lateResetWhileDraining(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--drain-timeout=1h")
+	client, far := join(t, proxy, accepted)
+	client.EndWriting()
+	far.ExpectEnd()
+	proxy.Signal(syscall.SIGTERM)
+	proxy.AwaitLine("letting connections finish: connections=1 ")
+	<-time.After(latePauses[1]) // as above
+	client.Reset()
+	wantExit(t, p, proxy.Process, "")
+	awaitReset(t, "the target", far)
+}
+
+func lateResetWhileWaiting(t *testing.T, p *harness.Program, workers string) {
+	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+		Args: []string{workers, deafTarget(t, harness.TCP4).Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},
+	})
+	proxy.AwaitLine("^forwarding: ")
+	before := proxy.Descriptors()
+	client := proxy.Dial(t)
+	client.SendText("a request")
+	client.EndWriting()
+	<-time.After(latePauses[1]) // as above
+	if proxy.Descriptors() <= before {
+		t.Error("it does not wait")
+	}
+	client.Reset()
+	harness.Until(t, "the client to be given up", func() bool { return proxy.Descriptors() <= before })
+}
+
+// stuckPair is the kinds of sockets of a connection of which one side resets while the
+// other takes nothing, which TCP alone can do.
+type stuckPair struct {
+	by   direction
+	pair pair
+}
+
+func (s stuckPair) String() string { return s.pair.String() + ", stream " + s.by.String() }
+
+func resetsBesideStuck(t *testing.T, p *harness.Program, workers string) {
+	each(t, []stuckPair{
+		{toTarget, pair{harness.TCP4, harness.TCP4}},
+		{toClient, pair{harness.TCP4, harness.TCP4}},
+		{toTarget, pair{harness.TCP4, harness.Unix}},
+		{toClient, pair{harness.Unix, harness.TCP4}},
+	}, stuckPair.String, func(t *testing.T, row stuckPair) {
+		script, accepted := harness.Hand()
+		target := harness.Serve(t, row.pair.to, script)
+		proxy := harness.StartProxy(t, p, row.pair.from, target.Target(), workers)
+		sender, receiver := row.by.ends(join(t, proxy, accepted))
+		fillUp(t, sender)
+		sender.Reset()
+		began := time.Now()
+		awaitHungUp(t, "what it has reset", receiver)
+		// A few looks of the program's, a second from each other at most.
+		if after := time.Since(began); after > 5*time.Second {
+			t.Errorf("it was closed %v after the reset", after)
+		}
+	})
+}
+
+// fillUp sends until nothing is taken any more.
+func fillUp(t *testing.T, c *harness.Conn) (sent int64) {
+	t.Helper()
+	pattern := harness.NewPattern(harness.Seed(t), 0)
+	for {
+		before := sent
+		c.SetWriteDeadline(time.Now().Add(3 * settle))
+		if err := pattern.SendTo(c, 1<<40, func(n int) { sent += int64(n) }); err == nil || sent == before {
+			c.SetWriteDeadline(time.Time{})
+			return sent
+		}
+	}
+}
+
+func keepaliveHalfClosed(t *testing.T, p *harness.Program, workers string) {
+	n := network.New(t, "forgetful")
+	n.Sysctl(t, "ipv4/tcp_fin_timeout", "1") // after which the client's kernel knows nothing of it
+	n.Do(t, func() {
+		script, accepted := harness.Hand()
+		target := harness.Serve(t, harness.TCP4, script)
+		proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), workers, "--keepalive=1s")
+		client, far := join(t, proxy, accepted)
+		client.Close()
+		far.ExpectEnd()
+		awaitReset(t, "the target", far)
+	})
+}
