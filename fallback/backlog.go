@@ -13,7 +13,7 @@ func (w *worker) connectUNIX(c *connection) error {
 	address := c.dial.Current()
 	c.early = 0
 	if !w.backlogs.Waited(address) {
-		switch errno := w.sockets.ConnectUNIX(c.target.fd, address); errno {
+		switch errno := connect(c.target.fd, address.Sockaddr()); errno {
 		case 0:
 			return w.connectedUNIX(c)
 		case unix.EAGAIN:
@@ -33,7 +33,7 @@ func (w *worker) connectUNIX(c *connection) error {
 func (w *worker) connectWaiting() {
 	w.backlogs.Try(func(c *connection, overdue bool) bool {
 		var err error
-		switch errno := w.sockets.ConnectUNIX(c.target.fd, c.dial.Current()); {
+		switch errno := connect(c.target.fd, c.dial.Current().Sockaddr()); {
 		case errno == 0:
 			c.place.Leave()
 			err = w.connectedUNIX(c)

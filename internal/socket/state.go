@@ -1,8 +1,7 @@
 package socket
 
 import (
-	"syscall"
-	"unsafe"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -69,20 +68,15 @@ func (System) Unanswered(fd int) (owes bool, silent uint32) {
 // well: the kernel has chosen the port it connects to as the one it comes from, nobody
 // listens there, and so the socket has met itself (simultaneous open, RFC 9293, 3.5).
 func (System) MetItself(fd int, to *target.Address) bool {
-	var own [unix.SizeofSockaddrAny]byte
-	length := uint32(len(own))
-	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&own[0])), uintptr(unsafe.Pointer(&length)))
-	return errno == 0 && to.IsOf(own[:length])
-}
-
-// ConnectUNIX connects a non-blocking UNIX socket, which succeeds or fails at once. EAGAIN
-// is a full backlog.
-func (System) ConnectUNIX(fd int, to *target.Address) syscall.Errno {
-	sockaddr := to.Sockaddr()
-	for {
-		_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
-		if errno != unix.EINTR {
-			return errno
-		}
+	own, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
 	}
+	switch own := own.(type) {
+	case *unix.SockaddrInet4:
+		return to.Leads(netip.AddrFrom4(own.Addr), own.Port)
+	case *unix.SockaddrInet6:
+		return to.Leads(netip.AddrFrom16(own.Addr).Unmap(), own.Port)
+	}
+	return false
 }

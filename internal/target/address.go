@@ -1,7 +1,6 @@
 package target
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -140,14 +139,9 @@ func scopeIDToZone(scopeID uint32) string {
 	return strconv.FormatUint(uint64(scopeID), 10)
 }
 
-// IsOf tells whether a socket that was connected to a is bound to what a names: own is the
-// socket's own address in the kernel's layout. A connect to no address in particular
-// (0.0.0.0, ::) goes to this machine.
-func (a *Address) IsOf(own []byte) bool {
-	from, to := offsetIPv4, offsetIPv4+4
-	if a.Family == unix.AF_INET6 {
-		from, to = offsetIPv6, offsetIPv6+16
-	}
-	return len(own) == int(a.length) && bytes.Equal(own[:offsetIPv4], a.raw[:offsetIPv4]) && // family and port
-		(bytes.Equal(own[from:to], a.raw[from:to]) || a.IP().IsUnspecified())
+// Leads tells whether an IP endpoint leads to another one, of this machine: what leads to
+// no address in particular (0.0.0.0, ::) leads to any.
+func (a *Address) Leads(ip netip.Addr, port int) bool {
+	own := a.IP()
+	return int(binary.BigEndian.Uint16(a.raw[offsetPort:])) == port && (own == ip || own.IsUnspecified())
 }

@@ -1,0 +1,22 @@
+package ring
+
+import (
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/target"
+)
+
+// system is the real sockets.
+type system struct{ socket.System }
+
+// ConnectUNIX connects a non-blocking UNIX socket, which succeeds or fails at once. EAGAIN
+// is a full backlog.
+func (system) ConnectUNIX(fd int, to *target.Address) syscall.Errno {
+	sockaddr := to.Sockaddr()
+	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
+	return errno
+}
