@@ -198,6 +198,7 @@ func (w *worker) cutOff() {
 // abort ends a connection in whatever state it is, with a reset.
 func (w *worker) abort(c *connection) {
 	if c.state == stateConnecting {
+		c.place.Leave() // it may not be settled at once
 		w.cancel(c.userData(opConnect))
 	}
 	w.discard(&c.toTarget)
