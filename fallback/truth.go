@@ -41,6 +41,7 @@ func (w *worker) peerGone(h *half) {
 		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
 		w.discard(back)
 	default:
+		h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
 		w.drop(back)
 	}
 }
