@@ -22,7 +22,7 @@ func (brokenKernel) Enter(uint32, uint32, time.Duration) (uint32, syscall.Errno)
 // spinning, also when the fault is found in the middle of a batch.
 func TestRingFaultIsFatal(t *testing.T) {
 	for _, entries := range []uint32{1, 8} {
-		s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket)}
+		s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int)}
 		w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 		w.ring, _ = uring.NewSimulated(uring.Config{Entries: entries, CQEntries: 16}, brokenKernel{})
 		if err := w.run(); !errors.Is(err, syscall.EBADF) {

@@ -11,7 +11,7 @@ import (
 // was a stream meanwhile, and still has bytes in its pipe: what it would receive now
 // would overtake them.
 func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
-	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), nextFD: firstFD}
+	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
 	slot, c := w.connections.Allocate()

@@ -11,11 +11,12 @@ import (
 type ledger struct {
 	slog.Handler
 	outcomes           map[string]int
+	of                 map[string]string // by client
 	toTarget, toClient uint64
 }
 
 func newLedger() *ledger {
-	return &ledger{Handler: slog.DiscardHandler, outcomes: make(map[string]int)}
+	return &ledger{Handler: slog.DiscardHandler, outcomes: make(map[string]int), of: make(map[string]string)}
 }
 
 func (l *ledger) Enabled(context.Context, slog.Level) bool { return true }
@@ -24,10 +25,14 @@ func (l *ledger) Handle(_ context.Context, record slog.Record) error {
 	if record.Message != "connection closed" {
 		return nil
 	}
+	client, outcome := "", ""
 	record.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
+		case "client", "via": // which comes second
+			client = a.Value.String()
 		case "outcome":
-			l.outcomes[a.Value.String()]++
+			outcome = a.Value.String()
+			l.outcomes[outcome]++
 		case "bytes-to-target":
 			l.toTarget += a.Value.Uint64()
 		case "bytes-to-client":
@@ -35,6 +40,7 @@ func (l *ledger) Handle(_ context.Context, record slog.Record) error {
 		}
 		return true
 	})
+	l.of[client] = outcome
 	return nil
 }
 
@@ -50,7 +56,7 @@ func (s *simulation) checkAccounts() {
 		s.t.Errorf("of %d connections, the log has these outcomes: %v", accepted, ledger.outcomes)
 	}
 	if n := ledger.outcomes[forward.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {
-		s.t.Errorf("%d connections failed, %d in the log", counters.Failed.Load(), n)
+		s.t.Errorf("%d connections failed, %d in the log: %v", counters.Failed.Load(), n, ledger.outcomes)
 	}
 	if ledger.toTarget != counters.BytesToTarget.Load() || ledger.toClient != counters.BytesToClient.Load() {
 		s.t.Errorf("the log has %d and %d bytes, the counters %d and %d", ledger.toTarget, ledger.toClient,

@@ -37,21 +37,12 @@ func (s *simulation) Fit(fd, _ int, o socket.Outfit) error {
 	return nil
 }
 
-// Peek implements sockets.
-func (s *simulation) Peek(fd int, block []byte) int {
-	p := s.sockets[fd]
-	if s.rng.IntN(10) == 0 {
-		return 0
-	}
-	p.peeked = copy(block, p.incoming)
-	return p.peeked
-}
-
 // ConnectWith implements sockets.
 func (s *simulation) ConnectWith(fd int, first []byte, _ *target.Address) (int, syscall.Errno) {
 	if len(first) == 0 {
 		s.t.Fatal("a connect with nothing")
 	}
+	s.checkLimit()
 	switch s.rng.IntN(8) {
 	case 0:
 		return 0, unix.EOPNOTSUPP
@@ -77,17 +68,25 @@ func (s *simulation) answer(op *simOp) {
 	case 3:
 		s.finish(op, unix.POLLOUT, 0) // for no reason
 	default:
-		s.join(op)
-		p.got = p.early
+		if s.reach(op, p); p.pair != nil {
+			p.got = p.early
+		}
 		s.finish(op, unix.POLLOUT, 0)
 	}
 }
 
-// join makes a target's socket, which a connect has reached, its client's pair.
-func (s *simulation) join(op *simOp) {
-	// The slot tells which client it is for.
-	c := s.worker.connections.At(userData(op.UserData).slot())
-	target := s.sockets[int(op.Fd)]
+// reach ends a connect that succeeds: it has reached a target, or itself.
+func (s *simulation) reach(op *simOp, p *simSocket) {
+	if s.rng.IntN(30) == 0 {
+		s.lie("a socket that met itself")
+		p.met = true
+		return
+	}
+	s.join(s.worker.connections.At(userData(op.UserData).slot()), p)
+}
+
+// join makes a target's socket the pair of a connection's client.
+func (s *simulation) join(c *connection, target *simSocket) {
 	target.pair = s.sockets[c.client].pair
 	target.pair.target = target
 	if target.ends == endsLast && target.pair.client.ends == endsLast {
@@ -102,7 +101,7 @@ func (s *simulation) Connected(fd int) syscall.Errno {
 		s.t.Fatalf("looked at %d, which is closed", fd)
 	case p.failed != 0:
 		return p.failed
-	case p.pair == nil:
+	case p.pair == nil && !p.met:
 		return unix.EINPROGRESS
 	}
 	return 0

@@ -2,7 +2,6 @@ package ring
 
 import (
 	"slices"
-	"syscall"
 
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
@@ -45,11 +44,25 @@ const firstPassed = 1 << 24
 // usePassing makes some runs pass descriptors on.
 func (s *simulation) usePassing(w *worker) {
 	s.open = make(map[int]bool)
-	if s.passes = s.rng.IntN(3) == 0; !s.passes {
+	switch s.rng.IntN(9) {
+	case 0, 1, 2:
+		s.passes = true
+		w.policy.Limits.Passed = socket.MaxPassed
+	case 3: // both, without passing any on
+	case 4:
+		w.policy.Routes[0].Listener.Family = unix.AF_UNIX
+		return
+	default:
+		return
+	case 5:
+		s.useTargetOnUNIX(w)
 		return
 	}
-	w.policy.Limits.Passed = socket.MaxPassed
 	w.policy.Routes[0].Listener.Family = unix.AF_UNIX
+	s.useTargetOnUNIX(w)
+}
+
+func (s *simulation) useTargetOnUNIX(w *worker) {
 	to, err := target.Parse("@target")
 	if err != nil {
 		s.t.Fatal(err)
@@ -81,18 +94,6 @@ func (p *simSocket) shiftMarks(by int) {
 
 // Prepare implements sockets.
 func (s *simulation) Prepare(int) {}
-
-// Look implements sockets.
-func (s *simulation) Look(fd int, block []byte) (int, syscall.Errno) {
-	p := s.sockets[fd]
-	if len(p.incoming) == 0 {
-		return s.recv1(p, block)
-	}
-	if s.rng.IntN(20) == 0 {
-		return 0, []syscall.Errno{unix.EINTR, unix.EAGAIN}[s.rng.IntN(2)]
-	}
-	return copy(block, p.incoming[:1+s.rng.IntN(len(p.incoming))]), 0
-}
 
 // Receive implements sockets. Now and then it loses descriptors.
 func (s *simulation) Receive(fd int, block []byte) (int, []int, error) {
@@ -153,8 +154,8 @@ func (s *simulation) SendWith(fd int, block []byte, passed []int) (int, error) {
 		s.t.Fatalf("sendmsg on %d after its shutdown", fd)
 	case len(block) == 0:
 		s.t.Fatalf("descriptors are passed without a byte")
-	case p.reset:
-		return 0, unix.EPIPE
+	case p.reset, p.gone:
+		return 0, s.sendError(p, "sendmsg")
 	case p.stuck > 0, s.rng.IntN(20) == 0:
 		return 0, unix.EAGAIN
 	case s.rng.IntN(20) == 0:
@@ -205,7 +206,7 @@ func (s *simulation) closeSome() {
 	s.closings = slices.Delete(s.closings, i, i+1)
 	for _, fd := range c.fds {
 		if fd < firstPassed {
-			s.close(fd)
+			s.Close(fd)
 		}
 	}
 	c.done()

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"slices"
 	"syscall"
@@ -118,10 +119,9 @@ func (s *simulation) recv1(p *simSocket, block []byte) (int, syscall.Errno) {
 		p.incoming = p.incoming[n:]
 		p.peeked = max(p.peeked-n, 0)
 		return n, 0
-	case p.reset:
-		return 0, unix.ECONNRESET
-	case p.eof:
-		return 0, 0
+	}
+	if errno, over := s.over(p, "recv"); over {
+		return 0, errno
 	}
 	return 0, unix.EAGAIN
 }
@@ -141,11 +141,15 @@ func (s *simulation) Names(fd int) (local, peer unix.Sockaddr) {
 
 // Peer implements sockets, by Names.
 func (s *simulation) Peer(fd int) unix.Sockaddr {
+	s.sockets[fd].served = true
 	if s.sockets[fd].reset {
 		return nil
 	}
 	return &unix.SockaddrInet4{Addr: [4]byte{192, 0, 2, 2}, Port: fd & (1<<16 - 1)}
 }
+
+// clientName is a client by Peer in the log.
+func clientName(fd int) string { return fmt.Sprintf("192.0.2.2:%d", fd&(1<<16-1)) }
 
 // waitFails tells whether a wait for a client's header is to fail, for want of memory.
 func (s *simulation) waitFails(op *simOp) bool {

@@ -18,20 +18,22 @@ func (s *simulation) Splice(from, to, n int) (int, syscall.Errno) {
 			s.t.Fatalf("a splice of descriptor %d may wait", fd)
 		}
 	}
-	n = 1 + s.rng.IntN(n)
 	if from >= firstFD {
-		return s.spliceFrom(s.sockets[from], to, n)
+		return s.spliceFrom(s.sockets[from], to, 1+s.rng.IntN(n))
 	}
 	return s.spliceTo(s.sockets[to], from, n)
 }
 
 func (s *simulation) spliceFrom(p *simSocket, pipe, n int) (int, syscall.Errno) {
-	if len(p.incoming) > 0 && s.rng.IntN(40) == 0 {
+	if len(p.incoming) > 0 && !p.unix && s.rng.IntN(40) == 0 {
 		p.atMark = true
 	}
 	switch {
 	case p.noSplice:
 		return 0, unix.EINVAL
+	case p.atMark && p.eof:
+		s.lie("a splice that found the end at the urgent mark")
+		return 0, 0
 	case p.atMark:
 		return 0, unix.EAGAIN
 	case len(p.incoming) > 0:
@@ -41,20 +43,22 @@ func (s *simulation) spliceFrom(p *simSocket, pipe, n int) (int, syscall.Errno) 
 		}
 		p.incoming = p.incoming[n:]
 		return n, 0
-	case p.reset:
-		return 0, unix.ECONNRESET
-	case p.eof:
-		return 0, 0
+	}
+	if errno, over := s.over(p, "splice from"); over {
+		return 0, errno
 	}
 	return 0, unix.EAGAIN
 }
 
-func (s *simulation) spliceTo(p *simSocket, pipe, n int) (int, syscall.Errno) {
+func (s *simulation) spliceTo(p *simSocket, pipe, all int) (int, syscall.Errno) {
+	n := 1 + s.rng.IntN(all)
 	switch {
 	case p.shutdown:
 		s.t.Fatalf("splice to %d after its shutdown", p.fd)
-	case p.reset:
-		return 0, unix.EPIPE
+	case p.pending != 0 && !p.unix && n < all && s.rng.IntN(2) == 0: // it broke while this moved some
+		s.take1(p, "splice that moved some")
+	case p.reset, p.gone:
+		return 0, s.sendError(p, "splice to")
 	case p.stuck > 0:
 		return 0, unix.EAGAIN
 	}
@@ -65,21 +69,4 @@ func (s *simulation) spliceTo(p *simSocket, pipe, n int) (int, syscall.Errno) {
 	}
 	p.got = append(p.got, bytes[:n]...)
 	return n, 0
-}
-
-// poll waits for a source or a destination.
-func (s *simulation) poll(op *simOp) {
-	p := s.sockets[int(op.Fd)]
-	switch {
-	case userData(op.UserData).operation() == opConnect:
-		s.answer(op)
-	case s.waitFails(op):
-		s.finish(op, -int32(unix.ENOMEM), 0)
-	case p.reset:
-		s.finish(op, unix.POLLERR|unix.POLLHUP, 0)
-	case op.OpcodeFlags&unix.POLLIN != 0 && (len(p.incoming) > 0 || p.eof):
-		s.finish(op, unix.POLLIN, 0)
-	case op.OpcodeFlags&unix.POLLOUT != 0 && p.stuck == 0:
-		s.finish(op, unix.POLLOUT, 0)
-	}
 }

@@ -44,6 +44,12 @@ type simulation struct {
 	incremental bool
 	limit       bool // the kernel bounds a multishot recv
 	simPassing
+	lies     map[string]int      // told so far: see simulation_lies_test.go
+	jumped   forward.Tick        // by which the clock is ahead of the steps
+	seenIdle map[*simSocket]bool // by checkIdleTimeouts
+	timedOut uint64              // of the worker's counter, as far as it was looked at
+	refused  uint64              // clients that the worker has closed at the limit
+	unfreed  []*simSocket        // closed by the batch at hand
 
 	buffers    *giouring.BufAndRing
 	bufferMask uint16
@@ -60,6 +66,7 @@ type simPair struct {
 type simSocket struct {
 	fd int
 	simMarks
+	simState
 	noSplice bool // is of a kind that has no splice
 	most     int  // bytes that the peer writes at a time
 	atMark   bool // stands at urgent data, which a recv passes and a splice does not
@@ -73,10 +80,7 @@ type simSocket struct {
 	written  []byte                  // all it has written
 	incoming []byte                  // ... and we have not received
 	ends     ending
-	eof      bool // the peer has shut down its writes
-	reset    bool // the peer has reset
 	got      []byte
-	shutdown bool // we have shut down our writes
 	linger   bool // close resets
 	closed   bool
 	stuck    int    // steps for which the peer takes nothing
@@ -99,14 +103,18 @@ type ending uint8
 const (
 	endsClean ending = iota
 	endsReset
-	endsLast // when its peer has ended, as a server that waits for more
+	endsLast  // when its peer has ended, as a server that waits for more
+	endsNever // until nobody else has anything left to do
+	endsGone  // closes altogether, on a UNIX socket
 )
 
 // simOp is an operation in flight.
 type simOp struct {
 	uring.SQE
-	done      uint32 // bytes sent so far
-	left      uint32 // bytes a bounded recv may still take
+	told      syscall.Errno // a send: the error that it has taken, and not told yet
+	deaf      bool          // a multishot recv: never tells of the reset
+	last      int16         // a multishot poll: what it has told last
+	left      uint32        // bytes a bounded recv may still take
 	cancelled bool
 }
 
@@ -126,6 +134,7 @@ func pointer(addr uint64) unsafe.Pointer {
 
 // Enter implements uring.Kernel.
 func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
+	s.checkIdleTimeouts()
 	consumed := uint32(0)
 	for ; consumed < toSubmit; consumed++ {
 		sqe, ok := s.queues.Take()
@@ -134,6 +143,7 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) 
 		}
 		s.submit(sqe)
 	}
+	s.freeClosed()
 	for len(s.backlog) > 0 && s.queues.Post(s.backlog[0]) {
 		s.backlog = s.backlog[1:]
 	}
@@ -156,7 +166,7 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) 
 }
 
 // clock is the simulated time.
-func (s *simulation) clock() forward.Tick { return forward.Tick(s.steps / 8) }
+func (s *simulation) clock() forward.Tick { return forward.Tick(s.steps/8) + s.jumped }
 
 func (s *simulation) dump() {
 	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.connections.InUse(), len(s.worker.line), s.worker.pool.Available(), s.stopping)
@@ -200,7 +210,11 @@ func (s *simulation) submit(sqe uring.SQE) {
 		s.cancel(sqe)
 	case giouring.OpClose:
 		s.close(int(sqe.Fd))
+		s.unfreed = append(s.unfreed, s.sockets[int(sqe.Fd)])
 	default:
+		if sqe.OpCode == giouring.OpConnect {
+			s.checkLimit()
+		}
 		s.inFlight = append(s.inFlight, &simOp{SQE: sqe, left: uint32(sqe.SpliceFdIn)})
 	}
 }
@@ -226,6 +240,7 @@ func (s *simulation) close(fd int) {
 	}
 	socket.closed = true
 	s.checkIdle(fd)
+	s.countRefused(socket)
 }
 
 // step lets one thing happen: to an operation in flight, or to a remote peer.
@@ -244,6 +259,7 @@ func (s *simulation) step() {
 		s.haunt()
 	}
 	s.closeSome()
+	s.jump()
 	if s.steps%64 == 0 {
 		s.unstick()
 		s.checkBounds()
@@ -255,76 +271,21 @@ func (s *simulation) step() {
 func (s *simulation) mayStop() {
 	switch {
 	case s.stopping:
+	case s.worker.mode == modeStopping: // as all that are there are dormant
+		s.stopping, s.stopped = true, true
 	case s.quiet(), s.steps > s.stopAt:
 		s.stopping = true
 		s.stopped = !s.quiet()
 		s.worker.crew.Stop()
-	case s.rng.IntN(100) == 0:
+	case s.rng.IntN(200) == 0:
 		s.worker.crew.StopIfIdle()
-	}
-}
-
-// quiet tells that every connection has come and ended by itself, those included
-// whose accept the worker has yet to learn of.
-func (s *simulation) quiet() bool {
-	for _, pair := range s.connected {
-		if !pair.client.closed {
-			return false
-		}
-	}
-	return s.clients == 0 && s.worker.connections.InUse() == 0
-}
-
-// peer lets a remote peer write some, then end its stream.
-func (s *simulation) peer(p *simSocket) {
-	if p.stuck > 0 {
-		p.stuck--
-	} else if s.rng.IntN(200) == 0 {
-		p.stuck = s.rng.IntN(300)
-	}
-	switch n := min(len(p.toCome), s.rng.IntN(p.most)); {
-	case p.eof && p.ends == endsReset && s.rng.IntN(50) == 0:
-		p.reset = true // after its end
-	case p.reset || p.eof:
-	case n > 0:
-		p.written = append(p.written, p.toCome[:n]...)
-		p.incoming = append(p.incoming, p.toCome[:n]...)
-		p.toCome = p.toCome[n:]
-	case len(p.toCome) == 0 && p.ends == endsReset && s.rng.IntN(2) == 0:
-		p.reset = true
-	case len(p.toCome) == 0 && p.ends == endsLast:
-		p.eof = p.shutdown
-	case len(p.toCome) == 0:
-		p.eof = true
-	}
-}
-
-// unstick lets the peers go on that were stuck for ever, once nothing else
-// moves. If they kept the others from moving, those are still not done.
-func (s *simulation) unstick() {
-	var stuck []*simSocket
-	for _, p := range s.sockets {
-		switch pair := p.pair; {
-		case p.closed:
-		case p.stuck > 1<<20:
-			stuck = append(stuck, p)
-		case pair == nil || pair.target == nil || pair.client.stuck < 1<<20 && pair.target.stuck < 1<<20:
-			return // has no stuck peer and is not done
-		}
-	}
-	for _, p := range stuck {
-		p.stuck = 0
 	}
 }
 
 // progress does some, or all, of an operation.
 func (s *simulation) progress(op *simOp) {
-	if op.cancelled && s.rng.IntN(4) == 0 {
-		result := -int32(unix.ECANCELED)
-		if op.done > 0 {
-			result = int32(op.done)
-		}
-		s.finish(op, result, 0)
+	if op.cancelled && op.told == 0 && s.rng.IntN(4) == 0 {
+		s.finish(op, -int32(unix.ECANCELED), 0)
 		return
 	}
 	switch op.OpCode {
@@ -356,9 +317,14 @@ func (s *simulation) accept(op *simOp) {
 		s.finish(op, -int32(unix.ECONNABORTED), 0)
 	default:
 		s.clients--
+		s.comeLate()
 		pair := &simPair{}
-		pair.client = s.socket(pair)
+		pair.client = s.socketOf(pair, s.worker.policy.Routes[0].Listener.Family == unix.AF_UNIX)
 		s.greet(pair.client)
+		if pair.client.ends == endsReset && s.rng.IntN(3) == 0 {
+			s.lie("a client that is gone when it is accepted")
+			pair.client.breakOff()
+		}
 		s.connected = append(s.connected, pair)
 		flags := giouring.CQEFMore
 		if s.rng.IntN(20) == 0 {
@@ -370,13 +336,19 @@ func (s *simulation) accept(op *simOp) {
 	}
 }
 
-func (s *simulation) socket(pair *simPair) *simSocket {
+func (s *simulation) socket(pair *simPair) *simSocket { return s.socketOf(pair, false) }
+
+func (s *simulation) socketOf(pair *simPair, onUNIX bool) *simSocket {
 	s.nextFD++
-	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, most: []int{3000, 3000, 200}[s.rng.IntN(3)], pair: pair, toCome: make([]byte, s.rng.IntN(60000))}
+	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, most: []int{3000, 3000, 200}[s.rng.IntN(3)], pair: pair, toCome: make([]byte, s.rng.IntN([]int{60000, 60000, 500}[s.rng.IntN(3)]))}
 	for i := range p.toCome {
 		p.toCome[i] = byte(s.rng.Uint32())
 	}
-	p.ends = []ending{endsClean, endsClean, endsReset, endsLast}[s.rng.IntN(4)]
+	p.unix = onUNIX
+	p.ends = []ending{endsClean, endsClean, endsReset, endsLast, endsNever, endsGone}[s.rng.IntN(6)]
+	if p.ends == endsGone && !onUNIX {
+		p.ends = endsReset
+	}
 	if s.rng.IntN(4) == 0 {
 		p.stuck = forever
 	}
@@ -386,29 +358,36 @@ func (s *simulation) socket(pair *simPair) *simSocket {
 }
 
 func (s *simulation) connect(op *simOp) {
+	p := s.sockets[int(op.Fd)]
+	if p.unix {
+		s.t.Fatal("a connect to a UNIX socket holds a thread")
+	}
 	switch s.rng.IntN(8) {
 	case 0, 1:
 		s.finish(op, -int32(unix.ECONNREFUSED), 0)
-		return
 	case 2:
 		s.finish(op, -int32(unix.ECANCELED), 0) // for want of a thread
-		return
+	default:
+		s.reach(op, p)
+		s.finish(op, 0, 0)
 	}
-	s.join(op)
-	s.finish(op, 0, 0)
 }
 
 func (s *simulation) recv(op *simOp) {
 	p := s.sockets[int(op.Fd)]
+	multishot := op.IoPrio&giouring.RecvMultishot != 0
 	switch {
-	case s.limit && op.SpliceFdIn == 0 && op.IoPrio&giouring.RecvMultishot != 0:
+	case s.limit && op.SpliceFdIn == 0 && multishot:
 		s.t.Fatal("a recv without bound")
+	case p.unix && multishot:
+		s.t.Fatal("a multishot recv on a UNIX socket")
+	case op.deaf:
 	case len(p.incoming) > 0:
 		s.fill(op, p)
-	case p.reset:
-		s.finish(op, -int32(unix.ECONNRESET), 0)
-	case p.eof:
-		s.finish(op, 0, 0)
+	default:
+		if errno, over := s.over(p, "recv"); over {
+			s.finish(op, -int32(errno), 0)
+		}
 	}
 }
 
@@ -442,43 +421,26 @@ func (s *simulation) fill(op *simOp, p *simSocket) {
 		return
 	}
 	s.post(op, int32(n), flags|giouring.CQEFMore)
-}
-
-func (s *simulation) send(op *simOp) {
-	p := s.sockets[int(op.Fd)]
-	switch {
-	case p.shutdown:
-		s.t.Fatalf("send on %d after its shutdown", p.fd)
-	case p.reset && op.done > 0:
-		s.finish(op, int32(op.done), 0)
-	case p.reset:
-		s.finish(op, -int32(unix.EPIPE), 0)
-	case p.stuck > 0:
-	default:
-		n := uint32(s.rng.IntN(int(op.Len-op.done) + 1))
-		if s.rng.IntN(2) == 0 {
-			n = op.Len - op.done
-		}
-		p.got = append(p.got, unsafe.Slice((*byte)(pointer(op.Addr)), op.Len)[op.done:][:n]...)
-		op.done += n
-		if op.done == op.Len {
-			s.finish(op, int32(op.done), 0)
-		}
-	}
+	s.deafen(op, p)
 }
 
 // The calls outside the ring.
 
-func (s *simulation) Open(int, int) (int, error) {
+func (s *simulation) Open(family, flags int) (int, error) {
 	if s.rng.IntN(20) == 0 {
 		return noFD, unix.EMFILE
 	}
-	return s.socket(nil).fd, nil
+	p := s.socketOf(nil, family == unix.AF_UNIX)
+	p.blocking = flags&unix.SOCK_NONBLOCK == 0
+	return p.fd, nil
 }
 func (s *simulation) ConnectVSOCK(int, vsock.Address) syscall.Errno { panic("no target is over VSOCK") }
 func (s *simulation) Reserve(int) (int, error)                      { return s.Open(0, 0) }
 func (s *simulation) Tune(fd int)                                   {}
 func (s *simulation) Pending(fd int) bool                           { return len(s.sockets[fd].incoming) > 0 }
-func (s *simulation) Close(fd int)                                  { s.close(fd) }
-func (s *simulation) ResetOnClose(fd int)                           { s.sockets[fd].linger = true }
-func (s *simulation) ShutdownWrite(fd int)                          { s.sockets[fd].shutdown = true }
+func (s *simulation) Close(fd int) {
+	s.close(fd)
+	s.sockets[fd].freed = true
+}
+func (s *simulation) ResetOnClose(fd int)  { s.sockets[fd].linger = true }
+func (s *simulation) ShutdownWrite(fd int) { s.sockets[fd].shutdown = true }
