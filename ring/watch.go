@@ -109,6 +109,9 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 		w.giveUp(h)
 	case h.broke && !h.done:
 		w.restless = true
+		if h.receiving && !h.awaiting { // a send may have been told, and this never
+			silent = append(silent, h)
+		}
 	case h.ended || h.done, stands && !h.receiving:
 		w.watch(h)
 	case h.receiving && h.sourceIP && !h.awaiting && (h.fresh || w.inTurn(h)):
