@@ -1,0 +1,136 @@
+package forward
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"uring-socket-proxyd/internal/socket"
+)
+
+// fakeTeller is a kernel that has unsent bytes for the client, and knows of the target
+// what Unanswered says. The client answers at once.
+type fakeTeller struct {
+	unsent int
+	owes   bool
+	silent uint32
+}
+
+const clientFD, targetFD = 1, 2
+
+func (k *fakeTeller) Unsent(fd int) int {
+	if fd == clientFD {
+		return k.unsent
+	}
+	return 0
+}
+
+func (k *fakeTeller) Unanswered(fd int) (owes bool, silent uint32) {
+	if fd == targetFD {
+		return k.owes, k.silent
+	}
+	return false, 1 << 30
+}
+
+// reviews has a connection looked at when it asks for it, until something becomes of it.
+// between, which may be nil, is called for each tick.
+func reviews(t *testing.T, p *Policy, s *Silence, k *fakeTeller, targetTCP bool, until Tick, between func(now Tick)) (Tick, Outcome) {
+	t.Helper()
+	const began = 1000
+	for now, next := Tick(began), Tick(began)+ticks(p.FirstReview(s, began)); now < until; now++ {
+		if between != nil {
+			between(now)
+		}
+		if now < next {
+			continue
+		}
+		wait, outcome := p.Review(s, now, k, Side{FD: clientFD, TCP: true}, Side{FD: targetFD, TCP: targetTCP})
+		if outcome != open {
+			return now, outcome
+		}
+		if wait <= 0 {
+			t.Fatalf("the next look is to be in %v", wait)
+		}
+		next = now + ticks(wait)
+	}
+	return until, open
+}
+
+// TestSilenceIsAtMostAnEighthLate has bytes move, and the kernel deliver some on its own,
+// until a moment: the connection has stood idle a time limit after that, and not before.
+func TestSilenceIsAtMostAnEighthLate(t *testing.T) {
+	for _, limit := range []Tick{10, 160, 1000, 60000} {
+		for range 200 {
+			p := &Policy{Timeouts: Timeouts{Idle: limit.Duration()}}
+			var s Silence
+			k := &fakeTeller{unsent: rand.IntN(2) * 1 << 30}
+			moves, delivers := 1000+Tick(rand.Int64N(int64(3*limit))), 1000+Tick(rand.Int64N(int64(6*limit)))
+			at, outcome := reviews(t, p, &s, k, true, 1<<40, func(now Tick) {
+				if now <= moves {
+					s.Active = now
+				}
+				if now <= delivers && k.unsent > 0 {
+					k.unsent--
+				}
+			})
+			last := moves
+			if k.unsent > 0 {
+				last = max(moves, delivers)
+			}
+			if outcome != IdleTimeout || at < last+limit || at > last+limit+limit/8+2 {
+				t.Fatalf("limit %d: %v at %d; bytes moved until %d, were delivered until %d (%d are left)", limit, outcome, at, moves, delivers, k.unsent)
+			}
+		}
+	}
+}
+
+// TestSilenceOfAStoppedProgram looks long after the limit: what the kernel has delivered
+// meanwhile counts.
+func TestSilenceOfAStoppedProgram(t *testing.T) {
+	p := &Policy{Timeouts: Timeouts{Idle: time.Second}}
+	var s Silence
+	p.FirstReview(&s, 1000)
+	k := &fakeTeller{unsent: 100}
+	sides := [2]Side{{clientFD, true}, {targetFD, true}}
+	if _, outcome := p.Review(&s, 1100, k, sides[0], sides[1]); outcome != open {
+		t.Fatal(outcome)
+	}
+	k.unsent = 50
+	if _, outcome := p.Review(&s, 100_000, k, sides[0], sides[1]); outcome != open {
+		t.Errorf("%v, though the peer has taken half of it", outcome)
+	}
+	if _, outcome := p.Review(&s, 200_000, k, sides[0], sides[1]); outcome != IdleTimeout {
+		t.Errorf("%v, though the peer has taken nothing", outcome)
+	}
+}
+
+// TestVanishedPeer has a peer owe an answer.
+func TestVanishedPeer(t *testing.T) {
+	const keepalive = Tick(1000)
+	p := &Policy{Keepalive: keepalive.Duration()}
+	for name, test := range map[string]struct {
+		kernel  fakeTeller
+		tcp     bool
+		answers Tick // when the peer does, once
+		want    Outcome
+		at      Tick
+	}{
+		"vanished":            {fakeTeller{owes: true, silent: 1 << 20}, true, 0, TargetReset, 1000 + socket.KeepaliveProbes*keepalive},
+		"answers in between":  {fakeTeller{owes: true, silent: 1 << 20}, true, 1000 + keepalive, TargetReset, 1000 + (1+socket.KeepaliveProbes)*keepalive},
+		"owes nothing":        {fakeTeller{silent: 1 << 20}, true, 0, open, 100_000},
+		"has answered lately": {fakeTeller{owes: true, silent: 999}, true, 0, open, 100_000},
+		"is not on TCP":       {fakeTeller{owes: true, silent: 1 << 20}, false, 0, open, 100_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s Silence
+			at, outcome := reviews(t, p, &s, &test.kernel, test.tcp, 100_000, func(now Tick) {
+				if test.answers > 0 {
+					test.kernel.owes = now != test.answers
+				}
+			})
+			if outcome != test.want || at != test.at {
+				t.Errorf("%v at %d, want %v at %d", outcome, at, test.want, test.at)
+			}
+		})
+	}
+}
