@@ -40,6 +40,9 @@ func featureBit(bit uint32) func(*prober) (bool, error) {
 // ProbeAll tries every feature, those included that are not used, on a small ring of
 // its own. The calling goroutine must be locked to its thread.
 func ProbeAll() (Features, error) {
+	if err := deadly(); err != nil {
+		return Features{}, err
+	}
 	// What is restricted cannot be asked about what else there is.
 	features := Features{make(map[*Feature]bool), Selection{FeatureRestrictions.Toggle: false}}
 	ring, err := features.setup(Config{Entries: 8, CQEntries: 16})

@@ -13,7 +13,13 @@ import (
 func Refusal(err error) string {
 	disabled := readLine("/proc/sys/kernel/io_uring_disabled")
 	filtered := strings.Contains(readFile("/proc/self/status"), "\nSeccomp:\t2")
+	var fatal *fatalCall
+	var blind *untried
 	switch {
+	case errors.As(err, &fatal):
+		return fatal.reason()
+	case errors.As(err, &blind):
+		return err.Error()
 	case errors.Is(err, syscall.EPERM) && disabled == "2":
 		return "kernel.io_uring_disabled=2 forbids io_uring; set that sysctl to 0 to allow it"
 	case errors.Is(err, syscall.EPERM) && disabled == "1":

@@ -102,6 +102,9 @@ var requiredFeatures = []struct {
 // EPERM mean that io_uring is not to be had; an errors.ErrUnsupported names what the
 // engine cannot do without and the kernel lacks.
 func New(cfg Config, s Selection) (*Ring, Features, error) {
+	if err := deadly(); err != nil {
+		return nil, Features{}, err
+	}
 	features := Features{make(map[*Feature]bool), s}
 	ring, err := features.setup(cfg)
 	if err != nil {

@@ -13,13 +13,19 @@ import (
 	"uring-socket-proxyd/test/harness"
 )
 
-// filterVariable makes the test's executable put itself under a filter that
-// refuses io_uring_setup(2) with the errno given, and then become the program in
-// its arguments.
+// filterVariable makes the test's executable put itself under a filter that answers
+// io_uring_setup(2) with the action given, and then become the program in its
+// arguments.
 const filterVariable = "TEST_REFUSE_IO_URING"
 
-// filtered is the proxy with --engine=auto under such a filter.
+// filtered is the proxy with --engine=auto under a filter that refuses.
 func filtered(errno unix.Errno) *harness.Program {
+	return underFilter(unix.SECCOMP_RET_ERRNO | uint32(errno))
+}
+
+// underFilter is the proxy with --engine=auto under a filter with an action of
+// seccomp(2).
+func underFilter(action uint32) *harness.Program {
 	return &harness.Program{
 		Name:     "filtered",
 		Graceful: true,
@@ -30,7 +36,7 @@ func filtered(errno unix.Errno) *harness.Program {
 			if err != nil {
 				t.Fatal(err)
 			}
-			script := fmt.Sprintf("#!/bin/sh\n%s=%d exec %s %s \"$@\"\n", filterVariable, errno, self, harness.Uring.Executable(t))
+			script := fmt.Sprintf("#!/bin/sh\n%s=%d exec %s %s \"$@\"\n", filterVariable, action, self, harness.Uring.Executable(t))
 			path := t.TempDir() + "/filtered"
 			if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 				t.Fatal(err)
@@ -41,14 +47,14 @@ func filtered(errno unix.Errno) *harness.Program {
 }
 
 // becomeFiltered does not return.
-func becomeFiltered(errno string, args []string) {
-	err := filterAndExec(errno, args)
+func becomeFiltered(action string, args []string) {
+	err := filterAndExec(action, args)
 	fmt.Fprintln(os.Stderr, "under the filter:", err)
 	os.Exit(125)
 }
 
-func filterAndExec(errno string, args []string) error {
-	number, err := strconv.Atoi(errno)
+func filterAndExec(action string, args []string) error {
+	number, err := strconv.ParseUint(action, 10, 32)
 	if err != nil {
 		return err
 	}
@@ -57,19 +63,19 @@ func filterAndExec(errno string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := refuse(unix.SYS_IO_URING_SETUP, uint32(number)); err != nil {
+	if err := answer(unix.SYS_IO_URING_SETUP, uint32(number)); err != nil {
 		return err
 	}
 	return unix.Exec(path, args, os.Environ())
 }
 
-// refuse makes a system call fail in all threads of this process and in what it
-// becomes (seccomp(2)).
-func refuse(call, errno uint32) error {
+// answer gives a system call an action of seccomp(2) in all threads of this process and
+// in what it becomes.
+func answer(call, action uint32) error {
 	filter := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // seccomp_data.nr
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | errno},
+		{Code: unix.BPF_RET | unix.BPF_K, K: action},
 		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
 	}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}

@@ -15,8 +15,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if errno := os.Getenv(filterVariable); errno != "" {
-		becomeFiltered(errno, os.Args[1:])
+	if action := os.Getenv(filterVariable); action != "" {
+		becomeFiltered(action, os.Args[1:])
 	}
 	os.Exit(harness.Main(m))
 }
@@ -27,6 +27,26 @@ func TestSeccompFilter(t *testing.T) {
 			program := filtered(errno)
 			fallsBack(t, program, "seccomp filter")
 			failsWhenAsked(t, program, "seccomp filter")
+		})
+	}
+}
+
+// TestDeadlyFilter has filters that do not refuse io_uring but kill who asks for it, as
+// SystemCallFilter= of a unit does by itself.
+func TestDeadlyFilter(t *testing.T) {
+	for name, action := range map[string]uint32{
+		"process": unix.SECCOMP_RET_KILL_PROCESS,
+		"thread":  unix.SECCOMP_RET_KILL_THREAD,
+		"trap":    unix.SECCOMP_RET_TRAP,
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := underFilter(action)
+			const reason = "would kill the program for io_uring_setup; allow"
+			fallsBack(t, program, reason)
+			failsWhenAsked(t, program, reason)
+			if answer := probe(t, program); answer.Engine != "epoll" || !strings.Contains(answer.Reason, "SystemCallErrorNumber=") {
+				t.Errorf("--probe says that it takes %q because of %q", answer.Engine, answer.Reason)
+			}
 		})
 	}
 }
