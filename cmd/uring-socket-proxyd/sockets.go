@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"log/slog"
 
 	"uring-socket-proxyd/internal/activation"
@@ -15,6 +14,7 @@ type sockets struct {
 
 // openSockets takes the inherited sockets and opens those of --listen=.
 func openSockets(specs []string) (s sockets, err error) {
+	absence := activation.Absence()
 	if s.listeners, s.connections, err = activation.Inherited(); err != nil {
 		return sockets{}, err
 	}
@@ -26,7 +26,7 @@ func openSockets(specs []string) (s sockets, err error) {
 	}
 	s.listeners = append(s.listeners, opened...)
 	if len(s.listeners)+len(s.connections) == 0 {
-		return sockets{}, errors.New("no sockets passed in; start it from a socket unit, or give --listen=ADDRESS")
+		return sockets{}, absence
 	}
 	return s, nil
 }

@@ -37,6 +37,7 @@ type report struct {
 	Kept        bool             // one of them has a descriptor of its listener
 	Nil         bool             // the slice itself is nil
 	Error       string
+	Absence     string   // what there was to say if nothing was passed
 	Environment []string // what is left of LISTEN_*
 	SecondCall  int      // listeners returned by a second call
 	OpenSockets int      // sockets open in the child, before it closes anything
@@ -59,8 +60,9 @@ func childMain() {
 	if os.Getenv(childVariable) == withoutDescriptors {
 		useUpDescriptors()
 	}
+	absence := Absence().Error()
 	listeners, connections, err := Inherited()
-	r := report{Nil: listeners == nil && connections == nil, OpenSockets: openSockets()}
+	r := report{Nil: listeners == nil && connections == nil, OpenSockets: openSockets(), Absence: absence}
 	if err != nil {
 		r.Error = err.Error()
 	}
@@ -173,10 +175,19 @@ const ownPID = "$$"
 // runChild runs a child with the files at descriptors 3 and up.
 func runChild(t *testing.T, files []*os.File, variables ...string) report {
 	t.Helper()
+	return runChildOn(t, nil, files, variables...)
+}
+
+// runChildOn is runChild with a standard input.
+func runChildOn(t *testing.T, stdin *os.File, files []*os.File, variables ...string) report {
+	t.Helper()
 	command := exec.Command("/bin/sh", "-c", childScript(variables), os.Args[0])
 	// The race detector's runtime otherwise sleeps a second at exit.
 	command.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
 	command.ExtraFiles = files
+	if stdin != nil {
+		command.Stdin = stdin
+	}
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()

@@ -1,11 +1,14 @@
 package activation
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // firstDescriptor is SD_LISTEN_FDS_START of sd_listen_fds(3).
@@ -18,7 +21,7 @@ type offer struct {
 	names []string
 }
 
-// readOffer reads $LISTEN_PID, $LISTEN_FDS and $LISTEN_FDNAMES. An empty offer
+// readOffer reads $LISTEN_PID, $LISTEN_PIDFDID, $LISTEN_FDS and $LISTEN_FDNAMES. An empty offer
 // without an error means that nothing was passed: the variables are unset, or
 // meant for another process (they leak into children of activated services).
 //
@@ -51,7 +54,69 @@ func listenPIDIsOurs() (bool, error) {
 		return false, fmt.Errorf("LISTEN_PID=%q is not a process id: "+
 			"leave setting it to the service manager", text)
 	}
-	return pid == os.Getpid(), nil
+	if pid != os.Getpid() {
+		return false, nil
+	}
+	return listenPIDFDIDIsOurs()
+}
+
+// listenPIDFDIDIsOurs tells whether $LISTEN_PIDFDID is this process, which systemd sets
+// from version 259 on: unlike a process id, it is never another one's later. Where it
+// cannot be compared, the process id has to do.
+func listenPIDFDIDIsOurs() (bool, error) {
+	text, set := os.LookupEnv("LISTEN_PIDFDID")
+	if !set {
+		return true, nil
+	}
+	wanted, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return false, fmt.Errorf("LISTEN_PIDFDID=%q is not the inode of a pidfd: "+
+			"leave setting it to the service manager", text)
+	}
+	own, known := ownPIDFDID()
+	return !known || own == wanted, nil
+}
+
+// ownPIDFDID is the inode of this process in the file system of pidfds (Linux 6.9). It is
+// not asked for under a seccomp filter, which may kill for pidfd_open(2).
+func ownPIDFDID() (inode uint64, known bool) {
+	if mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err == nil && mode != 0 {
+		return 0, false
+	}
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return 0, false
+	}
+	defer unix.Close(fd)
+	var system unix.Statfs_t
+	var stat unix.Stat_t
+	if unix.Fstatfs(fd, &system) != nil || system.Type != unix.PID_FS_MAGIC || unix.Fstat(fd, &stat) != nil {
+		return 0, false // an older kernel has one inode for all
+	}
+	return stat.Ino, true
+}
+
+// Absence says why Inherited is going to find nothing, and what to do about it. It is to
+// be asked before, as Inherited removes the variables.
+func Absence() error {
+	const remedy = "start it from a socket unit, or give --listen=ADDRESS"
+	switch pid := os.Getenv("LISTEN_PID"); {
+	case pid == strconv.Itoa(os.Getpid()) && os.Getenv("LISTEN_FDS") != "":
+		return fmt.Errorf("no sockets passed in to this process: $LISTEN_PIDFDID names another one, which had its process id; %s", remedy)
+	case pid != "" && os.Getenv("LISTEN_FDS") != "":
+		return fmt.Errorf("no sockets passed in to this process, %d: $LISTEN_PID names %s; "+
+			"a wrapper must become the program (exec), or give --listen=ADDRESS", os.Getpid(), pid)
+	case stdinIsSocket():
+		return errors.New("no sockets passed in, but standard input is a socket, which is not forwarded from: " +
+			"leave StandardInput=socket out of the unit, or inetd, and " + remedy)
+	}
+	return errors.New("no sockets passed in; " + remedy)
+}
+
+// stdinIsSocket tells whether descriptor 0 is a stream socket.
+func stdinIsSocket() bool {
+	kind, err := unix.GetsockoptInt(0, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && kind == unix.SOCK_STREAM
 }
 
 // name returns the name of the i-th descriptor, or the "unknown" that

@@ -54,7 +54,11 @@ func listenPIDOfAnother(t *testing.T, p *harness.Program) {
 	process := harness.Start(t, p, harness.Options{
 		Listeners: []*harness.Listener{l}, ListenPID: "1", Args: []string{"127.0.0.1:9"}, MayFail: true,
 	})
-	wantRefusal(t, process, "sockets passed in")
+	if p.IsOurs() {
+		wantRefusal(t, process, "sockets passed in", "$LISTEN_PID names 1;", "exec")
+	} else {
+		wantRefusal(t, process, "sockets passed in")
+	}
 }
 
 // wantRefusal checks that a program ended with status 1 after one line that has
