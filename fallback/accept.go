@@ -137,7 +137,7 @@ func (w *worker) take(client forward.Client) {
 		w.crew.Dismiss(client, w.index)
 		return
 	}
-	w.crew.Take(client, &w.counters)
+	w.counters.Served.Add(1)
 	if socket.IsIP(client.Route.Listener.Family) {
 		w.sockets.Tune(client.FD)
 	}

@@ -58,7 +58,7 @@ func resolving(t *testing.T, timeouts forward.Timeouts) (*worker, *connection, *
 	}
 	route := &w.policy.Routes[0]
 	route.Target = to
-	w.crew.Admit(route, 0, &w.counters)
+	w.crew.Admit(forward.Client{Route: route}, 0, &w.counters)
 	slot, c := w.connections.Allocate()
 	c.begin(slot, route, s.socket(nil).fd)
 	w.resolve(c)
@@ -109,7 +109,7 @@ func TestAnswerTwice(t *testing.T) {
 // poll in flight.
 func TestAnswerTooLate(t *testing.T) {
 	w, c, names, opened := resolving(t, forward.Timeouts{Connect: time.Second})
-	w.watch(&c.toTarget, opWatchClient)
+	w.watch(&c.toTarget)
 	w.elapsed(&c.alarm)
 	both, _ := answers(t)
 	names.asked[0].done(both)

@@ -52,7 +52,7 @@ func (s *simulation) checkAccounts() {
 	for _, n := range ledger.outcomes {
 		lines += n
 	}
-	if accepted := counters.Accepted.Load(); uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
+	if accepted := s.worker.crew.Counters().Accepted; uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
 		s.t.Errorf("of %d connections, the log has these outcomes: %v", accepted, ledger.outcomes)
 	}
 	if n := ledger.outcomes[forward.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {

@@ -69,7 +69,6 @@ type Client struct {
 	// Reserve holds the place of its target's descriptor, where those may run out; 0 if
 	// there is none. Owned like FD.
 	Reserve int
-	waited  bool // at the door: it is yet to be counted as accepted
 }
 
 // Verdict is what becomes of a client that has been accepted.
@@ -117,14 +116,6 @@ func (c *Crew) refuse(client Client, counters *Counters) {
 // Keep has the worker that has accepted a client serve it, instead of the one that was
 // chosen.
 func (c *Crew) Keep(worker, chosen int) { c.spread.Move(chosen, worker) }
-
-// Take counts a client that a worker begins to serve.
-func (c *Crew) Take(client Client, counters *Counters) {
-	counters.Served.Add(1)
-	if client.waited {
-		counters.Accepted.Add(1)
-	}
-}
 
 // HandOver sends a client to another worker.
 func (c *Crew) HandOver(client Client, to int) {
@@ -185,7 +176,7 @@ func (c *Crew) Await(ended <-chan error) error {
 
 // Counters are the sums of the members' counts; anyone may read them.
 func (c *Crew) Counters() Counts {
-	var sum Counts
+	sum := Counts{Accepted: c.door.admitted.Load()}
 	for _, m := range c.members {
 		sum.add(m.Counters())
 	}

@@ -82,11 +82,6 @@ func (w *fakeWorker) run(t *testing.T, toCome *atomic.Int64, faultAfter int) err
 			message()
 		}
 		w.clients = append(w.clients, clients...)
-		for _, client := range clients {
-			if client.waited {
-				w.counters.Accepted.Add(1)
-			}
-		}
 		if w.stopping {
 			w.cut = len(w.clients) + len(w.halfOpen)
 		}

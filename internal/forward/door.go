@@ -13,8 +13,9 @@ import (
 // been silent longest are reset for them, as soon as that is long enough. The members
 // are asked for theirs, each on its own thread.
 type door struct {
-	halfOpen atomic.Int64 // connections, of all members
-	waiting  atomic.Int64 // clients; written under the lock
+	halfOpen atomic.Int64  // connections, of all members
+	waiting  atomic.Int64  // clients; written under the lock
+	admitted atomic.Uint64 // of those, since start: no worker counts them as accepted
 
 	mu      sync.Mutex
 	line    []atDoor
@@ -57,7 +58,6 @@ func (c *Crew) wait(client Client, worker int) bool {
 	if d.closed || int64(len(d.line)) >= d.halfOpen.Load() {
 		return false
 	}
-	client.waited = true
 	d.line = append(d.line, atDoor{client, worker, time.Now().Add(doorTime)})
 	d.waiting.Add(1)
 	c.letIn() // a place may have become free meanwhile
@@ -84,6 +84,7 @@ func (c *Crew) leftOne() {
 func (c *Crew) letIn() {
 	for d := &c.door; len(d.line) > 0 && c.policy.Gate.Admit(); {
 		next := d.pop()
+		d.admitted.Add(1)
 		c.HandOver(next.client, c.spread.Choose(next.worker))
 	}
 }
