@@ -14,7 +14,7 @@ FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @go run ./test/figures/report reliability-results/$@
 endef
 
-.PHONY: build install uninstall packages test soak systemd arm64 kernels kernels-docs parity metrics-docs reliability manual lint demo fuzz clean
+.PHONY: build install uninstall packages test soak torture systemd arm64 kernels kernels-docs parity metrics-docs reliability manual lint demo fuzz clean
 
 build: ## build bin/uring-socket-proxyd
 	go build -o bin/ ./cmd/...
@@ -54,6 +54,9 @@ kernels-docs: kernels ## the same, and renew docs/kernels.md
 DURATION ?= 10m
 soak: ## play a random mix of clients, targets and troubles with each engine for DURATION
 	$(call counted,env SOAK_DURATION=$(DURATION) go test -v -count=1 -timeout=0 ./test/soak)
+
+torture: ## hold whatever peers may do against each setting of the program, each for DURATION
+	$(call counted,env SOAK_DURATION=$(DURATION) go test -v -count=1 -timeout=0 ./test/soak/torture)
 
 parity: ## renew docs/parity.md: what each program does, case by case
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance

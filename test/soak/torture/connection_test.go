@@ -1,0 +1,76 @@
+package torture
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// connection is one of those through the proxy, with what both its ends have done.
+type connection struct {
+	*stage
+	number  uint64
+	plan    *plan
+	ends    [2]*end // nil until they are there
+	streams [2]stream
+	began   time.Time
+	moved   time.Duration // when anything last moved, by the stage's clock
+	notes   []note
+	abrupt  bool // its target has left at once, without asking whose it is
+	failed  bool // a violation has been found, and nothing else is judged
+	over    bool
+}
+
+// note is a line of what has happened, for those who ask why.
+type note struct {
+	at   time.Duration
+	who  role
+	text string
+}
+
+// mostNotes of a connection are kept: the first and the last.
+const mostNotes = 60
+
+func (e *end) note(format string, args ...any) {
+	c := e.of
+	if len(c.notes) == mostNotes {
+		c.notes = append(c.notes[:mostNotes/2], c.notes[mostNotes/2+1:]...)
+	}
+	c.notes = append(c.notes, note{time.Since(c.began), e.who, fmt.Sprintf(format, args...)})
+}
+
+// story is all that is known of a connection.
+func (c *connection) story() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "  the plan: %v", c.plan)
+	for who, e := range c.ends {
+		fmt.Fprintf(&text, "\n  the %v: %v", role(who), e)
+	}
+	for _, n := range c.notes {
+		fmt.Fprintf(&text, "\n  %9.3f ms: the %v %s", float64(n.at)/float64(time.Millisecond), n.who, n.text)
+	}
+	return text.String()
+}
+
+// settle sees whether a connection is over when one of its ends has left.
+func (s *stage) settle(c *connection) {
+	one, other := c.ends[client], c.ends[target]
+	switch {
+	case c.over || one != nil && !one.left || other != nil && !other.left:
+		return
+	case other == nil && !c.failed && !c.abrupt && one.mayArrive():
+		return // the target may hear of it yet: see standsStill
+	}
+	s.forget(c)
+}
+
+// forget ends a connection.
+func (s *stage) forget(c *connection) {
+	c.over = true
+	s.lost(c)
+	delete(s.open, c.number)
+	s.account.played++
+}
+
+// mayArrive tells that a client that has left has said who it is.
+func (e *end) mayArrive() bool { return e.sent >= identitySize && !e.sawBreak }

@@ -1,0 +1,64 @@
+// Package torture holds a proxy to its first promise under a random mix of whatever
+// peers may do: nothing lost, nothing cut short, nobody held up.
+//
+// A connection has two ends, client and target, each of which follows its part of a
+// plan (plan_test.go): steps that send, receive, pause, end, leave or reset
+// (step_test.go). Each byte is checked against its offset. How each end saw the other
+// go is judged by what that one has done (judge_test.go). Nothing may stand still
+// (still_test.go), and when all have gone nothing may be left (rest_test.go). Meanwhile
+// the proxy's process is stopped now and then, and goes on (stop_test.go).
+//
+// All ends of a run are served by one thread (loop_test.go): what one of them has done
+// is known when another one is judged.
+//
+// Plain `go test` plays each setting for a few seconds, `make torture` for DURATION. A
+// violation tells its seed and its connection:
+//
+//	TEST_SEED=SEED                plays the same plans again, in the same order
+//	TORTURE_CONNECTION=NUMBER     plays that one plan of them, over and over
+//	TORTURE_WITHOUT=urgent,hold   leaves out what is named there, to look for what is
+//	                              behind it; see ingredients
+//	TORTURE_PROGRAM=PATH          tortures another build of the program
+package torture
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"uring-socket-proxyd/test/harness"
+)
+
+// briefly is how long a setting is played if nobody asks for a duration.
+const briefly = 3 * time.Second
+
+// whole is how long each setting is played, without the time that the last connections
+// take: $SOAK_DURATION.
+var whole = briefly
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	parallel := "3" // short runs are for what is common, long ones for what is rare
+	if text := os.Getenv("SOAK_DURATION"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < time.Second {
+			fmt.Fprintf(os.Stderr, "SOAK_DURATION=%s: want a duration of a second or more, such as 10m\n", text)
+			os.Exit(2)
+		}
+		whole, parallel = d, "1"
+	}
+	flag.Set("test.parallel", parallel)
+	os.Exit(harness.Main(m))
+}
+
+func TestTorture(t *testing.T) {
+	seed := harness.Seed(t)
+	for _, s := range settings() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			play(t, s, seed)
+		})
+	}
+}
