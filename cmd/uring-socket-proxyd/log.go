@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,30 +23,31 @@ import (
 // The last logger is for the error that ends the program: it always writes a line to
 // standard error. The journal finds out which unit a datagram belongs to when it reads
 // it, from /proc, and a process that has ended by then belongs to none.
-func newQueuedLogger(out io.Writer, level string) (log, last *slog.Logger, queue *logQueue) {
+func newQueuedLogger(out io.Writer, wishes logWishes) (log, last *slog.Logger, queue *logQueue) {
 	lines := newLineWriter(out)
 	var writer recordWriter = lines
-	native := lines.priorities && !strings.HasPrefix(os.Getenv("SYSTEMD_LOG_TARGET"), "console")
+	native := lines.priorities && !wishes.console
+	level := wishes.levelFor("console")
 	if native {
 		writer = newJournalWriter(lines)
+		level = wishes.levelFor("journal")
 	}
 	queue = newLogQueue(writer, lines, func(leftOut uint64) logRecord {
 		var gap lastRecord
-		slog.New(&lineHandler{out: &gap, level: logLevel(level), fields: native}).
+		slog.New(&lineHandler{out: &gap, level: level, fields: native}).
 			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
 		return logRecord(gap)
 	})
-	log = slog.New(&lineHandler{out: queue, level: logLevel(level), fields: native})
-	last = slog.New(&lineHandler{out: byLine{queue}, level: logLevel(level)})
+	log = slog.New(&lineHandler{out: queue, level: level, fields: native})
+	last = slog.New(&lineHandler{out: byLine{queue}, level: level})
 	return log, last, queue
 }
 
 // newLogger returns a logger that writes one line for each record to out, whatever
 // the record holds: "message: key=value ...", with the <N> priority prefix of
-// sd-daemon(3) when standard error goes to the journal. level is the value of
-// $SYSTEMD_LOG_LEVEL.
-func newLogger(out io.Writer, level string) *slog.Logger {
-	return slog.New(&lineHandler{out: newLineWriter(out), level: logLevel(level)})
+// sd-daemon(3) when standard error goes to the journal.
+func newLogger(out io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(&lineHandler{out: newLineWriter(out), level: level})
 }
 
 // logRecord is a record as it is written.
@@ -91,24 +91,6 @@ func (w *lineWriter) writeRecord(r logRecord) {
 	defer w.mu.Unlock()
 	// Nobody is left to tell that the log cannot be written.
 	_, _ = w.out.Write(line.Bytes())
-}
-
-// logLevel maps syslog's level names and numbers to slog's. As in the original,
-// one that is not known leaves the default, info.
-func logLevel(name string) slog.Level {
-	switch strings.ToLower(name) {
-	case "debug", "7":
-		return slog.LevelDebug
-	case "notice", "5":
-		return forward.LevelNotice
-	case "warning", "4":
-		return slog.LevelWarn
-	case "err", "3":
-		return slog.LevelError
-	case "crit", "alert", "emerg", "2", "1", "0":
-		return slog.LevelError + 4
-	}
-	return slog.LevelInfo // "info", "6"
 }
 
 // priority is the syslog priority of a level.

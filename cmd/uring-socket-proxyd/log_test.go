@@ -16,7 +16,7 @@ import (
 // logTo returns a logger as newLogger makes it, and where it writes.
 func logTo(level string, priorities bool) (*slog.Logger, *bytes.Buffer) {
 	out := new(bytes.Buffer)
-	log := newLogger(out, level)
+	log := newLogger(out, readLogWishes(variables{"SYSTEMD_LOG_LEVEL": level}.get).levelFor("console"))
 	log.Handler().(*lineHandler).out.(*lineWriter).priorities = priorities
 	return log, out
 }
@@ -81,7 +81,7 @@ func TestLogPriority(t *testing.T) {
 func TestLogWithoutJournal(t *testing.T) {
 	t.Setenv("JOURNAL_STREAM", "")
 	var out bytes.Buffer
-	newLogger(&out, "").Info("i")
+	newLogger(&out, slog.LevelInfo).Info("i")
 	if out.String() != "i\n" {
 		t.Errorf("got %q", out.String())
 	}

@@ -36,8 +36,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE)
 	asks := make(chan os.Signal, 1) // for the counters, from now on, though there are none yet
 	signal.Notify(asks, syscall.SIGUSR1)
-	log, last, queue := newQueuedLogger(stderr, os.Getenv("SYSTEMD_LOG_LEVEL"))
+	wishes := readLogWishes(os.Getenv)
+	log, last, queue := newQueuedLogger(stderr, wishes)
 	defer queue.Flush()
+	wishes.complain(log)
 	opts, err := parseOptions(args)
 	switch {
 	case err != nil:
