@@ -123,9 +123,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 		}
 	}()
 	reportRoutes(policy, engine.Name())
-	if err := notifier.Ready(); err != nil {
-		log.Warn("cannot tell the service manager that start-up is complete", "error", err)
-	}
+	announceReady(notifier, log)
 	defer func() { policy.ReportEnd(engine.Counters()) }()
 	running = true
 	return engine.Run()

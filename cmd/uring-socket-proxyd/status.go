@@ -1,6 +1,9 @@
 package main
 
 import (
+	"log/slog"
+	"time"
+
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
 )
@@ -15,4 +18,21 @@ func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters fu
 			policy.Log.Debug("cannot tell the service manager how it is going", "error", err)
 		}
 	})
+}
+
+// announceReady tells the service manager that start-up is complete. One that does not
+// read its socket now is told when it does; nobody else is to wait for that.
+func announceReady(notifier *activation.Notifier, log *slog.Logger) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		if err := notifier.Ready(); err != nil {
+			log.Warn("cannot tell the service manager that start-up is complete", "error", err)
+		}
+	}()
+	select {
+	case <-told:
+	case <-time.After(flushTime):
+		log.Warn("the service manager does not read that start-up is complete")
+	}
 }

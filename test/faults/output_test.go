@@ -39,6 +39,11 @@ var outputCases = []Case{
 		Run:   notifyStuck,
 	},
 	{
+		Name:  "output/notify-stuck-at-the-start",
+		Shows: "a service manager that does not read that the program is ready holds up no client and not the end, and learns it later",
+		Run:   notifyStuckAtStart,
+	},
+	{
 		Name:  "output/notify-stuck-at-the-end",
 		Shows: "SIGTERM ends the program although the service manager reads nothing",
 		Run:   notifyStuckAtEnd,
@@ -152,6 +157,47 @@ func deafManager(t *testing.T) (path string, conn *net.UnixConn) {
 // watched makes the program send a message every 5 ms.
 func watched(path string) harness.Options {
 	return harness.Options{Env: []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=10000"}, PIDs: []string{"WATCHDOG_PID"}}
+}
+
+func notifyStuckAtStart(t *testing.T, p *harness.Program) {
+	path, conn := deafManager(t)
+	filler, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(filler)
+	fill := func() {
+		var err error
+		for err == nil {
+			err = unix.Sendto(filler, []byte("X=1"), unix.MSG_DONTWAIT, &unix.SockaddrUnix{Name: path})
+		}
+		if err != unix.EAGAIN {
+			t.Fatal(err)
+		}
+	}
+	fill()
+	for _, readsLater := range []bool{true, false} {
+		s := set(t, p, setting{options: harness.Options{Env: []string{"NOTIFY_SOCKET=" + path}}})
+		injected(1)
+		s.progress("before the service manager has read")
+		s.AwaitLine("the service manager does not read that start-up is complete")
+		if !readsLater {
+			s.terminate()
+			continue
+		}
+		conn.SetReadDeadline(time.Now().Add(harness.Patience))
+		for message := make([]byte, 100); ; {
+			n, err := conn.Read(message)
+			if err != nil {
+				t.Fatalf("READY=1 never came: %v", err)
+			}
+			if string(message[:n]) == "READY=1" {
+				break
+			}
+		}
+		s.end()
+		fill()
+	}
 }
 
 // notifyStuckStage has a program whose service manager has let its socket fill up.
