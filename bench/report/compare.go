@@ -125,10 +125,17 @@ func (c *comparison) row(columns io.Writer, before result.Table, row result.Row)
 		return
 	}
 	for _, f := range figures {
-		ratio := stats.Unpaired(f.values(row), f.values(*old), c.new.Seed)
-		if ratio.Rounds == 0 {
+		switch was, is := f.summary(*old).Count, f.summary(row).Count; {
+		case was == 0 && is == 0:
+			continue // it is none of this scenario's figures
+		case was == 0:
+			fmt.Fprintf(columns, "  %s\t%s\tonly in the new run\n", row.Peer, f.name)
+			continue
+		case is == 0:
+			fmt.Fprintf(columns, "  %s\t%s\tonly in the old run\n", row.Peer, f.name)
 			continue
 		}
+		ratio := stats.Unpaired(f.values(row), f.values(*old), c.new.Seed)
 		verdict := ratio.Verdict(f.better)
 		c.count(verdict)
 		fmt.Fprintf(columns, "  %s\t%s\t%s\t%s\t%s\t%s\n", row.Peer, f.name, f.cell(*old).Median, f.cell(row).Median,

@@ -42,6 +42,36 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareFromZero: what was nothing and is something counts as worse, and no figure
+// that a run has is passed over in silence.
+func TestCompareFromZero(t *testing.T) {
+	idle := func(wakeups ...float64) result.Row {
+		row := rated("uring", 10, 10, 10, 10, 10)
+		for i := range wakeups {
+			row.Rounds[i].IdleWakeups = &wakeups[i]
+		}
+		return row
+	}
+	for _, c := range []struct {
+		old, new result.Row
+		want     []string
+	}{
+		{idle(0, 0, 0, 0, 0), idle(500, 501, 502, 503, 504), []string{"uring wake-ups while idle 0/s 502/s from zero worse", "2 figures compared: 0 better, 1 worse, 1 same"}},
+		{idle(500, 501, 502, 503, 504), idle(0, 0, 0, 0, 0), []string{"uring wake-ups while idle 502/s 0/s 0× (0 to 0) better", "1 better, 0 worse"}},
+		{idle(0, 0, 0, 0, 0), idle(0, 0, 0, 0, 0), []string{"uring wake-ups while idle 0/s 0/s 1.00× (1.00 to 1.00) same", "2 figures compared: 0 better, 0 worse, 2 same"}},
+		{idle(0, 0, 0), idle(7, 7, 7), []string{"uring wake-ups while idle 0/s 7/s from zero too few rounds", "1 without a verdict"}},
+		{idle(), idle(7, 7, 7), []string{"uring wake-ups while idle only in the new run", "1 figure compared"}},
+		{idle(7, 7, 7), idle(), []string{"uring wake-ups while idle only in the old run", "1 figure compared"}},
+	} {
+		text := strings.Join(strings.Fields(compared(t, single(c.old), single(c.new))), " ")
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("the comparison lacks %q:\n%s", want, text)
+			}
+		}
+	}
+}
+
 func TestCompareWarnsOfOtherMachines(t *testing.T) {
 	old, new := fabricated(1, 5), fabricated(2, 5)
 	new.Machine.Kernel = "Linux 7.0.0-other"

@@ -103,8 +103,11 @@ func (f figure) against(row result.Row, other opponent, seed uint64) (versus, bo
 	return versus{ratio, ratio.Verdict(f.better)}, true
 }
 
-// Text is "3.52× (3.40 to 3.61)".
+// Text is "3.52× (3.40 to 3.61)"; "from zero" where no number is so many times that.
 func (v versus) Text() string {
+	if math.IsInf(v.Ratio.Median, 0) {
+		return "from zero"
+	}
 	return fmt.Sprintf("%s× (%s to %s)", digits(v.Ratio.Median), digits(v.Ratio.Low), digits(v.Ratio.High))
 }
 

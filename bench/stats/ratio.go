@@ -50,21 +50,29 @@ func Paired(a, b []float64, seed uint64) Ratio {
 
 // Unpaired is the ratio of the medians of a and b. It is for rows of different
 // runs, whose rounds have nothing to do with each other; each side is resampled
-// by itself.
+// by itself. From zero to more is infinitely many times, from zero to zero once.
 func Unpaired(a, b []float64, seed uint64) Ratio {
 	a, b = present(a), present(b)
 	random := source(seed)
 	drawnA, drawnB := make([]float64, len(a)), make([]float64, len(b))
-	return interval(Median(a)/Median(b), min(len(a), len(b)), func() float64 {
+	return interval(quotient(Median(a), Median(b)), min(len(a), len(b)), func() float64 {
 		resample(random, drawnA, a)
 		resample(random, drawnB, b)
-		return median(drawnA) / median(drawnB)
+		return quotient(median(drawnA), median(drawnB))
 	})
+}
+
+// quotient is a/b, where nothing has become of nothing the same.
+func quotient(a, b float64) float64 {
+	if a == 0 && b == 0 {
+		return 1
+	}
+	return a / b
 }
 
 // interval draws the ratio again and again and takes the middle 95 %.
 func interval(ratio float64, rounds int, draw func() float64) Ratio {
-	if rounds == 0 || math.IsNaN(ratio) || math.IsInf(ratio, 0) {
+	if rounds == 0 || math.IsNaN(ratio) {
 		return Ratio{Median: math.NaN(), Low: math.NaN(), High: math.NaN()}
 	}
 	drawn := make([]float64, resamples)

@@ -69,11 +69,30 @@ func TestNothingToCompare(t *testing.T) {
 		"nothing":          Paired(nil, []float64{1}, 1),
 		"zeros":            Paired([]float64{1, 1}, []float64{0, 0}, 1),
 		"unpaired nothing": Unpaired(nil, nil, 1),
-		"unpaired zeros":   Unpaired([]float64{1}, []float64{0}, 1),
+		"one side alone":   Unpaired([]float64{1}, []float64{math.NaN()}, 1),
 	} {
 		if !math.IsNaN(r.Median) || r.Rounds != 0 || r.Verdict(Higher) != TooFew {
 			t.Errorf("%s: got %+v", name, r)
 		}
+	}
+}
+
+// TestFromZero: what was nothing has no finite ratio, and a verdict all the same.
+func TestFromZero(t *testing.T) {
+	zeros, many := []float64{0, 0, 0, 0, 0}, []float64{500, 501, 502, 503, 504}
+	r := Unpaired(many, zeros, 1)
+	if !math.IsInf(r.Median, 1) || !math.IsInf(r.Low, 1) || !math.IsInf(r.High, 1) || r.Verdict(Lower) != Worse || r.Verdict(Higher) != Better {
+		t.Errorf("from zero to 500: %+v", r)
+	}
+	if r := Unpaired(zeros, many, 1); r.Median != 0 || r.Verdict(Lower) != Better {
+		t.Errorf("from 500 to zero: %+v", r)
+	}
+	if r := Unpaired(zeros, zeros, 1); r.Median != 1 || r.Low != 1 || r.High != 1 || r.Verdict(Lower) != Same {
+		t.Errorf("from zero to zero: %+v", r)
+	}
+	// A resample may be zero on both sides, or on the old one alone.
+	if r := Unpaired([]float64{0, 0, 1, 1, 1}, []float64{0, 0, 1, 1, 1}, 1); r.Median != 1 || r.Verdict(Lower) != Same {
+		t.Errorf("from a few to as many: %+v", r)
 	}
 }
 
