@@ -47,7 +47,7 @@ func (w *worker) sendBytes(h *half, bytes []byte) (int, syscall.Errno) {
 	if len(h.passed) > 0 {
 		return w.sendPassing(h, bytes)
 	}
-	return send(h.destination.fd, bytes)
+	return send(h.destination.fd, bytes[:h.piece(len(bytes))])
 }
 
 // keep stores what could not be sent of the worker's block, or of the half's.
@@ -81,7 +81,7 @@ func (w *worker) putBlock(h *half) {
 
 // sendSplicing moves bytes from the pipe to the destination.
 func (w *worker) sendSplicing(h *half) bool {
-	n, errno := w.sockets.Splice(h.pipe.Read, h.destination.fd, h.queued)
+	n, errno := w.sockets.Splice(h.pipe.Read, h.destination.fd, h.piece(h.queued))
 	switch errno {
 	case 0:
 		h.short = h.short || n < h.queued

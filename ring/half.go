@@ -96,6 +96,14 @@ func (h *half) end() {
 	h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
 }
 
+// piece is how many of n bytes go to the destination at once.
+func (h *half) piece(n int) int {
+	if h.fromClient() {
+		return n
+	}
+	return h.connection.route.Piece(n)
+}
+
 // opposite is the half in the other direction.
 func (h *half) opposite() *half {
 	if h == &h.connection.toTarget {

@@ -15,7 +15,7 @@ func (w *worker) send(h *half) {
 	piece := h.queue.first()
 	h.sending, h.sendTick = true, w.tick
 	h.connection.inFlight++
-	w.ring.Send(h.destination(), w.pool.Addr(*piece), piece.Len, uint64(h.connection.userData(h.sendOp)))
+	w.ring.Send(h.destination(), w.pool.Addr(*piece), uint32(h.piece(int(piece.Len))), uint64(h.connection.userData(h.sendOp)))
 }
 
 // sent handles the completion of a half's send.

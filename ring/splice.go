@@ -120,7 +120,7 @@ func (w *worker) fill(h *half) (n int, more bool) {
 // drain moves bytes from the pipe to the destination. It returns false if that has
 // no room now, or is gone.
 func (w *worker) drain(h *half) bool {
-	n, errno := w.sockets.Splice(h.pipe.Read, h.destination(), h.queued)
+	n, errno := w.sockets.Splice(h.pipe.Read, h.destination(), h.piece(h.queued))
 	switch errno {
 	case 0:
 		h.short = h.short || n < h.queued

@@ -105,6 +105,24 @@ func (l *Listener) describe(fd int) (err error) {
 	if l.Family, err = socketFamily(fd); err != nil {
 		return err
 	}
+	l.SendBuffer = fixedSendBuffer(fd)
 	l.Address, l.Port, err = localAddress(fd)
 	return err
 }
+
+// fixedSendBuffer is the size of a socket's send buffer if somebody has set it, else 0.
+// Before Linux 5.14 nobody can tell (SO_BUF_LOCK).
+func fixedSendBuffer(fd int) int {
+	locked, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK)
+	if err != nil || locked&sendBufferLocked == 0 {
+		return 0
+	}
+	size, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
+	if err != nil {
+		return 0
+	}
+	return size
+}
+
+// sendBufferLocked is SOCK_SNDBUF_LOCK of linux/socket.h.
+const sendBufferLocked = 1

@@ -30,6 +30,10 @@ type Listener struct {
 	Address string
 	// Port is the local port, 0 for a UNIX socket.
 	Port int
+	// SendBuffer is what the send buffer of its connections is fixed at (SendBuffer= of
+	// systemd.socket(5)), in bytes as the kernel counts them, which is twice the setting;
+	// 0 where the kernel sizes it as it goes.
+	SendBuffer int
 
 	inherits  socket.Inherits
 	path      *boundPath // the file that Listen created, nil if there is none
