@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"uring-socket-proxyd/test/debian"
 )
 
 // image is a kernel as its packages bring it.
@@ -29,30 +29,15 @@ func (i image) short() string {
 	return i.Name
 }
 
-// cacheDirectory is where images stay between runs.
-func cacheDirectory() (string, error) {
-	if directory := os.Getenv("KERNELS_CACHE"); directory != "" {
-		return filepath.Abs(directory)
-	}
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("%w: say by KERNELS_CACHE=DIRECTORY where kernels are kept", err)
-	}
-	return filepath.Join(base, "uring-socket-proxyd", "kernels"), nil
-}
-
 // obtain returns a kernel's image from the cache, downloading it first if need be.
 // say tells of progress.
 func obtain(k kernel, say func(format string, args ...any)) (image, error) {
-	cache, err := cacheDirectory()
+	cache, err := debian.Cache("KERNELS_CACHE", "kernels")
 	if err != nil {
 		return image{}, err
 	}
 	directory := filepath.Join(cache, k.Name)
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return image{}, err
-	}
-	unlock, err := lock(filepath.Join(cache, "lock"))
+	unlock, err := debian.Lock(cache)
 	if err != nil {
 		return image{}, err
 	}
@@ -71,23 +56,10 @@ func obtain(k kernel, say func(format string, args ...any)) (image, error) {
 	return i, nil
 }
 
-// lock keeps other runs out of the cache.
-func lock(path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return func() { file.Close() }, nil
-}
-
 // download unpacks a kernel's packages into a directory, which exists only when all
 // is in it.
 func download(k kernel, directory string) error {
-	from, err := findArchive()
+	from, err := debian.Find()
 	if err != nil {
 		return err
 	}
@@ -96,35 +68,28 @@ func download(k kernel, directory string) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	a, err := newApt(filepath.Join(work, "apt"), from.sources(k.Suite))
+	a, err := debian.NewApt(filepath.Join(work, "apt"), from.Sources(k.Suite))
 	if err != nil {
 		return err
 	}
 	// An update fails if one of the sources is gone. Another may have the kernel.
-	_, updateErr := a.run("apt-get", "update")
-	newest, err := a.newest(k.Image)
+	_, updateErr := a.Run("apt-get", "update")
+	best, err := newest(a, k.Image)
 	if err != nil {
 		return errors.Join(err, updateErr)
 	}
 	root := filepath.Join(work, "root")
-	for _, p := range newest.parts {
-		if _, err := a.run("apt-get", "download", p+"="+newest.version); err != nil {
-			return err
-		}
+	parts := slices.Clone(best.parts)
+	for i := range parts {
+		parts[i] += "=" + best.version
 	}
-	packages, err := filepath.Glob(filepath.Join(a.directory, "*.deb"))
-	if err != nil {
+	if err := a.Unpack(root, parts...); err != nil {
 		return err
 	}
-	for _, p := range packages {
-		if _, err := output("dpkg-deb", "-x", p, root); err != nil {
-			return err
-		}
-	}
-	if err := orderModules(root, newest.release); err != nil {
+	if err := orderModules(root, best.release); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(root, "kernel"), []byte(newest.release+" "+newest.version), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "kernel"), []byte(best.release+" "+best.version), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(root, directory)
@@ -137,15 +102,15 @@ type candidate struct {
 }
 
 // newest finds the newest kernel whose package has a name like that.
-func (a apt) newest(pattern string) (candidate, error) {
-	list, err := a.run("apt-cache", "search", "--names-only", pattern)
+func newest(a debian.Apt, pattern string) (candidate, error) {
+	list, err := a.Run("apt-cache", "search", "--names-only", pattern)
 	if err != nil {
 		return candidate{}, err
 	}
 	var best candidate
 	for line := range strings.Lines(list) {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		versions, err := a.versions(name)
+		versions, err := a.Versions(name)
 		if err != nil {
 			return candidate{}, err
 		}
@@ -161,7 +126,7 @@ func (a apt) newest(pattern string) (candidate, error) {
 	}
 	// Newer kernels are in several packages, of which one may be empty.
 	for _, part := range []string{"linux-image-", "linux-binary-", "linux-modules-"} {
-		versions, err := a.versions(part + best.release)
+		versions, err := a.Versions(part + best.release)
 		if err != nil {
 			return candidate{}, err
 		}
@@ -170,21 +135,6 @@ func (a apt) newest(pattern string) (candidate, error) {
 		}
 	}
 	return best, nil
-}
-
-// versions are those of a package that the archive has.
-func (a apt) versions(name string) (versions []string, err error) {
-	table, err := a.run("apt-cache", "madison", name)
-	if err != nil {
-		return nil, err
-	}
-	for line := range strings.Lines(table) {
-		// "name | version | source", with spaces to align them
-		if fields := strings.Split(line, "|"); len(fields) == 3 {
-			versions = append(versions, strings.TrimSpace(fields[1]))
-		}
-	}
-	return versions, nil
 }
 
 // open finds the parts of an image.
@@ -207,4 +157,8 @@ func open(k kernel, directory string) (image, error) {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+func output(name string, args ...string) (string, error) {
+	return debian.Output(exec.Command(name, args...))
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"uring-socket-proxyd/test/debian"
 	"uring-socket-proxyd/test/figures"
 	"uring-socket-proxyd/test/harness"
 	"uring-socket-proxyd/test/kernels/plan"
@@ -112,7 +113,7 @@ func ready(t *testing.T) (images []image, built string) {
 	}
 	for _, k := range some {
 		i, err := obtain(k, func(format string, args ...any) { say(t, format, args...) })
-		if errors.Is(err, errNoDebian) {
+		if errors.Is(err, debian.ErrNone) {
 			t.Skip(err)
 		}
 		if err != nil {

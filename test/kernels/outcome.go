@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"uring-socket-proxyd/test/debian"
 )
 
 // result is how one case went on one kernel.
@@ -45,7 +47,7 @@ type test struct {
 func (s *told) tests() ([]*test, error) {
 	cmd := exec.Command("go", "tool", "test2json")
 	cmd.Stdin = strings.NewReader(s.text.String())
-	text, err := outputOf(cmd)
+	text, err := debian.Output(cmd)
 	if err != nil {
 		return nil, err
 	}
