@@ -59,6 +59,7 @@ torture: ## hold whatever peers may do against each setting of the program, each
 	$(call counted,env SOAK_DURATION=$(DURATION) go test -v -count=1 -timeout=0 ./test/soak/torture)
 
 parity: ## renew docs/parity.md: what each program does, case by case
+	test/install-packages
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
 
 metrics-docs: ## renew the table of metrics and the live view in docs/metrics.md

@@ -8,6 +8,7 @@ package conformance
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -37,14 +38,35 @@ type Exception struct {
 	Untested bool
 }
 
-// original says what the original does instead. Run asserts it.
-func original(does string) map[string]Exception {
+// original says what the original does instead, old or new. Run asserts it.
+func original(does string) map[string]Exception { return either(older(does), newer(does)) }
+
+// notOriginal says why the original is left out, old and new.
+func notOriginal(why string) map[string]Exception { return either(notOlder(why), notNewer(why)) }
+
+// older and newer say what one of the two does instead.
+func older(does string) map[string]Exception {
 	return map[string]Exception{harness.Original.Name: {Does: does}}
 }
 
-// notOriginal says why the original is left out.
-func notOriginal(why string) map[string]Exception {
+func newer(does string) map[string]Exception {
+	return map[string]Exception{harness.Newest.Name: {Does: does}}
+}
+
+// notOlder and notNewer say why one of the two is left out.
+func notOlder(why string) map[string]Exception {
 	return map[string]Exception{harness.Original.Name: {Does: why, Untested: true}}
+}
+
+func notNewer(why string) map[string]Exception {
+	return map[string]Exception{harness.Newest.Name: {Does: why, Untested: true}}
+}
+
+// either is what of older or notOlder goes with what of newer or notNewer.
+func either(a, b map[string]Exception) map[string]Exception {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
 }
 
 // cases are all of them, in the order of the table.

@@ -86,7 +86,7 @@ func (f figureTable) markdown() string {
 	table.WriteString("| program | descriptors | KiB in the program | KiB of the kernel, both peers included |\n| --- | --- | --- | --- |\n")
 	for _, p := range harness.Programs {
 		if costs, ok := f[p.Name]; ok {
-			fmt.Fprintf(&table, "| %s | %.0f | %.1f | %.1f |\n", p.Name, costs.descriptors, costs.resident/1024, costs.kernel/1024)
+			fmt.Fprintf(&table, "| %s | %.0f | %.1f | %.1f |\n", head(p), costs.descriptors, costs.resident/1024, costs.kernel/1024)
 		}
 	}
 	return table.String()

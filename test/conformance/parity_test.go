@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/newest"
 )
 
 // results are the outcomes of the cases that ran, for the table.
@@ -46,7 +47,8 @@ const parityIntroduction = `# What each program does
 
 %d cases, run as black boxes through sockets and signals against our program with
 each engine (io_uring also with no more of it than Linux 6.1 has) and against the
-original (%s), on Linux %s. "no: ..." is a difference that the case asserts like the rest; what stands in
+original: the one that is installed (%s) and the newest of Debian unstable (%s), on
+Linux %s. "no: ..." is a difference that the case asserts like the rest; what stands in
 parentheses was not tried, and why. ` + "`make parity`" + ` writes this file.
 
 `
@@ -54,11 +56,11 @@ parentheses was not tried, and why. ` + "`make parity`" + ` writes this file.
 // writeParity writes the tables.
 func writeParity(path string) error {
 	var table strings.Builder
-	fmt.Fprintf(&table, parityIntroduction, len(cases), originalVersion(), kernelRelease())
+	fmt.Fprintf(&table, parityIntroduction, len(cases), version(harness.OriginalPath), version(newest.Path), kernelRelease())
 	row := func(cells ...string) { fmt.Fprintf(&table, "| %s |\n", strings.Join(cells, " | ")) }
 	heads, lines := []string{"case", "what it shows"}, []string{"---", "---"}
 	for _, p := range harness.Programs {
-		heads, lines = append(heads, p.Name), append(lines, "---")
+		heads, lines = append(heads, head(p)), append(lines, "---")
 	}
 	row(heads...)
 	row(lines...)
@@ -77,11 +79,27 @@ func writeParity(path string) error {
 	return os.WriteFile(path, []byte(table.String()), 0o644)
 }
 
-// originalVersion is the first line of the original's --version.
-func originalVersion() string {
-	path, err := harness.OriginalPath()
+// head is a program over its column.
+func head(p *harness.Program) string {
+	find := harness.OriginalPath
+	switch p {
+	case harness.Newest:
+		find = newest.Path
+	case harness.Original:
+	default:
+		return p.Name
+	}
+	if words := strings.Fields(version(find)); len(words) > 1 && words[0] == "systemd" {
+		return "original " + words[1]
+	}
+	return p.Name
+}
+
+// version is the first line of an original's --version.
+func version(find func() (string, error)) string {
+	path, err := find()
 	if err != nil {
-		return "not installed"
+		return "not there"
 	}
 	out, err := exec.Command(path, "--version").Output()
 	if err != nil {

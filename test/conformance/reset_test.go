@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"uring-socket-proxyd/test/harness"
 )
@@ -81,7 +82,11 @@ func join(t *testing.T, proxy *harness.Proxy, accepted <-chan *harness.Conn) (cl
 	t.Helper()
 	client = proxy.Dial(t)
 	client.SendText(">")
-	far = <-accepted
+	select {
+	case far = <-accepted:
+	case <-time.After(harness.Patience):
+		t.Fatal("the connection does not reach the target")
+	}
 	far.ExpectText(">")
 	far.SendText("<")
 	client.ExpectText("<")

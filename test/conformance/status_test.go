@@ -16,13 +16,13 @@ var statusCases = []Case{
 	{
 		Name:   "notify/status",
 		Shows:  "STATUS= tells how many connections and bytes there are, a few seconds after that has changed",
-		Except: notOriginal("sends none"),
+		Except: either(notOlder("sends none"), notNewer("its STATUS= has no numbers")),
 		Run:    notifyStatus,
 	},
 	{
 		Name:   "notify/status-quiet",
 		Shows:  "while nothing changes, no STATUS= is sent, and the program does not wake up",
-		Except: notOriginal("sends none"),
+		Except: either(notOlder("sends none"), notNewer("its STATUS= has no numbers")),
 		Run:    notifyStatusQuiet,
 	},
 	{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,6 +48,18 @@ var targetCases = []Case{
 		Shows:  "connections to a UNIX target whose queue is full wait until it accepts",
 		Except: notOriginal("its connect fails with EAGAIN"),
 		Run:    fullBacklog,
+	},
+	{
+		Name:   "target/port-out-of-range",
+		Shows:  "a target's port above 65535 is refused at start, with the reason",
+		Except: original("it connects to the port modulo 65536"),
+		Run:    portOutOfRange,
+	},
+	{
+		Name:   "target/brackets",
+		Shows:  "[IPV6]:PORT is a target",
+		Except: original("it looks the brackets up as part of a name"),
+		Run:    brackets,
 	},
 }
 
@@ -162,4 +175,30 @@ func fullBacklog(t *testing.T, p *harness.Program) {
 	for i, c := range clients {
 		c.ExpectText(fmt.Sprint(i))
 	}
+}
+
+func portOutOfRange(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	port, err := strconv.Atoi(target.Address.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := fmt.Sprintf("127.0.0.1:%d", port+1<<16)
+	if !p.IsOurs() {
+		echoOnce(t, harness.StartProxy(t, p, harness.TCP4, wrapped))
+		return
+	}
+	l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
+	wantRefusal(t, harness.Start(t, p, harness.Options{Listeners: []*harness.Listener{l}, Args: []string{wrapped}, MayFail: true}), wrapped, "65535")
+}
+
+func brackets(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP6, harness.Echo)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Text)
+	if p.IsOurs() {
+		echoOnce(t, proxy)
+		return
+	}
+	proxy.Dial(t).ExpectGone()
+	proxy.AwaitLine("resolve")
 }

@@ -3,7 +3,10 @@ package harness
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
+
+	"uring-socket-proxyd/test/newest"
 )
 
 // Program is a proxy under test.
@@ -11,6 +14,8 @@ type Program struct {
 	Name string
 	// Args come before those of a test, as --engine= would.
 	Args []string
+	// Original tells that it is one that ours replaces.
+	Original bool
 	// Graceful tells that SIGTERM ends the program with exit status 0, not by
 	// the signal.
 	Graceful bool
@@ -26,14 +31,21 @@ var (
 	Epoll = &Program{Name: "epoll", Args: []string{"--engine=epoll"}, Graceful: true, Find: findOurs}
 )
 
-// Original is the program that ours replaces.
-var Original = &Program{Name: "original", Find: findOriginal}
+// Original and Newest are the program that ours replaces: as it is installed, and the
+// newest that test/install-packages has fetched.
+var (
+	Original = &Program{Name: "original", Original: true, Find: func(t testing.TB) string { return found(t, OriginalPath) }}
+	Newest   = &Program{Name: "newest original", Original: true, Find: func(t testing.TB) string { return found(t, newest.Path) }}
+)
+
+// Originals are both.
+var Originals = []*Program{Original, Newest}
 
 // Ours are the engines of our program.
 var Ours = []*Program{Uring, On61, Epoll}
 
 // Programs are all that a case is run against.
-var Programs = append(Ours[:len(Ours):len(Ours)], Original)
+var Programs = slices.Concat(Ours, Originals)
 
 // Executable returns the program's path. It skips the test when the program is
 // not installed.
@@ -43,7 +55,7 @@ func (p *Program) Executable(t testing.TB) string {
 }
 
 // IsOurs tells whether the program is ours, whatever its engine.
-func (p *Program) IsOurs() bool { return p != Original && p.Name != Original.Name }
+func (p *Program) IsOurs() bool { return !p.Original }
 
 // Plain returns the program without the race detector, whose own memory and
 // time would drown what a test measures.
@@ -58,9 +70,9 @@ func (p *Program) Plain() *Program {
 
 func findOurs(t testing.TB) string { return build(t, RaceBuilt) }
 
-func findOriginal(t testing.TB) string {
+func found(t testing.TB, find func() (string, error)) string {
 	t.Helper()
-	path, err := OriginalPath()
+	path, err := find()
 	if err != nil {
 		t.Skip(err)
 	}
