@@ -19,25 +19,25 @@ var proxyHeaderCases = []Case{
 	{
 		Name:   "proxy-protocol/mixed-families",
 		Shows:  "a line of v1 with addresses of different families, as nginx sends it, is taken, and both are passed on in IPv6 form",
-		Except: noProxyProtocol,
+		Except: takesNone,
 		Run:    headerMixed,
 	},
 	{
 		Name:   "proxy-protocol/extensions",
 		Shows:  "extensions of a v2 header (TLVs) are passed on to a target that gets v2, without checksum and padding, with the smallest --buffer-size= too",
-		Except: noProxyProtocol,
+		Except: takesNone,
 		Run:    headerExtensions,
 	},
 	{
 		Name:   "proxy-protocol/local",
 		Shows:  "a v2 header that says LOCAL is taken whatever else is in it, and tells the target the connection's own addresses",
-		Except: noProxyProtocol,
+		Except: takesNone,
 		Run:    headerLocal,
 	},
 	{
 		Name:   "proxy-protocol/probe",
 		Shows:  "a client that ends or resets its connection without a byte of a header is closed, neither logged nor counted as anything wrong; one that leaves within the header is",
-		Except: noProxyProtocol,
+		Except: takesNone,
 		Run:    headerProbe,
 	},
 }
