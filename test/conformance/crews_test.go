@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,6 +37,18 @@ func without(p *harness.Program, features string) *harness.Program {
 	}
 	less.Args = append(less.Args, option+features)
 	return &less
+}
+
+// next is the target's end of the next connection that reaches it.
+func next(t *testing.T, accepted <-chan *harness.Conn) *harness.Conn {
+	t.Helper()
+	select {
+	case far := <-accepted:
+		return far
+	case <-time.After(harness.Patience):
+		t.Fatalf("no connection reached the target within %v", harness.Patience)
+		return nil
+	}
 }
 
 // wasReset tells whether a TCP peer has reset its connection, whatever is still to be read.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Server is a target under the test's control: it runs a script for each
@@ -93,6 +94,21 @@ func (s *Server) stop() {
 	}
 	s.mu.Unlock()
 	s.conns.Wait()
+}
+
+// AcceptOne accepts a connection on a socket on which nobody serves. It is closed with the
+// test.
+func AcceptOne(t testing.TB, l *Listener) *Conn {
+	t.Helper()
+	if limited, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok {
+		limited.SetDeadline(time.Now().Add(Patience))
+	}
+	raw, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	return newConn(t, raw)
 }
 
 // Echo sends everything back, and ends when its peer does. That its peer leaves

@@ -64,3 +64,16 @@ func (n *Namespace) bringUp(name, address string) (*End, error) {
 	}
 	return &End{n, parsed, link}, n.route.LinkSetUp(link)
 }
+
+// SetMTU sets how long packets over the namespace's loopback may be. They are of one segment
+// then, see bringUp.
+func (n *Namespace) SetMTU(t testing.TB, bytes int) {
+	t.Helper()
+	loopback, err := n.route.LinkByName("lo")
+	if err != nil {
+		t.Fatalf("namespace %s: %v", n.Name, err)
+	}
+	if err := n.route.LinkSetMTU(loopback, bytes); err != nil {
+		t.Fatalf("namespace %s: %v", n.Name, err)
+	}
+}
