@@ -21,11 +21,11 @@ import (
 
 var (
 	modelSeed = flag.Uint64("model.seed", 0, "replay one seed of TestModel")
-	modelRuns = flag.Int("model.runs", 100, "seeds that TestModel tries for each kind of kernel")
+	modelRuns = flag.Int("model.runs", 300, "seeds that TestModel tries for each kind of kernel")
 )
 
 // modelSteps is how many steps are tried at least for each kind of kernel.
-const modelSteps = 400_000
+const modelSteps = 1_000_000
 
 // TestModel runs the worker on simulated kernels of many seeds and checks that
 // no byte is lost, duplicated or reordered, that ends and resets arrive as such,
@@ -90,6 +90,7 @@ func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) *simu
 		sockets: make(map[int]*simSocket), stopAt: math.MaxInt, lies: make(map[string]int), seenIdle: make(map[*simSocket]bool),
 	}
 	s.noSplice = []int{0, 10, 100}[s.rng.IntN(3)]
+	s.lingering = s.rng.IntN(4) == 0
 	if s.rng.IntN(4) == 0 {
 		s.stopAt = s.rng.IntN(5000)
 	}

@@ -109,7 +109,7 @@ func (s *simulation) jump() {
 
 // comeLate has a client come at the limit when some have been silent for long.
 func (s *simulation) comeLate() {
-	if gate := s.worker.policy.Gate; gate.Current() >= gate.Limit() && s.rng.IntN(4) == 0 {
+	if gate := s.worker.policy.Gate; gate.Current() >= gate.Limit() && s.rng.IntN(2) == 0 {
 		s.jumped += forward.Tick(3000)
 	}
 }

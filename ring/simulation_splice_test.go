@@ -52,6 +52,9 @@ func (s *simulation) spliceFrom(p *simSocket, pipe, n int) (int, syscall.Errno) 
 
 func (s *simulation) spliceTo(p *simSocket, pipe, all int) (int, syscall.Errno) {
 	n := 1 + s.rng.IntN(all)
+	if p.ends == endsReset && !p.reset && !p.gone && s.rng.IntN(20) == 0 {
+		p.breakOff()
+	}
 	switch {
 	case p.shutdown:
 		s.t.Fatalf("splice to %d after its shutdown", p.fd)

@@ -38,7 +38,8 @@ type simulation struct {
 	late        int         // completions posted of operations that are long over
 	connected   []*simPair
 	steps       int
-	stopAt      int // the step at which the engine is stopped at the latest
+	stopAt      int  // the step at which the engine is stopped at the latest
+	lingering   bool // most connections become half-open, and stay so
 	stopping    bool
 	stopped     bool // ... before all was done
 	incremental bool
@@ -349,7 +350,13 @@ func (s *simulation) socketOf(pair *simPair, onUNIX bool) *simSocket {
 	if p.ends == endsGone && !onUNIX {
 		p.ends = endsReset
 	}
-	if s.rng.IntN(4) == 0 {
+	switch {
+	case s.lingering && s.rng.IntN(3) > 0:
+		p.ends, p.toCome = endsNever, p.toCome[:min(len(p.toCome), 500)]
+		if pair != nil { // a client
+			p.ends = endsClean
+		}
+	case s.rng.IntN(4) == 0:
 		p.stuck = forever
 	}
 	s.addMarks(p)
