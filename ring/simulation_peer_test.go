@@ -119,7 +119,7 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 	if !from.reset && !to.reset && !from.gone && !to.gone && to.linger && !cutOff {
 		s.t.Errorf("%s: reset, but neither side broke (%s)", name, outcome)
 	}
-	if from.reset && !from.eof && !to.linger && !to.gone {
+	if from.reset && !from.eof && !to.linger && !unmissed {
 		s.t.Errorf("%s: the source was reset, the destination ended cleanly", name)
 	}
 	if idle := s.worker.policy.Timeouts.Idle; idle > 0 && idle < time.Hour {
