@@ -113,7 +113,7 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 	}
 	s.checkPassed(from, to, name)
 	cutOff := from.pair.refused
-	for _, o := range []forward.Outcome{forward.Stopped, forward.IdleTimeout, forward.GivenUp} {
+	for _, o := range []forward.Outcome{forward.Stopped, forward.IdleTimeout, forward.GivenUp, forward.ClientLeft} {
 		cutOff = cutOff || outcome == o.String()
 	}
 	if !from.reset && !to.reset && !from.gone && !to.gone && to.linger && !cutOff {
@@ -128,6 +128,10 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 	cutOff = cutOff || s.stopped // the same holds
 	if from.gone && !from.reset && !to.reset && !to.gone && !cutOff && !bytes.Equal(written, to.got) {
 		s.t.Errorf("%s: the source has closed after %d bytes, of which %d arrived (%s)", name, len(written), len(to.got), outcome)
+	}
+	// Its target may just have been connected.
+	if client := from.pair.client; outcome == forward.ClientLeft.String() && (!client.eof && !client.gone || len(client.incoming) > 0) {
+		s.t.Errorf("%s: the client counts as left, with %d bytes to forward", name, len(client.incoming))
 	}
 	if outcome == forward.GivenUp.String() && !from.eof && !to.eof && !from.gone && !to.gone {
 		s.t.Errorf("%s: given up, though neither side had ended", name)
