@@ -108,6 +108,8 @@ var cases = slices.Concat(
 	passingCases,
 	passingEndCases,
 	timeoutCases,
+	slowReaderCases,
+	frozenCases,
 	retryCases,
 	vsockCases,
 	workerCases,
