@@ -26,7 +26,19 @@ func (w *worker) sourceEnded(h *half) {
 		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
 		w.discard(back)
 	}
-	if !h.source.tcp && w.sockets.Events(h.source.fd, 0)&unix.POLLHUP != 0 {
+	if !h.source.tcp {
+		w.peerMayBeGone(h, w.sockets.Events(h.source.fd, 0))
+	}
+}
+
+// peerMayBeGone handles the events of a UNIX source that has ended its stream: it may have
+// closed altogether, and with bytes that it has not taken.
+func (w *worker) peerMayBeGone(h *half, events int16) {
+	switch {
+	case events&unix.POLLERR != 0:
+		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
+		w.discard(h.opposite())
+	case events&unix.POLLHUP != 0:
 		w.peerGone(h)
 	}
 }

@@ -49,12 +49,13 @@ type half struct {
 	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
 
-	sourceIP bool   // its source is a TCP socket
-	deafTo   bool   // a poll for room is told of the end of its destination's own stream
-	short    bool   // a splice to its destination came short, and may have taken the socket's error
-	fresh    bool   // has received since the last look, by a multishot recv
-	broke    bool   // its source is known to be broken, and is not read for want of room
-	looked   uint64 // moved, at the last look
+	sourceIP  bool   // its source is a TCP socket
+	forNobody bool   // its destination, a UNIX socket, has closed altogether
+	deafTo    bool   // a poll for room is told of the end of its destination's own stream
+	short     bool   // a splice to its destination came short, and may have taken the socket's error
+	fresh     bool   // has received since the last look, by a multishot recv
+	broke     bool   // its source is known to be broken, and is not read for want of room
+	looked    uint64 // moved, at the last look
 
 	moved uint64 // bytes sent so far
 }

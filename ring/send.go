@@ -45,6 +45,9 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 		h.unpinning = false
 		w.parkQueue(h, 0)
 	}
+	if h.forNobody {
+		w.endForNobody(h)
+	}
 	w.proceed(h)
 }
 

@@ -52,10 +52,10 @@ func (s *simulation) usePassing(w *worker) {
 	case 4:
 		w.policy.Routes[0].Listener.Family = unix.AF_UNIX
 		return
-	default:
-		return
 	case 5:
 		s.useTargetOnUNIX(w)
+		return
+	default:
 		return
 	}
 	w.policy.Routes[0].Listener.Family = unix.AF_UNIX

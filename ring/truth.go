@@ -20,8 +20,8 @@ func (w *worker) sourceEnded(h *half) {
 		return
 	}
 	h.end()
-	if !h.sourceIP && w.sockets.Events(h.source(), 0)&unix.POLLHUP != 0 {
-		w.peerGone(h)
+	if !h.sourceIP {
+		w.peerMayBeGone(h, w.sockets.Events(h.source(), 0))
 	}
 }
 
@@ -44,18 +44,40 @@ func (w *worker) spliceEnded(h *half) {
 	}
 }
 
+// peerMayBeGone handles the events of a UNIX source that has ended its stream: it may have
+// closed altogether, and with bytes that it has not taken.
+func (w *worker) peerMayBeGone(h *half, events int16) {
+	switch {
+	case events&unix.POLLERR != 0:
+		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
+		w.discard(h.opposite())
+	case events&unix.POLLHUP != 0:
+		w.peerGone(h)
+	}
+}
+
 // peerGone handles the peer of a half's source that has closed altogether, as a UNIX socket
 // tells: nothing can be delivered to it. What it has sent still is.
 func (w *worker) peerGone(h *half) {
 	back := h.opposite()
+	back.forNobody = true
+	if back.sending && !back.blocked {
+		return // what is being sent may have been taken before: its completion tells
+	}
+	w.endForNobody(back)
+}
+
+// endForNobody ends a half whose destination has closed altogether. If there is something
+// left that it was to have, it has broken off.
+func (w *worker) endForNobody(h *half) {
 	switch {
-	case back.done:
-	case back.queued > 0 || len(back.passed) > 0:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(back)
+	case h.done:
+	case h.queued > 0 || len(h.passed) > 0:
+		h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
+		w.discard(h)
 	default:
-		h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
-		w.drop(back)
+		h.connection.outcome.Note(forward.EndedBy(!h.fromClient()))
+		w.drop(h)
 	}
 }
 
@@ -73,14 +95,25 @@ func (w *worker) sourceBroke(h *half) {
 // it is told that there is nothing (tcp_recvmsg_locked in net/ipv4/tcp.c), and waits for
 // more. Those that have received or begun to since the last look are looked at, and others
 // in turn.
+//
+// A side that is not read is looked at as well while the worker looks at all, in case its
+// watch has not told of an error.
 func (w *worker) kickSilent(silent []*half) {
 	w.polled = w.polled[:0]
 	for _, h := range silent {
-		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.source()), Events: unix.POLLIN | unix.POLLRDHUP})
+		asked := int16(unix.POLLIN | unix.POLLRDHUP)
+		if !h.receiving {
+			asked = 0
+		}
+		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.source()), Events: asked})
 	}
 	for i, p := range w.sockets.AllEvents(w.polled) {
-		if p.Revents != 0 {
-			w.stopReceiving(silent[i])
+		switch h := silent[i]; {
+		case p.Revents == 0, h.connection.state != stateForwarding:
+		case h.receiving:
+			w.stopReceiving(h)
+		default:
+			w.heard(h, int32(p.Revents))
 		}
 	}
 }

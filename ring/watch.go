@@ -113,6 +113,9 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 			silent = append(silent, h)
 		}
 	case h.ended || h.done, stands && !h.receiving:
+		if h.watching { // it was to tell
+			silent = append(silent, h)
+		}
 		w.watch(h)
 	case h.receiving && h.sourceIP && !h.awaiting && (h.fresh || w.inTurn(h)):
 		silent = append(silent, h)
@@ -154,15 +157,14 @@ func (w *worker) watch(h *half) {
 // watched handles what a watch has found.
 func (w *worker) watched(h *half, completion uring.Completion) {
 	c := h.connection
-	if !completion.More() {
-		h.watching = false
+	if !completion.More() { // it may have ended by itself: the queue was full
+		h.watching, w.restless = false, true
 		c.inFlight--
 	}
 	switch events := completion.Result; {
 	case c.finished():
 		w.settle(c)
 	case events < 0: // cancelled, or it cannot be watched now
-		w.restless = true
 	case c.state == stateForwarding:
 		w.heard(h, events)
 	case events&unix.POLLERR != 0:
