@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"uring-socket-proxyd/test/figures"
@@ -37,12 +39,24 @@ func Main(m *testing.M) int {
 			os.RemoveAll(dir)
 		}
 	}()
+	heedSignals()
 	status := m.Run()
 	if err := figures.Write(status == 0); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return status
+}
+
+// heedSignals has programs begin with signals as a service manager leaves them, although
+// these tests may have been started by nohup or in the background of a shell: what they
+// ignore, programs would too, but what they catch goes back to its default there.
+func heedSignals() {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // builds holds the executables of this test process, each made on first use.
