@@ -170,6 +170,38 @@ func (p *Process) Descriptors() int {
 	return len(entries)
 }
 
+// OpenFiles are a program's open descriptors, by sort.
+type OpenFiles struct {
+	Sockets []string // by their inodes
+	Pipes   int      // ends of them
+	Others  int
+}
+
+// OpenFiles tells which descriptors the program has open. Those that it closes meanwhile
+// may be left out.
+func (p *Process) OpenFiles() (open OpenFiles) {
+	p.t.Helper()
+	directory := fmt.Sprintf("/proc/%d/fd/", p.PID())
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		p.t.Errorf("the program is gone: %v", err)
+	}
+	for _, entry := range entries {
+		link, err := os.Readlink(directory + entry.Name())
+		inode, isSocket := strings.CutPrefix(link, "socket:[")
+		switch {
+		case err != nil: // closed meanwhile
+		case isSocket:
+			open.Sockets = append(open.Sockets, strings.TrimSuffix(inode, "]"))
+		case strings.HasPrefix(link, "pipe:"):
+			open.Pipes++
+		default:
+			open.Others++
+		}
+	}
+	return open
+}
+
 // ResidentBytes is the program's resident memory.
 func (p *Process) ResidentBytes() int64 {
 	p.t.Helper()

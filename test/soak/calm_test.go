@@ -2,7 +2,6 @@ package soak
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"time"
 
@@ -80,25 +79,9 @@ func (d descriptors) String() string {
 	return fmt.Sprintf("%d sockets, %d ends of pipes, %d other descriptors", d.sockets, d.pipes, d.others)
 }
 
-func (s *stage) descriptors() (d descriptors) {
-	directory := fmt.Sprintf("/proc/%d/fd/", s.proxy.PID())
-	entries, err := os.ReadDir(directory)
-	if err != nil {
-		s.fail("the proxy is gone: %v", err)
-	}
-	for _, entry := range entries {
-		link, err := os.Readlink(directory + entry.Name())
-		switch {
-		case err != nil: // closed meanwhile
-		case len(link) > 6 && link[:6] == "socket":
-			d.sockets++
-		case len(link) > 4 && link[:4] == "pipe":
-			d.pipes++
-		default:
-			d.others++
-		}
-	}
-	return d
+func (s *stage) descriptors() descriptors {
+	open := s.proxy.OpenFiles()
+	return descriptors{sockets: len(open.Sockets), pipes: open.Pipes, others: open.Others}
 }
 
 // harmless matches what the proxy may log in a mix like this.

@@ -57,7 +57,7 @@ func sectionsOf(text string) map[string]string {
 }
 
 // targets are the make targets that leave figures, in the order of the document.
-var targets = []string{"test", "kernels", "systemd", "soak"}
+var targets = []string{"test", "kernels", "systemd", "soak", "torture"}
 
 // folders lists the folders that suites are in.
 func folders(suites []suite) (folders []string) {

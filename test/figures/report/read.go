@@ -40,7 +40,7 @@ func read(directory string) ([]suite, error) {
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(suites) == 0 {
-		return nil, fmt.Errorf("no figures in %s; run make test, make kernels, make systemd or make soak", directory)
+		return nil, fmt.Errorf("no figures in %s; run make test, make kernels, make systemd, make soak or make torture", directory)
 	}
 	slices.SortStableFunc(suites, func(a, b suite) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kernel, b.Kernel))

@@ -14,16 +14,16 @@ type account struct {
 	bytes      int64
 	passed     int // descriptors
 	stops      int
-	untold     int            // connections of whose end their kernel was never told: see untold_test.go
 	took       time.Duration  // until no more connections were made
-	atEnd      int            // connections by then
+	inTime     int            // connections by then
+	untold     int            // connections whose reset the kernel has not believed: see end.untold
 	violations map[string]int // by kind
 }
 
 func newAccount() account { return account{violations: make(map[string]int)} }
 
 // tooMany violations end a run: what comes after tells no more.
-const tooMany = 3000
+const tooMany = 500
 
 // toldOf violations of a kind tell their story.
 const toldOf = 3
@@ -36,12 +36,13 @@ func (a *account) soFar() (n int) {
 }
 
 func (a *account) String() string {
-	text := fmt.Sprintf("%d connections, %d a second, %.1f MiB, %d stops", a.played, int(float64(a.atEnd)/a.took.Seconds()), float64(a.bytes)/(1<<20), a.stops)
+	rate := float64(a.inTime) / max(a.took, time.Second).Seconds()
+	text := fmt.Sprintf("%d connections, %.0f a second, %.1f MiB, %d stops", a.played, rate, float64(a.bytes)/(1<<20), a.stops)
 	if a.passed > 0 {
 		text += fmt.Sprintf(", %d descriptors passed", a.passed)
 	}
 	if a.untold > 0 {
-		text += fmt.Sprintf(", %d resets that the kernel was never told of", a.untold)
+		text += fmt.Sprintf(", %d resets that the kernel did not believe", a.untold)
 	}
 	if a.soFar() == 0 {
 		return text + ": no violation"
@@ -51,6 +52,14 @@ func (a *account) String() string {
 		kinds = append(kinds, fmt.Sprintf("%d of %s", a.violations[kind], kind))
 	}
 	return fmt.Sprintf("%s: %d violations: %s", text, a.soFar(), strings.Join(kinds, "; "))
+}
+
+// reportEvery is how often a long run says how it gets on.
+const reportEvery = time.Minute
+
+// say prints a line. It does not wait for the end of the test, as its log would.
+func (s *stage) say(format string, args ...any) {
+	fmt.Printf("%-20s %s\n", s.setting.name, fmt.Sprintf(format, args...))
 }
 
 // violated notes what must not be.

@@ -26,17 +26,30 @@ type note struct {
 	at   time.Duration
 	who  role
 	text string
+	done step // if there is no text
 }
 
 // mostNotes of a connection are kept: the first and the last.
-const mostNotes = 60
+const mostNotes = 40
 
 func (e *end) note(format string, args ...any) {
-	c := e.of
+	e.of.add(note{who: e.who, text: fmt.Sprintf(format, args...)})
+}
+
+func (c *connection) add(n note) {
 	if len(c.notes) == mostNotes {
 		c.notes = append(c.notes[:mostNotes/2], c.notes[mostNotes/2+1:]...)
 	}
-	c.notes = append(c.notes, note{time.Since(c.began), e.who, fmt.Sprintf(format, args...)})
+	n.at = time.Since(c.began)
+	c.notes = append(c.notes, n)
+}
+
+func (n note) String() string {
+	text := n.text
+	if text == "" {
+		text = "has done: " + n.done.String()
+	}
+	return fmt.Sprintf("%9.3f ms: the %v %s", float64(n.at)/float64(time.Millisecond), n.who, text)
 }
 
 // story is all that is known of a connection.
@@ -44,10 +57,10 @@ func (c *connection) story() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "  the plan: %v", c.plan)
 	for who, e := range c.ends {
-		fmt.Fprintf(&text, "\n  the %v: %v", role(who), e)
+		fmt.Fprintf(&text, "\n  the %v: %v%s", role(who), e, e.kernelSays())
 	}
 	for _, n := range c.notes {
-		fmt.Fprintf(&text, "\n  %9.3f ms: the %v %s", float64(n.at)/float64(time.Millisecond), n.who, n.text)
+		fmt.Fprintf(&text, "\n  %v", n)
 	}
 	return text.String()
 }
@@ -67,7 +80,7 @@ func (s *stage) settle(c *connection) {
 // forget ends a connection.
 func (s *stage) forget(c *connection) {
 	c.over = true
-	s.lost(c)
+	s.abandon(c)
 	delete(s.open, c.number)
 	s.account.played++
 }

@@ -24,9 +24,9 @@ type end struct {
 	who role
 	tcp bool
 
-	fd             int
-	port, peerPort int   // of TCP
-	number         int32 // in the loop
+	fd     int
+	number int32 // in the loop
+	ports  ports
 
 	tracks [tracks]track
 
@@ -51,9 +51,9 @@ type end struct {
 	sawEnd   bool // the other's stream has ended
 	sawBreak bool // the connection is broken
 
-	kind  int           // of a target: whose socket it came by, in targetKinds
-	since time.Duration // when it last moved, if it is nobody's, by the stage's clock
-	waits bool          // for its next turn
+	kind   int           // of a target: whose socket it came by, in targetKinds
+	since  time.Duration // when it last moved, if it is nobody's, by the stage's clock
+	inLine bool          // for its next turn
 }
 
 // tracks are what an end does at the same time: what it sends, what it receives, and
@@ -79,9 +79,6 @@ func (t *track) step() step { return t.steps[t.at] }
 // newEnd begins an end on a socket, which becomes its own.
 func (s *stage) newEnd(fd int, who role, tcp bool) *end {
 	e := &end{stage: s, who: who, tcp: tcp, fd: fd, since: s.clock.now}
-	if tcp {
-		e.port, e.peerPort = ports(fd)
-	}
 	var err error
 	if e.number, err = s.loop.add(fd, e); err != nil {
 		s.fatal("epoll_ctl: %v", err)
@@ -97,6 +94,7 @@ func (e *end) begin(of *connection) {
 	for i, steps := range part.tracks {
 		e.tracks[i].steps = steps
 	}
+	e.ports = portsOf(e.fd)
 	if part.sendBuffer > 0 {
 		_ = unix.SetsockoptInt(e.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, part.sendBuffer) // never refused
 	}
@@ -146,8 +144,8 @@ func (e *end) advance() {
 			return
 		}
 	}
-	if !e.waits {
-		e.waits = true
+	if !e.inLine {
+		e.inLine = true
 		e.loop.again = append(e.loop.again, e)
 	}
 }
@@ -161,7 +159,7 @@ func (e *end) take(t *track) (moved bool) {
 	case waiting:
 		return false
 	case done:
-		e.note("has done: %v", t.step())
+		e.of.add(note{who: e.who, done: t.step()})
 		t.at++
 		t.moved, t.until = 0, time.Time{}
 	}

@@ -5,6 +5,7 @@ import "golang.org/x/sys/unix"
 // An end judges what it is told by what the other end has done by then. The kinds of
 // violations:
 const (
+	violationByte       = "a byte that is not what was sent"
 	violationCutShort   = "cut short behind a clean end"
 	violationHidden     = "a break told as a clean end"
 	violationEarlyEnd   = "an end that nobody has sent"

@@ -55,7 +55,7 @@ func (l *loop) turn(longest time.Duration) error {
 	again := l.again
 	l.again = nil
 	for _, e := range again {
-		e.waits = false
+		e.inLine = false
 		e.advance()
 	}
 	return nil

@@ -52,17 +52,6 @@ func (s *setting) where(t *testing.T) func(func()) {
 	return func(f func()) { n.Do(t, f) }
 }
 
-// executable is the program, or another build of it.
-func (s *setting) executable() *harness.Program {
-	path := os.Getenv("TORTURE_PROGRAM")
-	if path == "" {
-		return s.program
-	}
-	other := *s.program
-	other.Find = func(testing.TB) string { return path }
-	return &other
-}
-
 // ingredients are what $TORTURE_WITHOUT may leave out of the plans.
 var ingredients = []string{
 	"urgent",                           // bytes of urgent data
@@ -74,13 +63,10 @@ var ingredients = []string{
 	"tcp", "unix",
 }
 
-// without tells whether an ingredient is left out.
-func without(ingredient string) bool {
-	if !slices.Contains(ingredients, ingredient) {
-		panic("no such ingredient: " + ingredient)
-	}
-	return slices.Contains(strings.Split(os.Getenv("TORTURE_WITHOUT"), ","), ingredient)
-}
+// left are those that are left out.
+var left = strings.FieldsFunc(os.Getenv("TORTURE_WITHOUT"), func(r rune) bool { return r == ',' })
+
+func without(ingredient string) bool { return slices.Contains(left, ingredient) }
 
 // route is a way through the proxy: a listener of its own leads to one of the targets.
 type route struct {

@@ -2,7 +2,6 @@ package torture
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -58,14 +57,9 @@ func (d dice) sends(bytes, pieces int64) step {
 	return sendStep(bytes, int(piece))
 }
 
-// waits tells that a part must receive before it goes on sending.
-func (p *part) waits() bool {
-	return slices.ContainsFunc(p.tracks[sending], func(s step) bool { return strings.HasPrefix(s.name, "await") })
-}
-
 func (d dice) files() int {
 	if d.in100(5) {
-		return 253
+		return mostFiles
 	}
 	return 1 + d.IntN(6)
 }
@@ -78,7 +72,7 @@ func (d dice) insert(steps []step, s step) []step {
 // punctuate puts pauses and urgent bytes in. Those of UNIX sockets stay in line only where
 // descriptors are passed on.
 func (d dice) punctuate(p *plan, from *part, steps []step) []step {
-	if (from.tcp || p.passes) && !without("urgent") && !(from.who == client && without("early")) && d.in100(12) {
+	if (from.tcp || p.passes && urgentOverUnix()) && !without("urgent") && !(from.who == client && without("early")) && d.in100(12) {
 		for range 1 + d.IntN(3) {
 			if d.in100(50) {
 				steps = append(steps, urgentStep()) // the last byte of all, perhaps
@@ -119,51 +113,4 @@ func (d dice) listen(p, other *part) {
 		}
 	}
 	p.tracks[receiving] = append(steps, receiveAllStep(piece))
-}
-
-// spoil has a part break off, or leave the other one's bytes unread. The other one may
-// wait for this one before it says anything, or before it ends.
-func (d dice) spoil(p, other *part, waitsToSay, waitsToEnd bool) {
-	some := d.Int64N(1 + other.says)
-	gone := d.resetOr(leaveStep)
-	if d.in100(40) {
-		gone = leaveStep
-	}
-	soon := pauseStep(d.time(time.Millisecond, 600*time.Millisecond))
-	switch d.pick(15, 15, 15, 15, 15, 10, 8) {
-	case 0: // in the middle of what it says, but as itself
-		w := p.tracks[sending]
-		named := 1 + slices.IndexFunc(w, func(s step) bool { return p.who == client && s.bytes == identitySize })
-		p.tracks[sending] = append(w[:named+d.IntN(len(w)-named+1)], gone)
-		return
-	case 1: // after the last byte of it
-		d.add(p, gone)
-		return
-	case 2: // while it is fed
-		receives := []step{gone}
-		if some > 0 {
-			receives = []step{receiveStep(some, int(d.upTo(some/100+1, 64<<10))), gone}
-		}
-		p.tracks[receiving] = receives
-	case 3: // whatever it is about
-		p.tracks[fate] = []step{soon, gone}
-	case 4: // after its own end
-		d.add(p, endStep)
-		if d.in100(70) {
-			d.add(p, soon)
-		}
-		d.add(p, gone)
-		return
-	case 5: // with bytes unread
-		if other.says > 0 && !waitsToSay && !p.waits() {
-			p.tracks[receiving] = []step{takeNothingStep}
-			p.tracks[fate] = []step{awaitUnreadStep, leaveStep}
-		}
-	case 6: // after the other's end
-		if !waitsToEnd {
-			d.add(p, awaitEndStep, gone)
-			return
-		}
-	}
-	d.add(p, endStep)
 }

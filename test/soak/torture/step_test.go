@@ -186,7 +186,7 @@ func (e *end) receiveSome(most int) (n int, err error) {
 	}
 	from := &e.of.streams[1-e.who]
 	if right := from.check(e.got, block[:n]); right < n {
-		e.violated("wrong byte", "%v: byte %d of %d is not what was sent", e.who, e.got+int64(right), e.got+int64(n))
+		e.violated(violationByte, "the %v, at byte %d", e.who, e.got+int64(right))
 	}
 	e.got += int64(n)
 	return n, nil

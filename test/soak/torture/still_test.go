@@ -35,6 +35,13 @@ const lingers = time.Second
 
 // watchStill looks for connections that have stood still.
 func (s *stage) watchStill() {
+	for e := range s.strangers {
+		if s.clock.now-e.since > standsStill {
+			s.violated(violationLeftAlone, nil, "one by %v has heard nothing for %v", targetKinds[e.kind].transport, standsStill)
+			s.targets[e.kind].abrupt++
+			e.breakOff()
+		}
+	}
 	for _, c := range s.open {
 		still := s.clock.now - c.moved
 		one, other := c.ends[client], c.ends[target]
@@ -42,14 +49,9 @@ func (s *stage) watchStill() {
 		case one == nil: // waits for room in a backlog
 		case one.left && other == nil && one.mayBreak(&end{}) && still > lingers:
 			s.forget(c)
+		case other == nil && still < standsStill+lingers: // perhaps one has just been left alone
 		case still > standsStill:
 			s.standsStill(c)
-		}
-	}
-	for e := range s.strangers {
-		if s.clock.now-e.since > standsStill {
-			s.violated(violationLeftAlone, nil, "one on route to %v has heard nothing for %v", targetKinds[e.kind].transport, standsStill)
-			e.breakOff()
 		}
 	}
 }
@@ -62,7 +64,7 @@ func (s *stage) standsStill(c *connection) {
 			s.forget(c)
 			return
 		}
-		if t := s.targets[routes[c.plan.route].target]; t.abrupt > 0 && (one.left || one.takesNothing() || one.awaitsBreak()) {
+		if t := s.targets[routes[c.plan.route].target]; t.abrupt > 0 && one.left {
 			t.abrupt--
 			s.forget(c)
 			return
@@ -76,7 +78,7 @@ func (s *stage) standsStill(c *connection) {
 		case e.left:
 			continue
 		case !o.tcp && o.left && !o.unread && e.got < o.sent && e.takesNothing():
-			// It has closed in peace, as its kernel tells it, and what it has sent is
+			// It has left in peace, as its kernel tells it, and what it has sent is
 			// kept for this one for as long as that does not take it.
 			s.forget(c)
 			return
@@ -100,12 +102,6 @@ func (s *stage) standsStill(c *connection) {
 	one.violated(violationProcess, "stands still, and nobody owes anything: the plan is wrong")
 }
 
-// takesNothing tells that an end receives nothing, as its plan says.
-func (e *end) takesNothing() bool {
-	t := &e.tracks[receiving]
-	return !t.over() && (t.step().name == takeNothingStep.name || t.step().name == awaitBreakStep.name)
-}
-
 // awaitsBreak tells that an end does nothing else any more.
 func (e *end) awaitsBreak() bool { return e.lostBreak() != violationLostBreak }
 
@@ -117,4 +113,10 @@ func (e *end) lostBreak() string {
 		}
 	}
 	return violationLostBreak
+}
+
+// takesNothing tells that an end receives nothing, as its plan says.
+func (e *end) takesNothing() bool {
+	t := &e.tracks[receiving]
+	return !t.over() && (t.step().name == takeNothingStep.name || t.step().name == awaitBreakStep.name)
 }

@@ -18,13 +18,15 @@
 //	TORTURE_CONNECTION=NUMBER     plays that one plan of them, over and over
 //	TORTURE_WITHOUT=urgent,hold   leaves out what is named there, to look for what is
 //	                              behind it; see ingredients
-//	TORTURE_PROGRAM=PATH          tortures another build of the program
+//	PROXY_EXECUTABLE=PATH         tortures another build of the program
 package torture
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,12 @@ func TestMain(m *testing.M) {
 			os.Exit(2)
 		}
 		whole, parallel = d, "1"
+	}
+	for _, name := range left {
+		if !slices.Contains(ingredients, name) {
+			fmt.Fprintf(os.Stderr, "TORTURE_WITHOUT: there is no %q among %s\n", name, strings.Join(ingredients, ", "))
+			os.Exit(2)
+		}
 	}
 	flag.Set("test.parallel", parallel)
 	os.Exit(harness.Main(m))
