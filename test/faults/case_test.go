@@ -62,6 +62,7 @@ var cases = slices.Concat(
 	targetCases,
 	networkCases,
 	resourceCases,
+	shortageCases,
 	spliceCases,
 	signalCases,
 	drainCases,
