@@ -56,7 +56,9 @@ func withResolversTo(t *testing.T, p *harness.Program, tr harness.Transport, run
 	for _, resolver := range []string{"cgo", "go"} {
 		t.Run(resolver, func(t *testing.T) {
 			server := startNameServer(t)
+			server.mu.Lock()
 			server.ipv6 = tr == harness.TCP6
+			server.mu.Unlock()
 			l := harness.Listen(t, tr, harness.SocketOptions{})
 			run(set(t, p, setting{
 				on: l, name: "target.faults.test:" + l.Port(), start: server.asResolver,
