@@ -167,6 +167,6 @@ func needBufferLock(t *testing.T) {
 	}
 	defer unix.Close(fd)
 	if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK); err != nil {
-		t.Skipf("SO_BUF_LOCK: %v", err)
+		t.Skipf("this kernel has no SO_BUF_LOCK: %v", err)
 	}
 }

@@ -48,7 +48,7 @@ var suites = []suite{
 			"slow-reader/64":            "takes minutes under emulation",
 			"descriptors/after-streams": "takes minutes under emulation, and each fault ends with the descriptors counted",
 		},
-		MaySkip: []string{"this kernel has no urgent data over UNIX sockets"},
+		MaySkip: []string{"this kernel has no urgent data over UNIX sockets", "this kernel has no SO_BUF_LOCK"},
 	},
 	{Package: "test/refused"},
 	{Package: "test/clock", Root: "TestClock"},
