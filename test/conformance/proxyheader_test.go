@@ -172,8 +172,11 @@ func headerProbe(t *testing.T, p *harness.Program) {
 			cut.EndWriting()
 			cut.ExpectGone()
 			proxy.AwaitLine(`no PROXY header that can be used.* error="the client left before its header was complete"`)
-			proxy.Signal(syscall.SIGUSR1)
-			proxy.AwaitLine(`^counters: .* failed=0 broken=1 .* bad-headers=1 `)
+			proxy.AwaitLine(`^connection closed: .* outcome=bad-header$`) // and is counted right then
+			harness.Until(t, "the counters to tell all", func() bool {
+				proxy.Signal(syscall.SIGUSR1)
+				return strings.Contains(proxy.Stderr(), " failed=0 broken=1 ") && strings.Contains(proxy.Stderr(), " bad-headers=1 ")
+			})
 		}
 	}
 }
