@@ -64,7 +64,8 @@ func (s *stage) standsStill(c *connection) {
 			s.forget(c)
 			return
 		}
-		if t := s.targets[routes[c.plan.route].target]; t.abrupt > 0 && one.left {
+		// A client that takes nothing does not see that it has been told the end.
+		if t := s.targets[routes[c.plan.route].target]; t.abrupt > 0 && (one.left || one.ended) {
 			t.abrupt--
 			s.forget(c)
 			return
