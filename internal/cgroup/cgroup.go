@@ -1,0 +1,99 @@
+// Package cgroup finds the limits that the control groups of this process set, those of
+// systemd's MemoryMax= and TasksMax= and of containers: cgroups(7), and the kernel's
+// Documentation/admin-guide/cgroup-v2.rst. What cannot be read limits nothing.
+package cgroup
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// root is where systemd and container runtimes mount control groups: those of version 2,
+// or a folder for each controller of version 1.
+const root = "/sys/fs/cgroup"
+
+// Memory is the most memory, in bytes, that the process may use together with others of
+// its groups: what sets the narrowest limit. ok is false if nothing does.
+func Memory() (bytes uint64, ok bool) {
+	eachAbove(func(f folder) {
+		for _, file := range []string{"memory.max", "memory.high", "memory.limit_in_bytes"} {
+			if limit, limited := f.number(file); limited && limit < unlimited && (!ok || limit < bytes) {
+				bytes, ok = limit, true
+			}
+		}
+	}, "memory")
+	return bytes, ok
+}
+
+// unlimited is what memory.limit_in_bytes is near to where there is no limit: the largest
+// whole number of pages.
+const unlimited = 1 << 62
+
+// Tasks is how many more threads the process may start: what leaves fewest. ok is false
+// if nothing limits them.
+func Tasks() (more uint64, ok bool) {
+	eachAbove(func(f folder) {
+		limit, limited := f.number("pids.max")
+		current, known := f.number("pids.current")
+		if !limited || !known {
+			return
+		}
+		if left := max(limit, current) - current; !ok || left < more {
+			more, ok = left, true
+		}
+	}, "pids")
+	return more, ok
+}
+
+// folder is a control group's.
+type folder string
+
+// number reads a file of one number; "max" is none.
+func (f folder) number(file string) (n uint64, ok bool) {
+	text, err := os.ReadFile(filepath.Join(string(f), file))
+	if err != nil {
+		return 0, false
+	}
+	n, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	return n, err == nil
+}
+
+// eachAbove visits the process's group and all above it, as each of them limits it.
+func eachAbove(visit func(folder), controller string) {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(text)) {
+		// hierarchy-ID:controller-list:cgroup-path
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) < 3 {
+			continue
+		}
+		base := root
+		switch {
+		case fields[1] == "": // version 2, which has no list
+		case hasWord(fields[1], controller):
+			base = filepath.Join(root, controller)
+		default:
+			continue
+		}
+		for path := filepath.Clean("/" + fields[2]); ; path = filepath.Dir(path) {
+			visit(folder(filepath.Join(base, path)))
+			if path == "/" {
+				break
+			}
+		}
+	}
+}
+
+func hasWord(list, word string) bool {
+	for w := range strings.SplitSeq(list, ",") {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
