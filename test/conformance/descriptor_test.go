@@ -55,7 +55,7 @@ func descriptorsPerConnection(t *testing.T, p *harness.Program) {
 }
 
 func descriptorsAfterStreams(t *testing.T, p *harness.Program) {
-	const streams, size, kept, others = 20, 80 << 20, 8, 4 // pipes, and what the runtime opens later
+	const streams, size, kept, others = 20, 8 << 20, 8, 4 // pipes, and what the runtime opens later
 	seed := harness.Seed(t)
 	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
 		_ = harness.NewPattern(seed, 0).SendTo(c, size, nil) // some end with the test
