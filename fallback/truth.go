@@ -69,16 +69,16 @@ func (w *worker) sourceBroke(h *half) {
 const stallPause = time.Second
 
 // notForLong has a half whose source is broken go on only as long as its destination takes
-// what came before.
+// what came before: what is held already, or is still to be read.
 func (w *worker) notForLong(h *half) {
-	if h.done || h.empty() {
+	if h.done {
 		return
 	}
 	c, generation, moved := h.connection, h.connection.generation, h.moved
 	w.timers.start(stallPause, func() {
 		switch {
 		case c.generation != generation, c.state != stateForwarding, h.done:
-		case h.moved == moved:
+		case h.moved == moved && !h.empty():
 			c.outcome.Note(forward.ResetBy(h.fromClient()))
 			w.abort(c)
 		default:

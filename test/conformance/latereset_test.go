@@ -40,6 +40,14 @@ var lateResetCases = []Case{
 		},
 	},
 	{
+		Name:   "reset/seen-before-its-bytes",
+		Shows:  "a side that resets while the program is stopped, with more still unread than the other side takes, ends the connection",
+		Except: notOriginal("it never does"),
+		Run: func(t *testing.T, p *harness.Program) {
+			eachCrew(t, func(t *testing.T, workers string) { resetsWhileStopped(t, p, workers) })
+		},
+	},
+	{
 		Name:   "keepalive/half-closed",
 		Shows:  "--keepalive= finds out that a client which has ended its stream is gone",
 		Except: notOriginal("no --keepalive="),
@@ -153,6 +161,53 @@ func resetsBesideStuck(t *testing.T, p *harness.Program, workers string) {
 			t.Errorf("it was closed %v after the reset", after)
 		}
 	})
+}
+
+// resetsWhileStopped has the program learn of a reset before it has read what came ahead of
+// it, when it holds nothing, and the other side has room for nothing.
+func resetsWhileStopped(t *testing.T, p *harness.Program, workers string) {
+	for _, row := range []stuckPair{
+		{toTarget, pair{harness.TCP4, harness.Unix}},
+		{toClient, pair{harness.Unix, harness.TCP4}},
+	} {
+		t.Run(row.String(), func(t *testing.T) {
+			script, accepted := harness.Hand()
+			target := harness.Serve(t, row.pair.to, script)
+			proxy := harness.StartProxy(t, p, row.pair.from, target.Target(), workers)
+			sender, receiver := row.by.ends(join(t, proxy, accepted))
+			fits := 0
+			for passPiece(sender, receiver, settle) {
+				fits++
+			}
+			sender, receiver = row.by.ends(join(t, proxy, accepted))
+			for range fits {
+				if !passPiece(sender, receiver, harness.Patience) {
+					t.Fatalf("less than %d pieces fit this time", fits)
+				}
+			}
+			proxy.Pause()
+			sender.Send(make([]byte, piece))
+			sender.AwaitDelivered()
+			sender.Reset()
+			proxy.Signal(syscall.SIGCONT)
+			awaitHungUp(t, "what it has reset", receiver)
+		})
+	}
+}
+
+// piece is what a passPiece sends.
+const piece = 8 << 10
+
+// passPiece sends a piece, and reports whether all of it has arrived within a time.
+func passPiece(sender, receiver *harness.Conn, within time.Duration) bool {
+	before := receiver.Readable()
+	sender.Send(make([]byte, piece))
+	for until := time.Now().Add(within); time.Now().Before(until); time.Sleep(100 * time.Microsecond) {
+		if receiver.Readable() == before+piece {
+			return true
+		}
+	}
+	return false
 }
 
 // fillUp sends until nothing is taken any more.
