@@ -16,7 +16,8 @@ type account struct {
 	stops      int
 	took       time.Duration  // until no more connections were made
 	inTime     int            // connections by then
-	untold     int            // connections whose reset the kernel has not believed: see end.untold
+	untold     int            // connections whose reset the kernel has not believed: see end.untold, end.missedReset
+	forsaken   int            // sockets kept for a peer that has gone, and the kernel does not know
 	violations map[string]int // by kind
 }
 
@@ -43,6 +44,9 @@ func (a *account) String() string {
 	}
 	if a.untold > 0 {
 		text += fmt.Sprintf(", %d resets that the kernel did not believe", a.untold)
+	}
+	if a.forsaken > 0 {
+		text += fmt.Sprintf(", %d sockets kept for want of one", a.forsaken)
 	}
 	if a.soFar() == 0 {
 		return text + ": no violation"

@@ -33,6 +33,12 @@ func portsOf(fd int) (p ports) {
 // tcpStates are in the order of the kernel's net/tcp_states.h.
 var tcpStates = [...]string{"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"}
 
+// stateOf is that of a line of the table.
+func stateOf(fields []string) string {
+	n, _ := strconv.ParseUint(fields[3], 16, 8)
+	return tcpStates[int(n)%len(tcpStates)]
+}
+
 // proxySide is what the kernel has of the proxy's socket at the other end of this one: its
 // state, empty if it has none, and its queues.
 func (e *end) proxySide() (state, queues string) {
@@ -41,8 +47,7 @@ func (e *end) proxySide() (state, queues string) {
 	}
 	for _, fields := range table("tcp") {
 		if port(fields[1]) == e.ports.peer && port(fields[2]) == e.ports.own {
-			n, _ := strconv.ParseUint(fields[3], 16, 8)
-			return tcpStates[int(n)%len(tcpStates)], fields[4]
+			return stateOf(fields), fields[4]
 		}
 	}
 	return "", ""
@@ -59,17 +64,50 @@ func (e *end) kernelSays() string {
 	return "; the proxy has no socket there"
 }
 
-// untold tells that an end has been reset, and that the proxy's kernel does not know. A
-// reset is sent once. If bytes before it were dropped for want of room, it is not believed
+// A reset is sent once. If bytes before it were dropped for want of room, it is not believed
 // (RFC 5961, 3.2): the kernel asks, but each socket at most twice a second
 // (TCPACKSkippedChallenge in nstat(8)), and without a question there is no other answer.
-// The proxy cannot tell what its kernel does not know; --keepalive= finds out.
+// The proxy cannot tell what its kernel does not know; --keepalive= finds out. Nor can an
+// end be told of the proxy's reset then.
+
+// untold tells that an end has been reset, and that the proxy's kernel does not know.
 func (e *end) untold() bool {
 	if !e.reset && !(e.tcp && e.unread) {
 		return false
 	}
 	state, _ := e.proxySide()
-	return slices.Contains([]string{"ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"}, state)
+	return slices.Contains(openStates, state)
+}
+
+// missedReset tells that the proxy has reset its connection to an end, which would know of
+// anything else: nothing of a socket is left there, and this one is still open.
+func (e *end) missedReset() bool {
+	if !e.tcp || e.left || e.reset || e.tellsBreak() {
+		return false
+	}
+	state, _ := e.proxySide()
+	return state == ""
+}
+
+// openStates are those in which a socket waits for what its peer does.
+var openStates = []string{"ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "CLOSE_WAIT"}
+
+// forsaken are those of the proxy's TCP sockets that wait for peers of which the kernel
+// knows nothing any more, by inode.
+func forsaken() (inodes []string) {
+	type link struct{ own, peer string }
+	states := make(map[link]string)
+	lines := table("tcp")
+	for _, fields := range lines {
+		states[link{fields[1], fields[2]}] = stateOf(fields)
+	}
+	for _, fields := range lines {
+		_, known := states[link{fields[2], fields[1]}]
+		if !known && slices.Contains(openStates, stateOf(fields)) {
+			inodes = append(inodes, fields[9])
+		}
+	}
+	return inodes
 }
 
 // port is that of an address in proc_net_tcp(5).

@@ -21,11 +21,7 @@ func (s *stage) end() {
 			break
 		}
 	}
-	for _, inode := range now.Sockets {
-		if !slices.Contains(s.rest.Sockets, inode) {
-			s.violated(violationKept, nil, "%s", socketOf(inode))
-		}
-	}
+	s.judgeKept(now.Sockets)
 	if now.Others > s.rest.Others+openedOnce {
 		s.violated(violationKept, nil, "%d other descriptors, %d at first", now.Others, s.rest.Others)
 	}
@@ -39,6 +35,29 @@ func (s *stage) end() {
 		}
 	}
 	s.say("%v", &s.account)
+}
+
+// judgeKept judges the sockets that the proxy has at the end. It may keep those whose peer
+// has gone without its kernel knowing, and for each of them the one at the other side.
+func (s *stage) judgeKept(sockets []string) {
+	forsaken := forsaken()
+	var others []string
+	excused := 0
+	for _, inode := range sockets {
+		switch {
+		case slices.Contains(s.rest.Sockets, inode):
+		case slices.Contains(forsaken, inode):
+			excused++
+		default:
+			others = append(others, inode)
+		}
+	}
+	s.account.forsaken = excused
+	if len(others) > excused {
+		for _, inode := range others {
+			s.violated(violationKept, nil, "%s", socketOf(inode))
+		}
+	}
 }
 
 // harmless tells whether the proxy may write a line: that a client has sent no header,

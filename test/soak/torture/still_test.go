@@ -83,7 +83,7 @@ func (s *stage) standsStill(c *connection) {
 			// kept for this one for as long as that does not take it.
 			s.forget(c)
 			return
-		case o.untold():
+		case o.untold(), e.missedReset():
 			s.account.untold++
 			s.forget(c)
 			return
