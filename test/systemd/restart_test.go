@@ -35,6 +35,12 @@ var restartCases = []Case{
 		Run:    restartUnderLoad,
 	},
 	{
+		Name:   "restart/mistaken",
+		Shows:  "a mistake on the command line is tried again and again with the units as they ship: the socket stays, and who waits is served once it is mended",
+		Setups: []*Setup{hardened},
+		Run:    restartMistaken,
+	},
+	{
 		Name:   "drain/under-load",
 		Shows:  "with --drain-timeout= no request fails while the proxy is restarted again and again",
 		Setups: strictSetups,
@@ -111,6 +117,28 @@ func restartKilled(t *testing.T, m *Machine) {
 	}
 	m.AwaitProperty(proxyService, "ActiveState", "active")
 	m.Want(proxyService, "NRestarts=3")
+}
+
+// restartMistaken has the service fail at once more often than systemd's own limit of
+// starts permits (5 in 10 s).
+func restartMistaken(t *testing.T, m *Machine) {
+	m.DropIn(proxyService, "soon", "[Service]\nRestartSec=50ms")
+	m.ExecStart("--nonsense", nginxSocket)
+	m.Listen()
+	waits, err := m.Ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.Until(t, "8 restarts", func() bool {
+		n, err := strconv.Atoi(m.Property(proxyService, "NRestarts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n >= 8
+	})
+	m.Want(proxySocket, "ActiveState=active", "Result=success")
+	m.ExecStart(nginxSocket)
+	m.wantAnswers([]*exchange{waits})
 }
 
 // Clients that restarts are done under, and how many restarts, each after this
