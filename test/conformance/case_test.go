@@ -85,6 +85,7 @@ var cases = slices.Concat(
 	ceilingCases,
 	stoppedReaderCases,
 	limitCases,
+	halfOpenCases,
 	idleExitCases,
 	signalCases,
 	drainCases,
