@@ -114,6 +114,7 @@ var cases = slices.Concat(
 	slowReaderCases,
 	frozenCases,
 	retryCases,
+	leavingCases,
 	vsockCases,
 	workerCases,
 	sizeCases,
