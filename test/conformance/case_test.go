@@ -62,6 +62,11 @@ func notNewer(why string) map[string]Exception {
 	return map[string]Exception{harness.Newest.Name: {Does: why, Untested: true}}
 }
 
+// untested leaves out one of ours, which has no such way.
+func untested(p *harness.Program, why string) map[string]Exception {
+	return map[string]Exception{p.Name: {Does: why, Untested: true}}
+}
+
 // either is what of older or notOlder goes with what of newer or notNewer.
 func either(a, b map[string]Exception) map[string]Exception {
 	all := maps.Clone(a)

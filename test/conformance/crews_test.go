@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,21 @@ func without(p *harness.Program, features string) *harness.Program {
 	}
 	less.Args = append(less.Args, option+features)
 	return &less
+}
+
+// traced is a program that strace traces, with options that say what it does about which
+// calls.
+func traced(t *testing.T, p *harness.Program, options ...string) *harness.Program {
+	t.Helper()
+	tracer, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip(err)
+	}
+	traced := *p
+	traced.Find = func(testing.TB) string { return tracer }
+	// -D: the program has the process id that its parent knows.
+	traced.Args = slices.Concat([]string{"-D", "-f", "-qq"}, options, []string{p.Executable(t)}, p.Args)
+	return &traced
 }
 
 // next is the target's end of the next connection that reaches it.

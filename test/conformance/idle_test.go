@@ -39,7 +39,33 @@ var idleExitCases = []Case{
 		Shows: "a connection whose target cannot be reached counts as one that has ended",
 		Run:   idleAfterFailure,
 	},
+	{
+		Name:   "idle-exit/dormant",
+		Shows:  "connections whose target has ended, with everything delivered, do not keep the program from ending when idle, in peace for the clients that hold on",
+		Except: newer("they do"),
+		Run:    idleDormant,
+	},
+	{
+		Name:   "idle-exit/dormant-stirs",
+		Shows:  "the idle time starts anew with what a client sends to a target that has ended its stream",
+		Except: either(notOlder("it closes at the first end"), notNewer("it does not run")),
+		Run:    idleDormantStirs,
+	},
+	{
+		Name:   "idle-exit/not-while-answering",
+		Shows:  "the idle time does not run while a client that has ended its stream waits for its answer",
+		Except: older("it closes at the first end"),
+		Run:    idleNotWhileAnswering,
+	},
+	{
+		Name:   "idle-exit/found-nobody",
+		Shows:  "the idle time runs after an accept that finds nobody, without a first connection",
+		Except: either(original("it does not"), either(untested(harness.Uring, acceptsInRing), untested(harness.On61, acceptsInRing))),
+		Run:    idleFoundNobody,
+	},
 }
+
+const acceptsInRing = "the ring's accept waits until it finds somebody"
 
 // echoOnce makes one connection, from its beginning to its end.
 func echoOnce(t *testing.T, proxy *harness.Proxy) {
@@ -116,6 +142,114 @@ func idleStartsAnew(t *testing.T, p *harness.Program) {
 func idleAfterFailure(t *testing.T, p *harness.Program) {
 	proxy := harness.StartProxy(t, p, harness.TCP4, harness.Unused(t, harness.Unix).Target(), idleOption)
 	proxy.Dial(t).ExpectGone()
+	if status := proxy.AwaitExit(); status != "exit status 0" {
+		t.Errorf("ended with %s", status)
+	}
+}
+
+func idleDormant(t *testing.T, p *harness.Program) {
+	const connections = 3
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), idleOption)
+	var clients, fars []*harness.Conn
+	for range connections {
+		client, far := join(t, proxy, accepted)
+		clients, fars = append(clients, client), append(fars, far)
+	}
+	var ended time.Time
+	for i, client := range clients {
+		ended = time.Now()
+		fars[i].SendText("good bye")
+		fars[i].EndWriting()
+		client.ExpectText("good bye")
+		client.ExpectEnd()
+	}
+	if p == harness.Newest {
+		harness.Stays(t, "the program runs with connections open", 4*idleTime, proxy.Running)
+		return
+	}
+	if status := proxy.AwaitExit(); status != "exit status 0" {
+		t.Errorf("ended with %s", status)
+	}
+	if after := time.Since(ended); after < idleTime*8/10 {
+		t.Errorf("ended %v after the last end of a target, want %v", after, idleTime)
+	}
+	for _, client := range clients {
+		if wasReset(client) {
+			t.Error("a client was reset")
+		}
+	}
+}
+
+func idleDormantStirs(t *testing.T, p *harness.Program) {
+	for _, span := range []time.Duration{time.Second, 5 * time.Second} {
+		if stirs(t, p, span) {
+			return
+		}
+	}
+	t.Error("this machine is too slow to send a message within the idle time")
+}
+
+// stirs sends a message in the middle of the idle time. It reports false if the program
+// was quicker to end, as it may be if this process was kept waiting.
+func stirs(t *testing.T, p *harness.Program, span time.Duration) bool {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--exit-idle-time="+span.String())
+	client, far := join(t, proxy, accepted)
+	began := time.Now()
+	far.EndWriting()
+	client.ExpectEnd()
+	<-time.After(time.Until(began.Add(span / 2))) // that is the case
+	stirred := time.Now()
+	_, _ = client.Write([]byte("!"))
+	if n, _ := far.Read(make([]byte, 1)); n == 0 {
+		if after := time.Since(began); after < span*8/10 {
+			t.Errorf("ended after %v, want %v", after, span)
+		}
+		return false
+	}
+	if status := proxy.AwaitExit(); status != "exit status 0" {
+		t.Errorf("ended with %s", status)
+	}
+	if after := time.Since(stirred); after < span*8/10 {
+		t.Errorf("ended %v after the last message, want %v", after, span)
+	}
+	return true
+}
+
+func idleNotWhileAnswering(t *testing.T, p *harness.Program) {
+	script, accepted := harness.Hand()
+	target := harness.Serve(t, harness.TCP4, script)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), idleOption)
+	client, far := join(t, proxy, accepted)
+	client.EndWriting()
+	far.ExpectEnd()
+	if p == harness.Original {
+		client.ExpectGone()
+		return
+	}
+	harness.Stays(t, "the program runs while an answer is waited for", 4*idleTime, proxy.Running)
+	far.SendText("the answer")
+	far.EndWriting()
+	client.ExpectText("the answer")
+	client.ExpectEnd()
+	if status := proxy.AwaitExit(); status != "exit status 0" {
+		t.Errorf("ended with %s", status)
+	}
+}
+
+// idleFoundNobody has a tracer answer the program's accepts: as if another process that
+// has the listener had always been quicker.
+func idleFoundNobody(t *testing.T, p *harness.Program) {
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxy(t, traced(t, p, "-o/dev/null", "-etrace=accept4", "-einject=accept4:error=EAGAIN:delay_enter=20000"), harness.TCP4, target.Target(), idleOption)
+	proxy.Dial(t)
+	if p.Original {
+		harness.Stays(t, "the program runs before its first connection", 4*idleTime, proxy.Running)
+		return
+	}
 	if status := proxy.AwaitExit(); status != "exit status 0" {
 		t.Errorf("ended with %s", status)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -255,16 +254,7 @@ func resetsInSplices(t *testing.T, p *harness.Program, d direction) {
 // stoppedAfterSplice is a program that a tracer stops when it leaves one of its splices.
 func stoppedAfterSplice(t *testing.T, p *harness.Program, splice int) *harness.Program {
 	t.Helper()
-	tracer, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip(err)
-	}
-	traced := *p
-	traced.Find = func(t testing.TB) string { return tracer }
-	// -D: the program has the process id that its parent knows.
-	traced.Args = append([]string{"-D", "-f", "-qq", "-o/dev/null", "-etrace=splice",
-		fmt.Sprintf("-einject=splice:signal=SIGSTOP:when=%d", splice), p.Executable(t)}, p.Args...)
-	return &traced
+	return traced(t, p, "-o/dev/null", "-etrace=splice", fmt.Sprintf("-einject=splice:signal=SIGSTOP:when=%d", splice))
 }
 
 // makeStream sends so much that a proxy takes it for a stream.
