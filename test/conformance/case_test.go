@@ -90,6 +90,7 @@ var cases = slices.Concat(
 	ceilingCases,
 	stoppedReaderCases,
 	limitCases,
+	endFirstCases,
 	halfOpenCases,
 	idleExitCases,
 	signalCases,
