@@ -125,6 +125,7 @@ var cases = slices.Concat(
 	workerCases,
 	sizeCases,
 	idleCostCases,
+	iowaitCases,
 	busyPollCases,
 	heavyCases,
 )
