@@ -169,6 +169,7 @@ func halfOpenAsMany(t *testing.T, p *harness.Program, workers string) {
 		t.Errorf("both clients were let in: %v", first)
 	}
 	awaitReset(t, "the half-open connection", half.other)
+	proxy.AwaitLine("^connection limit reached, resetting")
 	var told []string
 	for _, line := range proxy.Lines() {
 		if what, ok := strings.CutPrefix(line, "connection limit reached, "); ok {
