@@ -72,8 +72,8 @@ func (g *Gate) Stir() {
 	}
 }
 
-// FoundNobody notes that somebody knocked who is not there any more. Like the original, the
-// program then need not wait for a first connection to be idle.
+// FoundNobody notes that somebody knocked who is not there any more. The program then need
+// not wait for a first connection to be idle.
 func (g *Gate) FoundNobody() {
 	if g.idle != nil && g.Busy() == 0 {
 		g.idle.mark()

@@ -45,13 +45,28 @@ func (System) Closed(fd int) bool {
 
 // Unsent is how many bytes of those that have been sent the peer has not taken yet, where
 // the kernel tells (SIOCOUTQ): TCP counts what is not acknowledged, a UNIX socket what is
-// not received, with the kernel's own overhead.
+// not received, with the kernel's own overhead. The end of a stream, which TCP counts like a
+// byte until the peer's kernel acknowledges it, is none.
 func (System) Unsent(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
-	if err != nil {
+	if err != nil || n == 1 && endUnacknowledged(fd) {
 		return 0
 	}
 	return n
+}
+
+// endUnacknowledged tells whether a TCP socket has ended its stream, and has yet to hear
+// that the peer knows.
+func endUnacknowledged(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false
+	}
+	switch info.State {
+	case unix.BPF_TCP_FIN_WAIT1, unix.BPF_TCP_CLOSING, unix.BPF_TCP_LAST_ACK:
+		return true
+	}
+	return false
 }
 
 // Unanswered tells whether a TCP peer owes an answer, to data or to a question about its
