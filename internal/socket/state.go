@@ -1,12 +1,6 @@
 package socket
 
-import (
-	"net/netip"
-
-	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/target"
-)
+import "golang.org/x/sys/unix"
 
 // What the kernel says of a socket without changing it. A socket tells of an error once,
 // to whoever asks first: a receive, a send, a peek or SO_ERROR takes it. None of the calls
@@ -77,21 +71,4 @@ func (System) Unanswered(fd int) (owes bool, silent uint32) {
 		return false, 0
 	}
 	return info.Retransmits > 0 || info.Probes > 0, info.Last_ack_recv
-}
-
-// MetItself tells whether a TCP socket that is connected to an address is bound to it as
-// well: the kernel has chosen the port it connects to as the one it comes from, nobody
-// listens there, and so the socket has met itself (simultaneous open, RFC 9293, 3.5).
-func (System) MetItself(fd int, to *target.Address) bool {
-	own, err := unix.Getsockname(fd)
-	if err != nil {
-		return false
-	}
-	switch own := own.(type) {
-	case *unix.SockaddrInet4:
-		return to.Leads(netip.AddrFrom4(own.Addr), own.Port)
-	case *unix.SockaddrInet6:
-		return to.Leads(netip.AddrFrom16(own.Addr).Unmap(), own.Port)
-	}
-	return false
 }

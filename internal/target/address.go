@@ -143,5 +143,8 @@ func scopeIDToZone(scopeID uint32) string {
 // no address in particular (0.0.0.0, ::) leads to any.
 func (a *Address) Leads(ip netip.Addr, port int) bool {
 	own := a.IP()
-	return int(binary.BigEndian.Uint16(a.raw[offsetPort:])) == port && (own == ip || own.IsUnspecified())
+	return a.Port() == port && (own == ip || own.IsUnspecified())
 }
+
+// Port is that of an IP endpoint.
+func (a *Address) Port() int { return int(binary.BigEndian.Uint16(a.raw[offsetPort:])) }

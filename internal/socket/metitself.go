@@ -1,0 +1,50 @@
+package socket
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/target"
+)
+
+// MetItself tells whether a TCP socket that is connected to an address is bound to it as
+// well: the kernel has chosen the port it connects to as the one it comes from, nobody
+// listens there, and so the socket has met itself (simultaneous open, RFC 9293, 3.5). That
+// takes a port that the kernel chooses at all; no other costs a call.
+func (System) MetItself(fd int, to *target.Address) bool {
+	if port := to.Port(); port < chosenPorts().first || port > chosenPorts().last {
+		return false
+	}
+	own, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
+	}
+	switch own := own.(type) {
+	case *unix.SockaddrInet4:
+		return to.Leads(netip.AddrFrom4(own.Addr), own.Port)
+	case *unix.SockaddrInet6:
+		return to.Leads(netip.AddrFrom16(own.Addr).Unmap(), own.Port)
+	}
+	return false
+}
+
+// portRange is the ports that the kernel chooses for sockets which connect, the ends
+// included.
+type portRange struct{ first, last int }
+
+// chosenPorts is net.ipv4.ip_local_port_range, for IPv6 too, as it was at the first connect;
+// every port where it cannot be read, as with ProcSubset=pid.
+var chosenPorts = sync.OnceValue(func() (r portRange) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err == nil {
+		_, err = fmt.Sscan(string(text), &r.first, &r.last)
+	}
+	if err != nil {
+		return portRange{1, 1<<16 - 1}
+	}
+	return r
+})
