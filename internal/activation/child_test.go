@@ -57,11 +57,13 @@ type listenerReport struct {
 }
 
 func childMain() {
+	free := func() {}
 	if os.Getenv(childVariable) == withoutDescriptors {
-		useUpDescriptors()
+		free = useUpDescriptors()
 	}
 	absence := Absence().Error()
 	listeners, connections, err := Inherited()
+	free()
 	r := report{Nil: listeners == nil && connections == nil, OpenSockets: openSockets(), Absence: absence}
 	if err != nil {
 		r.Error = err.Error()
@@ -90,7 +92,8 @@ func childMain() {
 	}
 }
 
-func useUpDescriptors() {
+// useUpDescriptors leaves no descriptor, until free is called.
+func useUpDescriptors() (free func()) {
 	// The runtime opens its epoll set with the first pipe, and cannot do without.
 	if _, _, err := os.Pipe(); err != nil {
 		panic(err)
@@ -98,9 +101,17 @@ func useUpDescriptors() {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 32, Max: 32}); err != nil {
 		panic(err)
 	}
+	var taken []int
 	for {
-		if _, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-			return
+		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		taken = append(taken, fd)
+	}
+	return func() {
+		for _, fd := range taken {
+			_ = unix.Close(fd)
 		}
 	}
 }

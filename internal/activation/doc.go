@@ -4,8 +4,9 @@
 // watchdog messages ([Notifier]).
 //
 // The protocols are those of sd_listen_fds(3), sd_notify(3) and
-// sd_watchdog_enabled(3). They are spoken through go-systemd; this package adds
-// the checks that the protocols leave to the program.
+// sd_watchdog_enabled(3). The last two are spoken through go-systemd; this package adds
+// the checks that the protocols leave to the program. The first is four variables, which
+// are read here: go-systemd's package for it brings TLS along, which holds 32 MiB.
 //
 // [Inherited] and [NewNotifier] belong at the start of main, before other
 // goroutines run: [Inherited] changes the environment, and a resolver of the C

@@ -3,9 +3,7 @@ package activation
 import (
 	"errors"
 	"fmt"
-	"os"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/socket"
@@ -39,12 +37,13 @@ func Inherited() ([]*Listener, []*Connection, error) {
 // take turns an inspected offer into sockets: all of them, or none.
 func (o offer) take() (listeners []*Listener, connections []*Connection, err error) {
 	var failures []error
-	// No early exit: each file that is not adopted must still be closed.
-	for i, file := range activation.Files(false) {
-		l, c, err := adopt(file, o.name(i))
+	// No early exit: each descriptor that is not adopted must still be closed.
+	for i := range o.count {
+		fd := firstDescriptor + i
+		l, c, err := adopt(fd, o.name(i))
 		switch {
 		case err != nil:
-			failures = append(failures, fmt.Errorf("file descriptor %d (%q): %w", firstDescriptor+i, o.name(i), err))
+			failures = append(failures, fmt.Errorf("file descriptor %d (%q): %w", fd, o.name(i), err))
 		case l != nil:
 			listeners = append(listeners, l)
 		default:
@@ -61,25 +60,20 @@ func (o offer) take() (listeners []*Listener, connections []*Connection, err err
 	return listeners, connections, nil
 }
 
-// adopt moves the socket of file to a descriptor of our own, closes file, and returns a
-// listener or a connection.
-//
-// An os.File over a non-blocking descriptor is a member of the Go runtime's
-// epoll set: each new connection would wake a runtime thread that has no
-// business with it. Closing the file ends the membership (the runtime removes it
-// explicitly, as our duplicate keeps the socket alive), and the duplicate never
-// was a member.
-func adopt(file *os.File, name string) (l *Listener, c *Connection, err error) {
-	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, firstDescriptor)
-	if err = errors.Join(err, file.Close()); err == nil {
-		var listens bool
-		if listens, err = listening(fd); listens {
-			l, err = adoptListener(fd, name)
-		} else if err == nil {
-			c, err = adoptConnection(fd, name)
-		}
+// adopt makes a listener or a connection of a descriptor, or closes it. It makes no os.File:
+// that would have the runtime watch the socket, and each new client wake a thread that has
+// no business with it.
+func adopt(fd int, name string) (l *Listener, c *Connection, err error) {
+	unix.CloseOnExec(fd)
+	listens, err := listening(fd)
+	switch {
+	case err != nil:
+	case listens:
+		l, err = adoptListener(fd, name)
+	default:
+		c, err = adoptConnection(fd, name)
 	}
-	if err != nil && fd >= 0 {
+	if err != nil {
 		_ = unix.Close(fd)
 	}
 	return l, c, err

@@ -25,8 +25,7 @@ type offer struct {
 // without an error means that nothing was passed: the variables are unset, or
 // meant for another process (they leak into children of activated services).
 //
-// Malformed values are errors, as they are for sd_listen_fds(3). They must be
-// found here: go-systemd takes them for "nothing was passed".
+// Malformed values are errors, as they are for sd_listen_fds(3).
 func readOffer() (offer, error) {
 	ours, err := listenPIDIsOurs()
 	if err != nil || !ours {
