@@ -16,8 +16,10 @@ endef
 
 .PHONY: build install uninstall packages test soak torture systemd arm64 kernels kernels-docs parity metrics-docs reliability manual lint demo fuzz clean
 
+# What CGO_ENABLED=0 and -E=_preflight are for is in "Building without make" in README.md.
 build: ## build bin/uring-socket-proxyd
-	go build -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -ldflags=-checklinkname=0 \
+		-ldflags='uring-socket-proxyd/cmd/uring-socket-proxyd=-checklinkname=0 -E=_preflight' -o bin/ ./cmd/...
 
 PREFIX ?= /usr/local
 install: ## install what make has built, and its manual, completions and units (DESTDIR=, PREFIX=/usr/local)

@@ -16,14 +16,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// spare is what Map leaves: see Spare.
+var spare int
+
+// Spare has Map fail where less than size bytes could be mapped after it: whoever else is
+// in need of memory, as the Go runtime, may not be able to do without. To be called before
+// all others.
+func Spare(size int) { spare = size }
+
 // Map returns size bytes of zeroed private memory outside the Go heap, page
 // aligned, its pages made on first touch. The caller gives it back with Unmap.
 func Map(size int) ([]byte, error) {
-	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	mem, err := mmap(size)
+	if err == nil && spare > 0 {
+		var rest []byte
+		if rest, err = mmap(spare); err == nil {
+			Unmap(rest)
+		} else {
+			Unmap(mem)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mapping %d bytes: %w", size, err)
 	}
 	return mem, nil
+}
+
+func mmap(size int) ([]byte, error) {
+	return unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 }
 
 // Unmap gives back memory from Map. No operation may still refer to it.

@@ -113,7 +113,7 @@ func (e *Engine) abandon(workers int) {
 func Refusal(err error) string {
 	var pool *bufpool.NoRoom
 	if errors.As(err, &pool) {
-		return fmt.Sprintf("there is no room for a pool of %d MiB (%v); give a smaller --pool-size=, or raise LimitAS=", pool.Size>>20, errors.Unwrap(pool))
+		return fmt.Sprintf("there is no room for a pool of %d MiB (%v); give a smaller --pool-size=, or raise LimitAS= or LimitDATA=", pool.Size>>20, errors.Unwrap(pool))
 	}
 	return uring.Refusal(err)
 }

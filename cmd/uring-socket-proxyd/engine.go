@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+
+	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/fallback"
 	"uring-socket-proxyd/internal/forward"
@@ -36,6 +39,9 @@ func newEngine(name engineName, features ring.Selection, policy *forward.Policy,
 
 func newEpoll(policy *forward.Policy) (forward.Engine, error) {
 	engine, err := fallback.New(policy)
+	if errors.Is(err, unix.ENOMEM) {
+		return nil, fmt.Errorf("--engine=epoll: %w; raise LimitAS= or LimitDATA=", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--engine=epoll: %w", err)
 	}

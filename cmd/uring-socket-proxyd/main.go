@@ -32,6 +32,10 @@ func main() {
 
 // run is main with its surroundings as arguments. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
+	opts, err := parseOptions(args)
+	if err == nil {
+		err = provideThreads(opts) // before anything starts one
+	}
 	// The runtime would end the program when a log line meets a broken pipe.
 	signal.Ignore(syscall.SIGPIPE)
 	asks := make(chan os.Signal, 1) // for the counters, from now on, though there are none yet
@@ -40,7 +44,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 	log, last, queue := newQueuedLogger(stderr, wishes)
 	defer queue.Flush()
 	wishes.complain(log)
-	opts, err := parseOptions(args)
 	switch {
 	case err != nil:
 	case opts.help:
@@ -107,6 +110,9 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	policy.Pulse = newPulse(policy, notifier, func() forward.Counts { return engine.Counters() })
 	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
 	startTimers()
+	if err := reserveMemory(policy.Limits.Connections); err != nil {
+		return err
+	}
 	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
 		return err

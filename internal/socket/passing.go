@@ -127,9 +127,20 @@ func (*Passer) SendWith(fd int, block []byte, passed []int) (n int, err error) {
 // UNIX socket with either unread in it.
 func (*Passer) CloseApart(fds []int, done func()) {
 	go func() {
+		if closing != nil {
+			closing <- struct{}{}
+			defer func() { <-closing }()
+		}
 		for _, fd := range fds {
 			unix.Close(fd)
 		}
 		done()
 	}()
 }
+
+// closing has one for each call of CloseApart that closes; nil if there may be many.
+var closing chan struct{}
+
+// CloseAtMost bounds how many calls of CloseApart close at the same time, as each that
+// waits takes a thread. To be called before all others.
+func CloseAtMost(n int) { closing = make(chan struct{}, n) }

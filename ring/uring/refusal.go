@@ -31,7 +31,7 @@ func Refusal(err error) string {
 	case errors.Is(err, syscall.ENOSYS):
 		return "this kernel has no io_uring; it needs Linux 6.0 or newer, built with CONFIG_IO_URING"
 	case errors.Is(err, syscall.ENOMEM):
-		return "no memory for the ring, or RLIMIT_MEMLOCK is too low; raise LimitMEMLOCK="
+		return "no memory for the ring, or RLIMIT_MEMLOCK is too low; raise LimitMEMLOCK=, or LimitAS= or LimitDATA= where they are set"
 	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
 		return "no descriptor left for the ring; raise LimitNOFILE="
 	}

@@ -71,7 +71,7 @@ func (p *profile) without() *profile {
 func static(t *testing.T, what string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), filepath.Base(what))
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-checklinkname=0 -s -w", "-o", path, what)
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-checklinkname=0 -s -w", "-ldflags=uring-socket-proxyd/cmd/uring-socket-proxyd=-checklinkname=0 -s -w -E=_preflight", "-o", path, what)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -103,7 +103,7 @@ func TestContainerfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"CGO_ENABLED=0 go build -trimpath -ldflags='-checklinkname=0 -s -w' ", "\nFROM scratch\n", "\nUSER 65532:65532\n", "ENTRYPOINT [\"/uring-socket-proxyd\"]"} {
+	for _, want := range []string{"CGO_ENABLED=0 go build -trimpath -ldflags='-checklinkname=0 -s -w -E=_preflight' ", "\nFROM scratch\n", "\nUSER 65532:65532\n", "ENTRYPOINT [\"/uring-socket-proxyd\"]"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the recipe lacks %q", want)
 		}

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -15,12 +16,18 @@ import (
 
 const commandPackage = "uring-socket-proxyd/cmd/uring-socket-proxyd"
 
+// What make gives to the linker.
+const (
+	linkerFlags     = "-ldflags=-checklinkname=0"
+	mainLinkerFlags = "-ldflags=" + commandPackage + "=-checklinkname=0 -E=_preflight"
+)
+
 // Command returns the executable of another command of ours, built as the test is.
 func Command(t testing.TB, name string) string {
 	t.Helper()
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
-	args := []string{"build", "-buildvcs=false", "-ldflags=-checklinkname=0"}
+	args := []string{"build", "-buildvcs=false", linkerFlags}
 	if RaceBuilt {
 		args = append(args, "-race")
 	}
@@ -74,7 +81,7 @@ func build(t testing.TB, race bool) string {
 	if path := os.Getenv("PROXY_EXECUTABLE"); path != "" {
 		return path
 	}
-	name, args := "plain", []string{"build", "-buildvcs=false", "-ldflags=-checklinkname=0"}
+	name, args := "plain", []string{"build", "-buildvcs=false", linkerFlags, mainLinkerFlags}
 	if race {
 		name, args = "race", append(args, "-race")
 	}
@@ -107,6 +114,9 @@ func buildAs(name string, args []string, what string) (string, error) {
 	}
 	path := filepath.Join(builds.dir, name)
 	cmd := exec.Command("go", append(args, "-o", path, what)...)
+	if !slices.Contains(args, "-race") { // which needs cgo
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", what, err, out)
 	}

@@ -152,8 +152,9 @@ func build(directory string) error {
 		}
 	}
 	const flags = "-ldflags=-checklinkname=0 -s -w"
+	const mainFlags = "-ldflags=uring-socket-proxyd/cmd/uring-socket-proxyd=-checklinkname=0 -s -w -E=_preflight"
 	for _, args := range [][]string{
-		{"build", "-buildvcs=false", flags, "-o", directory, "./cmd/uring-socket-proxyd", "./test/kernels/init"},
+		{"build", "-buildvcs=false", flags, mainFlags, "-o", directory, "./cmd/uring-socket-proxyd", "./test/kernels/init"},
 		append([]string{"test", "-c", "-buildvcs=false", flags, "-o", directory}, packages...),
 	} {
 		cmd := exec.Command("go", args...)

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/bufpool"
+)
+
+const (
+	// heapAtLeast and heapForConnection are what the Go heap may grow to, with what is
+	// not collected yet.
+	heapAtLeast       = 8 << 20
+	heapForConnection = 16 << 10
+	// runtimeSpare is left for what the runtime maps beside its heap.
+	runtimeSpare = 8 << 20
+)
+
+// reserveMemory has the Go heap mapped as far as it may have to grow, where the address
+// space or the data of the process is limited (LimitAS=, LimitDATA=): the runtime ends the
+// program when it is refused memory, while the engines can do without another block.
+func reserveMemory(connections int) error {
+	if !memoryIsLimited() {
+		return nil
+	}
+	heap := heapAtLeast + heapForConnection*connections
+	room, err := bufpool.Map(heap + runtimeSpare)
+	if err != nil {
+		return errors.New("the address space or the data of the process is limited too narrowly: " +
+			"raise LimitAS= (ulimit -v) or LimitDATA= (ulimit -d), or give a smaller --connections-max=")
+	}
+	bufpool.Unmap(room)
+	runtime.KeepAlive(make([]byte, heap)) // is not touched, so it takes no memory
+	bufpool.Spare(runtimeSpare)
+	return nil
+}
+
+func memoryIsLimited() bool {
+	for _, resource := range []int{unix.RLIMIT_AS, unix.RLIMIT_DATA} {
+		var limit unix.Rlimit
+		if unix.Getrlimit(resource, &limit) == nil && limit.Cur != unix.RLIM_INFINITY {
+			return true
+		}
+	}
+	return false
+}
