@@ -20,7 +20,7 @@ type block struct {
 	used uint32
 }
 
-// BlockSize is what each block of parked bytes holds.
+// BlockSize is what each block of parked bytes holds, if the Config does not say less.
 const BlockSize = 64 << 10
 
 // Block returns an empty Piece that Append may fill, with memory of its own.
@@ -71,7 +71,7 @@ func (p *Pool) Parked() int { return p.parking.parked }
 func (piece Piece) Parked() bool { return piece.id < 0 }
 
 func (k *parking) add(b block) int32 {
-	k.parked += BlockSize
+	k.parked += len(b.Memory)
 	if n := len(k.free); n > 0 {
 		id := k.free[n-1]
 		k.free = k.free[:n-1]
@@ -83,7 +83,7 @@ func (k *parking) add(b block) int32 {
 }
 
 func (k *parking) release(id int32) {
-	k.parked -= BlockSize
+	k.parked -= len(k.blocks[id].Memory)
 	k.memory.Put(k.blocks[id].Block)
 	k.blocks[id] = block{}
 	k.free = append(k.free, id)

@@ -30,6 +30,7 @@ type Config struct {
 	Count       int // buffers, a power of two up to 4096
 	Size        int // bytes of each buffer
 	Incremental bool
+	Block       int // bytes of each block of parked copies; 0 is BlockSize
 }
 
 // NoRoom tells that the memory of a pool cannot be had.
@@ -88,7 +89,10 @@ func New(cfg Config, kernel Registrar) (*Pool, error) {
 		// are none.
 		_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
 	}
-	p := &Pool{cfg: cfg, entries: entries, mem: mem, buffers: make([]buffer, cfg.Count), parking: parking{memory: NewBlocks(BlockSize, 0)}}
+	if cfg.Block == 0 {
+		cfg.Block = BlockSize
+	}
+	p := &Pool{cfg: cfg, entries: entries, mem: mem, buffers: make([]buffer, cfg.Count), parking: parking{memory: NewBlocks(cfg.Block, 0)}}
 	p.ring = (*giouring.BufAndRing)(unsafe.Pointer(&entries[0]))
 	p.ring.BufRingInit()
 	if err := p.register(kernel); err != nil {

@@ -28,8 +28,6 @@ import (
 )
 
 const (
-	// blockSize is how much is copied at a time, bytes.
-	blockSize = 64 << 10
 	// eventBatch is how many events one system call may bring.
 	eventBatch = 256
 	// keepPipes and keepBlocks bound what is kept for reuse.
@@ -67,7 +65,7 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		index:     index,
 		epoll:     noFD,
 		events:    make([]unix.EpollEvent, eventBatch),
-		blocks:    bufpool.NewBlocks(blockSizeFor(policy), keepBlocks),
+		blocks:    bufpool.NewBlocks(policy.BlockSize(), keepBlocks),
 		pipes:     bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		sockets:   socket.System{Keepalive: policy.Keepalive, Passer: socket.NewPasser()},
 		tight:     policy.Limits.Tight(),
@@ -91,20 +89,10 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 	return w, nil
 }
 
-// blockSizeFor is how large blocks are: no larger than what a half may hold, but that a
-// prologue is copied whole.
-func blockSizeFor(policy *forward.Policy) int {
-	least := policy.Limits.BufferSize
-	if policy.ProxyProtocol.Accept {
-		least = max(least, forward.LongestPrologue)
-	}
-	return min(blockSize, least)
-}
-
 // prepare takes what the worker needs of the system.
 func (w *worker) prepare() error {
 	var err error
-	if w.block, err = bufpool.Map(blockSizeFor(w.policy)); err != nil {
+	if w.block, err = bufpool.Map(w.policy.BlockSize()); err != nil {
 		return err
 	}
 	if w.inbox, err = forward.NewInbox(); err != nil {

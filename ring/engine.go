@@ -154,6 +154,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		return nil, err
 	}
 	shape := poolShape(policy.Limits.PoolSize, features.Uses(uring.FeatureIncrementalBuffers))
+	shape.Block = policy.BlockSize()
 	pool, err := bufpool.New(shape, ring.Registrar())
 	if err != nil {
 		ring.Close()
@@ -183,7 +184,8 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		headers:         forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
-	w.bulkSize = min(w.bulkSize, int32(shape.Size/2)) // a buffer's end cuts pieces short
+	// A buffer's end cuts pieces short, and so does what a half may hold.
+	w.bulkSize = min(w.bulkSize, int32(shape.Size/2), int32(policy.Limits.BufferSize/2))
 	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
 	if policy.Outbound.FastOpen {
 		w.early = make([]byte, forward.EarlyRoom)

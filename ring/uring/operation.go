@@ -40,7 +40,7 @@ func (r *Ring) Connect(fd int, addr uintptr, addrLen uint32, userData uint64) {
 // (FeatureRecvLimit). (Kernel 6.0, IORING_RECV_MULTISHOT.)
 func (r *Ring) RecvMultishot(fd int, group uint16, limit uint32, userData uint64) {
 	sqe := r.next()
-	sqe.PrepareRecvMultishot(fd, 0, 0, 0)
+	sqe.PrepareRecvMultishot(fd, 0, limit, 0) // by optlen alone, the last piece fills its buffer
 	sqe.Flags |= giouring.SqeBufferSelect
 	sqe.BufIG = group
 	sqe.SpliceFdIn = int32(limit) // the union's optlen

@@ -19,6 +19,7 @@ var ceilingCases = []Case{
 		Run: func(t *testing.T, p *harness.Program) {
 			for _, s := range []sizing{
 				{workers: 1, buffer: 4 << 10, pool: 1 << 20},
+				{workers: 1, buffer: 16 << 10, pool: 8 << 20},
 				{workers: 2, buffer: 256 << 10, pool: 2 << 20},
 				{workers: 1, buffer: 1 << 20, pool: 8 << 20},
 			} {
@@ -49,10 +50,10 @@ func (s sizing) args() []string {
 // ceiling is the formula of docs/memory.md: what a program may map for the data of
 // so many connections.
 func (s sizing) ceiling(p *harness.Program, connections int) int64 {
-	const block = 64 << 10
+	block := min(s.buffer, 64<<10)
 	halves := 2 * connections
 	if p.Name == harness.Epoll.Name {
-		return int64(halves+65*s.workers) * int64(min(s.buffer, block))
+		return int64(halves+65*s.workers) * int64(block)
 	}
 	return int64(s.workers*(s.pool+block) + halves*(s.buffer+2*block))
 }
