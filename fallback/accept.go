@@ -138,9 +138,7 @@ func (w *worker) take(client forward.Client) {
 		return
 	}
 	w.counters.Served.Add(1)
-	if socket.IsIP(client.Route.Listener.Family) {
-		w.sockets.Tune(client.FD)
-	}
+	w.sockets.Tune(client.FD, client.Route.Listener.Family)
 	slot, c := w.connections.Allocate()
 	c.begin(slot, client.Route, client.FD)
 	if client.Reserve > 0 {

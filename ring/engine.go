@@ -165,7 +165,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		ring:            ring,
 		pool:            pool,
 		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
-		sockets:         system{socket.System{Keepalive: policy.Keepalive, Passer: socket.NewPasser()}},
+		sockets:         system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
 		crew:            crew,
 		index:           index,
 		closesAtOnce:    policy.Workers > 1,

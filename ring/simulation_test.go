@@ -443,7 +443,7 @@ func (s *simulation) Open(family, flags int) (int, error) {
 }
 func (s *simulation) ConnectVSOCK(int, vsock.Address) syscall.Errno { panic("no target is over VSOCK") }
 func (s *simulation) Reserve(int) (int, error)                      { return s.Open(0, 0) }
-func (s *simulation) Tune(fd int)                                   {}
+func (s *simulation) Tune(fd, family int)                           {}
 func (s *simulation) Pending(fd int) bool                           { return len(s.sockets[fd].incoming) > 0 }
 func (s *simulation) Close(fd int) {
 	s.close(fd)

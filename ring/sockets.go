@@ -29,7 +29,7 @@ type sockets interface {
 	Unsent(fd int) int
 	Unanswered(fd int) (owes bool, silent uint32)
 	Reserve(fd int) (reserved int, err error)
-	Tune(fd int)
+	Tune(fd, family int)
 	Fit(fd, family int, outfit socket.Outfit) error
 	ConnectWith(fd int, first []byte, to *target.Address) (int, syscall.Errno)
 	Pending(fd int) bool

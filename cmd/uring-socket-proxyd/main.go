@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/cgroup"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/internal/timespan"
@@ -195,6 +196,7 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {
 		clock = forward.NewIdleClock(span.Duration(), idle)
 	}
+	fitMemory(policy, opts)
 	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)
 	if interval := notifier.WatchdogInterval(); interval > 0 {
 		failing := false // one line when it begins to fail
@@ -207,6 +209,22 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 		})
 	}
 	return policy
+}
+
+// fitMemory makes sizes that the user has not given small enough for the memory limit that
+// the service's control group sets, and says so.
+func fitMemory(policy *forward.Policy, opts *options) {
+	memory, limited := cgroup.Memory()
+	if !limited {
+		return
+	}
+	given := forward.Given{Buffer: opts.bufferSize.given, Pool: opts.poolSize.given}
+	usual := policy.Limits
+	policy.Limits = usual.Within(memory, policy.Workers, given)
+	if l := policy.Limits; l != usual {
+		policy.Log.Debug("holding less, to fit the memory limit of the control group", "limit", formatSize(memory),
+			"buffer-size", formatSize(uint64(l.BufferSize)), "pool-size", formatSize(uint64(l.PoolSize)), "unsent", formatSize(uint64(l.Unsent)))
+	}
 }
 
 // descriptorLimit is how many descriptors this process may have; the Go runtime has

@@ -90,14 +90,17 @@ func (c *workerCount) Type() string   { return "N" }
 
 // byteSize is the value of --buffer-size= and --pool-size=: a number of bytes, or
 // of K, M or G of them, which are powers of 1024.
-type byteSize struct{ bytes, least, most uint64 }
+type byteSize struct {
+	bytes, least, most uint64
+	given              bool // by the user
+}
 
 func (s *byteSize) Set(value string) error {
 	n, ok := parseSize(value)
 	if !ok || n < s.least || n > s.most {
 		return fmt.Errorf("need a size from %s to %s, in bytes, K, M or G", formatSize(s.least), formatSize(s.most))
 	}
-	s.bytes = n
+	s.bytes, s.given = n, true
 	return nil
 }
 func (s *byteSize) String() string { return formatSize(s.bytes) }

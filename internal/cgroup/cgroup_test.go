@@ -1,12 +1,13 @@
 package cgroup
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"uring-socket-proxyd/test/harness"
 )
 
 // TestLimits puts a child into a group with limits of its own, as a service manager does.
@@ -24,7 +25,7 @@ func TestLimits(t *testing.T) {
 		{"pids", [2]string{"pids.max", "pids.max"}, "100"},
 	} {
 		t.Run(row.controller, func(t *testing.T) {
-			outer := newGroup(t, row.controller, row.files, row.limit)
+			outer := harness.Group(t, row.controller, row.files[0], row.files[1], row.limit)
 			inner := filepath.Join(outer, "inner") // has no limit, but its parent's holds
 			if err := os.Mkdir(inner, 0o755); err != nil {
 				t.Fatal(err)
@@ -51,30 +52,4 @@ func child(t *testing.T) {
 			t.Errorf("Tasks() = %d, %v", more, ok)
 		}
 	}
-}
-
-// newGroup makes a control group with a limit, in the hierarchy that has its controller.
-func newGroup(t *testing.T, controller string, files [2]string, limit string) (path string) {
-	t.Helper()
-	name := "limits-" + strconv.Itoa(os.Getpid()) + "-" + controller
-	for i, base := range []string{root, filepath.Join(root, controller)} {
-		path = filepath.Join(base, name)
-		if err := os.Mkdir(path, 0o755); err != nil {
-			continue
-		}
-		t.Cleanup(func() { os.Remove(path) })
-		// Where the folder above is none of a hierarchy, neither is this one; where the
-		// controller is not delegated, the file is missing.
-		file, err := os.OpenFile(filepath.Join(path, files[i]), os.O_WRONLY, 0)
-		if err != nil {
-			continue
-		}
-		_, err = file.WriteString(limit)
-		if err := errors.Join(err, file.Close()); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	t.Skipf("no control group can be made for %s", controller)
-	return ""
 }

@@ -72,6 +72,7 @@ type Limits struct {
 	Connections int // simultaneous connections let in
 	BufferSize  int // bytes that a half may hold before it stops reading
 	PoolSize    int // bytes of a worker's buffer pool, in the io_uring engine
+	Unsent      int // bytes that a socket may hold that its peer does not take, about; 0 leaves that to the kernel
 	Descriptors int // RLIMIT_NOFILE; 0 if it is not to be reckoned with
 	Passed      int // descriptors that a half may hold to pass them on: those of one message, or 0 if none are passed on
 }

@@ -19,6 +19,9 @@ type System struct {
 	// whether it is there, and how long between two such questions; whole seconds,
 	// 0 for never.
 	Keepalive time.Duration
+	// MostUnsent is how many bytes a socket may hold that cannot leave yet, about; 0 leaves
+	// that to the kernel.
+	MostUnsent int
 	// Passer is for sockets over which descriptors are passed on; nil if there are none.
 	*Passer
 }
@@ -31,16 +34,14 @@ const KeepaliveProbes = 3
 // no urgent data and no reset.
 func IsIP(family int) bool { return family == unix.AF_INET || family == unix.AF_INET6 }
 
-// Open returns a close-on-exec stream socket of a family, tuned if it is TCP's. flags
+// Open returns a close-on-exec stream socket of a family, tuned. flags
 // is 0 or SOCK_NONBLOCK. The caller closes it.
 func (s System) Open(family, flags int) (fd int, err error) {
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if IsIP(family) {
-		s.Tune(fd)
-	}
+	s.Tune(fd, family)
 	return fd, nil
 }
 
@@ -59,12 +60,31 @@ func (System) Reserve(fd int) (reserved int, err error) {
 
 // Tune makes a TCP socket send small pieces at once (TCP_NODELAY) and take urgent
 // data in line (SO_OOBINLINE, as RFC 6093 advises): else its byte would be lost,
-// and io_uring would take a socket for empty that stands at the urgent mark.
-func (s System) Tune(fd int) {
+// and io_uring would take a socket for empty that stands at the urgent mark. Those of
+// other families get what they have of the rest.
+func (s System) Tune(fd, family int) {
+	if s.MostUnsent > 0 {
+		s.boundUnsent(fd, family)
+	}
+	if !IsIP(family) {
+		return
+	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	if s.Keepalive > 0 {
 		s.keepAlive(fd)
+	}
+}
+
+// boundUnsent bounds what a socket holds whose peer takes nothing. With TCP that leaves out
+// what is under way, so that a distant peer gets as much at a time as before
+// (TCP_NOTSENT_LOWAT, tcp(7)); a fixed SO_SNDBUF would not.
+func (s System) boundUnsent(fd, family int) {
+	switch {
+	case IsIP(family):
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, s.MostUnsent)
+	case family == unix.AF_UNIX:
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, s.MostUnsent/2) // the kernel doubles it
 	}
 }
 

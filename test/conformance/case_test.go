@@ -87,6 +87,7 @@ var cases = slices.Concat(
 	selfConnectCases,
 	fullBacklogCases,
 	memoryCases,
+	memoryLimitCases,
 	ceilingCases,
 	stoppedReaderCases,
 	limitCases,

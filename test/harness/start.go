@@ -41,6 +41,8 @@ type Options struct {
 	User uint32
 	// Stderr replaces the pipe that stderr is read from; Lines stay empty.
 	Stderr *os.File
+	// Group is the folder of a control group that the program is in from its start.
+	Group string
 	// MayFail tells that the test itself looks at the exit status.
 	MayFail bool
 }
@@ -86,6 +88,9 @@ func (o *Options) script() string {
 	}
 	for _, name := range pids {
 		fmt.Fprintf(&script, "export %s=$$; ", name)
+	}
+	if o.Group != "" {
+		fmt.Fprintf(&script, "echo $$ >%s/cgroup.procs || exit; ", o.Group)
 	}
 	if !o.PipeKills {
 		script.WriteString("trap '' PIPE; ")
