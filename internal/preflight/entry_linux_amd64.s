@@ -2,11 +2,13 @@
 #include "textflag.h"
 
 #define SYS_write 1
+#define SYS_open 2
 #define SYS_rt_sigprocmask 14
 #define SYS_sched_yield 24
 #define SYS_getpid 39
 #define SYS_clone 56
 #define SYS_exit 60
+#define SYS_fcntl 72
 #define SYS_exit_group 231
 #define SYS_tgkill 234
 #define SYS_prlimit64 302
@@ -14,6 +16,9 @@
 #define RLIMIT_DATA 2
 #define RLIMIT_AS 9
 #define SIG_SETMASK 2
+#define F_GETFD 1
+#define O_RDWR 2
+#define O_RDONLY 0
 #define EAGAIN 11
 
 // CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_THREAD |
@@ -41,6 +46,7 @@
 // The dynamic linker leaves in DX what the C library is to call at the end.
 TEXT _preflight(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DX, R12
+	CALL	stdio<>(SB)
 	LIMIT(RLIMIT_AS, const_addressSpace, ·addressSpaceLine)
 	LIMIT(RLIMIT_DATA, const_data, ·dataLine)
 	MOVL	$(const_Threads-1), R13
@@ -60,6 +66,34 @@ say:
 	MOVL	$1, DI
 	SYSCALL
 	INT	$3
+
+// stdio opens those of the first three descriptors that are closed. What is opened gets the
+// lowest number that is free, so it must be done in order. Of a folder, there is nothing to
+// read or write.
+TEXT stdio<>(SB),NOSPLIT|NOFRAME,$0
+	MOVL	$0, R13
+next:
+	MOVL	$SYS_fcntl, AX
+	MOVL	R13, DI
+	MOVL	$F_GETFD, SI
+	SYSCALL
+	TESTQ	AX, AX
+	JPL	isOpen
+	MOVL	$SYS_open, AX
+	MOVQ	·nullDevice+0(SB), DI
+	MOVL	$O_RDWR, SI
+	SYSCALL
+	TESTQ	AX, AX
+	JPL	isOpen
+	MOVL	$SYS_open, AX
+	MOVQ	·rootFolder+0(SB), DI
+	MOVL	$O_RDONLY, SI
+	SYSCALL
+isOpen:
+	INCL	R13
+	CMPL	R13, $3
+	JNE	next
+	RET
 
 // func ThreadsFit(n int) bool
 TEXT ·ThreadsFit(SB),NOSPLIT,$24-9

@@ -1,6 +1,8 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_fcntl 25
+#define SYS_openat 56
 #define SYS_write 64
 #define SYS_exit 93
 #define SYS_exit_group 94
@@ -14,6 +16,10 @@
 #define RLIMIT_DATA 2
 #define RLIMIT_AS 9
 #define SIG_SETMASK 2
+#define AT_FDCWD -100
+#define F_GETFD 1
+#define O_RDWR 2
+#define O_RDONLY 0
 #define EAGAIN 11
 
 // See entry_linux_amd64.s, which has the same in the same order.
@@ -38,6 +44,7 @@
 // The dynamic linker leaves in R0 what the C library is to call at the end.
 TEXT _preflight(SB),NOSPLIT|NOFRAME,$0
 	MOVD	R0, R19
+	BL	stdio<>(SB)
 	LIMIT(RLIMIT_AS, const_addressSpace, ·addressSpaceLine)
 	LIMIT(RLIMIT_DATA, const_data, ·dataLine)
 	MOVD	$(const_Threads-1), R20
@@ -58,6 +65,35 @@ say:
 	MOVD	$1, R0
 	SVC
 	BRK
+
+TEXT stdio<>(SB),NOSPLIT|NOFRAME,$0
+	MOVD	$0, R20
+next:
+	MOVD	$SYS_fcntl, R8
+	MOVD	R20, R0
+	MOVD	$F_GETFD, R1
+	SVC
+	CMP	$0, R0
+	BGE	isOpen
+	MOVD	$SYS_openat, R8
+	MOVD	$AT_FDCWD, R0
+	MOVD	·nullDevice+0(SB), R1
+	MOVD	$O_RDWR, R2
+	MOVD	$0, R3
+	SVC
+	CMP	$0, R0
+	BGE	isOpen
+	MOVD	$SYS_openat, R8
+	MOVD	$AT_FDCWD, R0
+	MOVD	·rootFolder+0(SB), R1
+	MOVD	$O_RDONLY, R2
+	MOVD	$0, R3
+	SVC
+isOpen:
+	ADD	$1, R20
+	CMP	$3, R20
+	BNE	next
+	RET
 
 // func ThreadsFit(n int) bool
 TEXT ·ThreadsFit(SB),NOSPLIT,$32-9

@@ -3,7 +3,8 @@
 // none of which names the limit, and in part does so before main is called. So the entry of
 // a program that is linked with -E=_preflight is in this package's assembly. It looks at the
 // limits while nothing of Go runs yet, and either writes one line that says which of them is
-// too low, or goes on to the usual entry. Without the flag, the program starts as ever.
+// too low, or goes on to the usual entry. It also sees to it that the standard streams are
+// open. Without the flag, the program starts as ever.
 package preflight
 
 // What the program takes with one worker and the usual options. docs/memory.md tells how
@@ -32,4 +33,11 @@ var (
 	addressSpaceLine = "uring-socket-proxyd: the address space may not have the " + addressSpaceText + " MiB that it needs; raise LimitAS= (ulimit -v)\n"
 
 	dataLine = "uring-socket-proxyd: the data may not have the " + dataText + " MiB that it needs; raise LimitDATA= (ulimit -d)\n"
+)
+
+// What the runtime opens in place of standard streams that are closed, and what the entry
+// opens where there is no such device, as in an empty root: the runtime would give up.
+var (
+	nullDevice = "/dev/null\x00"
+	rootFolder = "/\x00"
 )
