@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -13,31 +14,31 @@ import (
 // receivePassing reads bytes, and the descriptors that came with the first of them, into
 // the worker's block and sends them on at once.
 func (w *worker) receivePassing(h *half) bool {
-	if !h.empty() || h.closing {
+	if !h.empty() || h.Closing {
 		return false
 	}
-	n, passed, err := w.sockets.Receive(h.source.fd, w.block)
-	h.passed = passed
+	n, passed, err := w.sockets.Receive(h.Source.FD, w.block)
+	h.Passed = passed
 	if err == nil {
-		err = w.policy.SparePassed(passed)
+		err = w.Policy.SparePassed(passed)
 	}
 	switch errno, ofSocket := err.(syscall.Errno); {
 	case errno == unix.EAGAIN:
-		h.source.readable = false
+		h.from.readable = false
 		return false
 	case errno == unix.EINTR:
 		return true
 	case ofSocket:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 		return true
 	case err != nil:
 		w.refusePassed(h, err)
 		return true
 	case n == 0:
-		h.end()
+		h.End()
 		return true
 	}
-	h.connection.silence.Active = w.now
+	h.Connection.Silence.Active = w.Now
 	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 	return true
@@ -45,43 +46,44 @@ func (w *worker) receivePassing(h *half) bool {
 
 // sendPassing sends bytes, and with the first of them the descriptors that are held.
 func (w *worker) sendPassing(h *half, bytes []byte) (int, syscall.Errno) {
-	n, err := w.sockets.SendWith(h.destination.fd, bytes, h.passed)
+	n, err := w.sockets.SendWith(h.Destination.FD, bytes, h.Passed)
 	if err != nil {
 		return 0, err.(syscall.Errno)
 	}
-	w.counters.Passed.Add(uint64(len(h.passed)))
+	w.Counts.Passed.Add(uint64(len(h.Passed)))
 	w.closePassed(h)
 	return n, 0
 }
 
 // refusePassed resets a connection some of whose descriptors cannot be passed on.
 func (w *worker) refusePassed(h *half, err error) {
-	w.policy.ReportPassing(h.connection.route.Listener, err)
-	h.connection.outcome.Note(forward.DescriptorsLost)
-	w.discard(h)
-	w.discard(h.opposite())
+	w.Policy.ReportPassing(h.Connection.Route.Listener, err)
+	h.Connection.Outcome.Note(forward.DescriptorsLost)
+	w.Discard(&h.Half)
+	w.Discard(h.Opposite())
 }
 
 // closePassed closes the descriptors that a half holds. Until that is done it receives
 // nothing.
 func (w *worker) closePassed(h *half) {
-	if len(h.passed) > 0 {
-		h.closing = true
-		w.closeApart(h.connection, h, h.passed)
-		h.passed = nil
+	if len(h.Passed) > 0 {
+		h.Closing = true
+		w.closeApart(h.transfer, h, h.Passed)
+		h.Passed = nil
 	}
 }
 
-// closeSockets closes those of a connection that passes descriptors on.
-func (w *worker) closeSockets(c *connection) {
+// CloseSockets implements connection.Mover.
+func (w *worker) CloseSockets(of *connection.Connection) {
+	c := w.of(of)
 	var fds []int
-	for _, s := range []*side{&c.client, &c.target} {
-		if s.fd != noFD {
-			if c.broken {
-				w.sockets.ResetOnClose(s.fd)
+	for _, fd := range []*int{&c.Client.FD, &c.Target.FD} {
+		if *fd != connection.NoFD {
+			if c.Broken {
+				w.sockets.ResetOnClose(*fd)
 			}
-			fds = append(fds, s.fd)
-			s.fd = noFD
+			fds = append(fds, *fd)
+			*fd = connection.NoFD
 		}
 	}
 	w.closeApart(c, nil, fds)
@@ -89,12 +91,12 @@ func (w *worker) closeSockets(c *connection) {
 
 // closeApart has another thread close descriptors of a connection: of a half, or its
 // sockets.
-func (w *worker) closeApart(c *connection, h *half, fds []int) {
-	c.closings++
-	generation := c.generation
+func (w *worker) closeApart(c *transfer, h *half, fds []int) {
+	c.Closings++
+	generation := c.Generation
 	w.sockets.CloseApart(fds, func() {
-		w.inbox.Post(func() {
-			if c.generation == generation {
+		w.Box.Post(func() {
+			if c.Generation == generation {
 				w.closedApart(c, h)
 			}
 		})
@@ -102,15 +104,15 @@ func (w *worker) closeApart(c *connection, h *half, fds []int) {
 }
 
 // closedApart goes on with a connection after that.
-func (w *worker) closedApart(c *connection, h *half) {
-	c.closings--
+func (w *worker) closedApart(c *transfer, h *half) {
+	c.Closings--
 	if h != nil {
-		h.closing = false
+		h.Closing = false
 	}
 	switch {
-	case c.state == stateClosing && c.closings == 0:
-		w.vacate(c)
-	case c.state == stateForwarding && h != nil:
+	case c.State == connection.Closing && c.Closings == 0:
+		w.Vacate(&c.Connection)
+	case c.State == connection.Forwarding && h != nil:
 		w.proceed(h)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -17,17 +18,17 @@ import (
 // having moved some first.
 func (w *worker) sourceEnded(h *half) {
 	back := h.opposite()
-	if h.source.tcp && !back.done && back.short && w.sockets.Closed(h.source.fd) {
-		w.sourceFailed(h)
+	if h.Source.TCP && !back.Done && back.Short && w.sockets.Closed(h.Source.FD) {
+		w.SourceFailed(&h.Half)
 		return
 	}
-	h.end()
-	if h.source.broken && !back.done { // it has reset after its end
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(back)
+	h.End()
+	if h.from.broken && !back.Done { // it has reset after its end
+		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
+		w.Discard(&back.Half)
 	}
-	if !h.source.tcp {
-		w.peerMayBeGone(h, w.sockets.Events(h.source.fd, 0))
+	if !h.Source.TCP {
+		w.peerMayBeGone(h, w.sockets.Events(h.Source.FD, 0))
 	}
 }
 
@@ -36,8 +37,8 @@ func (w *worker) sourceEnded(h *half) {
 func (w *worker) peerMayBeGone(h *half, events int16) {
 	switch {
 	case events&unix.POLLERR != 0:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(h.opposite())
+		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
+		w.Discard(h.Opposite())
 	case events&unix.POLLHUP != 0:
 		w.peerGone(h)
 	}
@@ -48,19 +49,20 @@ func (w *worker) peerMayBeGone(h *half, events int16) {
 func (w *worker) peerGone(h *half) {
 	back := h.opposite()
 	switch {
-	case back.done:
-	case !back.empty() || len(back.passed) > 0:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(back)
+	case back.Done:
+	case !back.empty() || len(back.Passed) > 0:
+		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
+		w.Discard(&back.Half)
 	default:
-		h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
-		w.drop(back)
+		h.Connection.Outcome.Note(forward.EndedBy(h.FromClient()))
+		w.Keeper.Drop(&back.Half)
 	}
 }
 
-// sourceBroke handles a source that is known to be broken, whether it is being read or not.
-func (w *worker) sourceBroke(h *half) {
-	w.sourceFailed(h)
+// SourceBroke implements connection.Mover.
+func (w *worker) SourceBroke(of *connection.Half) {
+	h := w.halfOf(of)
+	w.SourceFailed(&h.Half)
 	w.proceed(h)
 }
 
@@ -68,21 +70,21 @@ func (w *worker) sourceBroke(h *half) {
 // is broken.
 const stallPause = time.Second
 
-// notForLong has a half whose source is broken go on only as long as its destination takes
-// what came before: what is held already, or is still to be read.
-func (w *worker) notForLong(h *half) {
-	if h.done {
+// NotForLong implements connection.Mover: what is held already, or is still to be read.
+func (w *worker) NotForLong(of *connection.Half) {
+	h := w.halfOf(of)
+	if h.Done {
 		return
 	}
-	c, generation, moved := h.connection, h.connection.generation, h.moved
+	c, generation, moved := h.transfer, h.Connection.Generation, h.Moved
 	w.timers.start(stallPause, func() {
 		switch {
-		case c.generation != generation, c.state != stateForwarding, h.done:
-		case h.moved == moved && !h.empty():
-			c.outcome.Note(forward.ResetBy(h.fromClient()))
-			w.abort(c)
+		case c.Generation != generation, c.State != connection.Forwarding, h.Done:
+		case h.Moved == moved && !h.empty():
+			c.Outcome.Note(forward.ResetBy(h.FromClient()))
+			w.Abort(&c.Connection)
 		default:
-			w.notForLong(h)
+			w.NotForLong(&h.Half)
 		}
 	})
 }

@@ -2,16 +2,16 @@
 // one ring and one buffer pool, move the bytes of all connections by submitting
 // operations and handling their completions.
 //
-// The way of a byte, one file for each step: accept.go, connect.go, recv.go,
-// send.go, proceed.go (what comes next, end and close); splice.go for streams, passing.go
-// for passed descriptors. What crosses threads
-// crosses in forward.Inbox.
+// What a connection does outside its bytes is in package connection. The way of a byte, one
+// file for each step: recv.go, send.go, proceed.go (what comes next, and the end); splice.go
+// for streams, passing.go for passed descriptors. What crosses threads crosses in
+// forward.Inbox.
 //
 // Invariants:
 //   - A connection belongs to one worker, from when that takes the client, at
 //     accept or out of its inbox, to close; no locks.
 //   - A descriptor is closed, a buffer reused and a slot freed only when no
-//     operation that knows of it is in flight (connection.inFlight).
+//     operation that knows of it is in flight (transfer.inFlight).
 //   - The kernel's memory (buffers, addresses, timespecs) is off the Go heap.
 package ring
 
@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
@@ -160,18 +161,11 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		return nil, err
 	}
 	w := &worker{
-		policy:          policy,
 		ring:            ring,
 		pool:            pool,
 		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
 		sockets:         system{socket.System{Keepalive: policy.Keepalive, Passer: socket.NewPasser()}},
-		crew:            crew,
-		index:           index,
 		closesAtOnce:    policy.Workers > 1,
-		tight:           policy.Limits.Tight(),
-		timed:           policy.Clocked(),
-		clock:           forward.NewClock(),
-		stopwatch:       forward.NewStopwatch(policy.Timed),
 		features:        features.InUse(),
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot) && !policy.Limits.Tight(),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
@@ -179,15 +173,11 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		splices:         features.Uses(uring.FeatureSplice),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
 		tuning:          defaultTuning,
-		backlogs:        forward.NewBacklogs[*connection](policy.Timeouts),
-		headers:         forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
+	w.Init(policy, crew, index, w.sockets, w)
 	w.bulkSize = min(w.bulkSize, int32(shape.Size/2)) // a buffer's end cuts pieces short
 	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
-	if policy.Outbound.FastOpen {
-		w.early = make([]byte, forward.EarlyRoom)
-	}
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err
@@ -198,27 +188,24 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 // prepare makes what does not depend on the kernel's features.
 func (w *worker) prepare() error {
 	var err error
-	if w.inbox, err = forward.NewInbox(); err != nil {
-		return err
-	}
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = newTimerTable(7 + len(w.policy.Routes)); err != nil {
+	if w.timers, err = w.newTimerTable(4 + connection.Timers + len(w.Policy.Routes)); err != nil {
+		return err
+	}
+	if err := w.Prepare(); err != nil {
 		return err
 	}
 	w.scarcity = w.timers.add(w.relieve)
 	w.recancel = w.timers.add(w.cancelMissed)
-	w.backlogTimer = w.timers.add(w.connectWaiting)
 	w.lookout = w.timers.add(w.look)
-	w.shortage = w.timers.add(w.goOn)
-	w.headerTimer = w.timers.add(w.endLate)
-	for i := range w.policy.Routes {
-		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
+	for i := range w.Policy.Routes {
+		l := &listener{index: uint32(i), route: &w.Policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })
 		w.listeners = append(w.listeners, l)
 	}
-	if heart := w.policy.Heart; heart != nil {
+	if heart := w.Policy.Heart; heart != nil {
 		w.beat(heart.Interval())
 	}
 	return nil
@@ -229,10 +216,10 @@ func (w *worker) prepare() error {
 func (w *worker) beat(interval time.Duration) {
 	var pulse *timer
 	pulse = w.timers.add(func() {
-		w.policy.Heart.Beat(w.index)
-		w.start(pulse, interval)
+		w.Policy.Heart.Beat(w.Index)
+		pulse.Start(interval)
 	})
-	w.start(pulse, interval)
+	pulse.Start(interval)
 }
 
 // release frees what the worker holds. The ring goes first: it knows the rest.
@@ -242,8 +229,8 @@ func (w *worker) release() {
 	w.pool.Close()
 	w.pipes.Drop()
 	w.addresses.close()
-	if w.inbox != nil {
-		w.inbox.Close()
+	if w.Box != nil {
+		w.Box.Close()
 	}
 	for _, memory := range [][]byte{w.timers.memory, w.wakeups} {
 		if memory != nil {

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -17,14 +18,14 @@ import (
 func (w *worker) pass(h *half) {
 	for moved := 0; moved < w.turn; {
 		switch {
-		case h.done, h.sending:
+		case h.Done, h.sending:
 			return
 		case !h.queue.empty():
 			w.sendHeld(h)
-		case h.ended:
+		case h.Ended:
 			w.proceed(h)
 			return
-		case h.closing: // closedApart goes on
+		case h.Closing: // closedApart goes on
 			return
 		default:
 			n, more := w.receivePassing(h)
@@ -42,12 +43,12 @@ func (w *worker) pass(h *half) {
 // if not, it has seen to what comes next.
 func (w *worker) receivePassing(h *half) (n int, more bool) {
 	if w.passed == nil {
-		w.passed = make([]byte, min(bufpool.BlockSize, w.policy.Limits.BufferSize))
+		w.passed = make([]byte, min(bufpool.BlockSize, w.Policy.Limits.BufferSize))
 	}
-	n, passed, err := w.sockets.Receive(h.source(), w.passed)
-	h.passed = passed
+	n, passed, err := w.sockets.Receive(h.Source.FD, w.passed)
+	h.Passed = passed
 	if err == nil {
-		err = w.policy.SparePassed(passed)
+		err = w.Policy.SparePassed(passed)
 	}
 	switch errno, ofSocket := err.(syscall.Errno); {
 	case errno == unix.EAGAIN:
@@ -56,16 +57,16 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 	case errno == unix.EINTR:
 		return 0, true
 	case ofSocket:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 		return 0, true
 	case err != nil:
 		w.refusePassed(h, err)
 		return 0, false
 	case n == 0:
-		h.end()
+		h.End()
 		return 0, true
 	}
-	h.connection.silence.Active = w.now
+	h.Connection.Silence.Active = w.Now
 	w.hold(h, w.passed[:n][w.sendPassing(h, w.passed[:n]):])
 	return n, true
 }
@@ -74,12 +75,12 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 // returns how many have gone; if not all, it waits for room, or the half is over.
 func (w *worker) sendPassing(h *half, bytes []byte) (sent int) {
 	for sent < len(bytes) {
-		n, err := w.sockets.SendWith(h.destination(), bytes[sent:], h.passed)
+		n, err := w.sockets.SendWith(h.Destination.FD, bytes[sent:], h.Passed)
 		switch err {
 		case nil:
 			sent += n
-			w.countBytes(h, uint64(n))
-			w.counters.Passed.Add(uint64(len(h.passed)))
+			w.Count(&h.Half, int(n))
+			w.Counts.Passed.Add(uint64(len(h.Passed)))
 			w.closePassed(h)
 		case unix.EINTR:
 		case unix.EAGAIN:
@@ -95,16 +96,16 @@ func (w *worker) sendPassing(h *half, bytes []byte) (sent int) {
 
 // hold queues what could not be sent.
 func (w *worker) hold(h *half, bytes []byte) {
-	if len(bytes) == 0 || h.done {
+	if len(bytes) == 0 || h.Done {
 		return
 	}
 	block, err := w.pool.Block()
 	if err != nil {
-		w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
+		w.Policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
 			"bytes", len(bytes), "error", err)
-		h.connection.outcome.Note(forward.OutOfMemory)
-		w.discard(h)
-		w.discard(h.opposite())
+		h.Connection.Outcome.Note(forward.OutOfMemory)
+		w.Discard(&h.Half)
+		w.Discard(h.Opposite())
 		return
 	}
 	w.pool.Extend(&block, copy(w.pool.Room(block), bytes))
@@ -116,7 +117,7 @@ func (w *worker) hold(h *half, bytes []byte) {
 func (w *worker) sendHeld(h *half) {
 	piece := h.queue.first()
 	n := w.sendPassing(h, w.pool.Content(*piece))
-	if h.done {
+	if h.Done {
 		return // and the piece is released
 	}
 	h.queued -= n
@@ -129,32 +130,33 @@ func (w *worker) sendHeld(h *half) {
 
 // refusePassed resets a connection some of whose descriptors cannot be passed on.
 func (w *worker) refusePassed(h *half, err error) {
-	w.policy.ReportPassing(h.connection.route.Listener, err)
-	h.connection.outcome.Note(forward.DescriptorsLost)
-	w.discard(h)
-	w.discard(h.opposite())
+	w.Policy.ReportPassing(h.Connection.Route.Listener, err)
+	h.Connection.Outcome.Note(forward.DescriptorsLost)
+	w.Discard(&h.Half)
+	w.Discard(h.Opposite())
 }
 
 // closePassed closes the descriptors that a half holds. Until that is done it receives
 // nothing.
 func (w *worker) closePassed(h *half) {
-	if len(h.passed) > 0 {
-		h.closing = true
-		w.closeApart(h.connection, h, h.passed)
-		h.passed = nil
+	if len(h.Passed) > 0 {
+		h.Closing = true
+		w.closeApart(h.transfer, h, h.Passed)
+		h.Passed = nil
 	}
 }
 
-// closeSockets closes those of a connection that passes descriptors on.
-func (w *worker) closeSockets(c *connection) {
+// CloseSockets implements connection.Mover.
+func (w *worker) CloseSockets(of *connection.Connection) {
+	c := w.of(of)
 	var fds []int
-	for _, fd := range []*int{&c.client, &c.target} {
-		if *fd != noFD {
-			if c.broken {
+	for _, fd := range []*int{&c.Client.FD, &c.Target.FD} {
+		if *fd != connection.NoFD {
+			if c.Broken {
 				w.sockets.ResetOnClose(*fd)
 			}
 			fds = append(fds, *fd)
-			*fd = noFD
+			*fd = connection.NoFD
 		}
 	}
 	w.closeApart(c, nil, fds)
@@ -162,12 +164,12 @@ func (w *worker) closeSockets(c *connection) {
 
 // closeApart has another thread close descriptors of a connection: of a half, or its
 // sockets.
-func (w *worker) closeApart(c *connection, h *half, fds []int) {
-	c.closings++
-	generation := c.generation
+func (w *worker) closeApart(c *transfer, h *half, fds []int) {
+	c.Closings++
+	generation := c.Generation
 	w.sockets.CloseApart(fds, func() {
-		w.inbox.Post(func() {
-			if c.generation == generation {
+		w.Box.Post(func() {
+			if c.Generation == generation {
 				w.closedApart(c, h)
 			}
 		})
@@ -175,15 +177,15 @@ func (w *worker) closeApart(c *connection, h *half, fds []int) {
 }
 
 // closedApart goes on with a connection after that.
-func (w *worker) closedApart(c *connection, h *half) {
-	c.closings--
+func (w *worker) closedApart(c *transfer, h *half) {
+	c.Closings--
 	if h != nil {
-		h.closing = false
+		h.Closing = false
 	}
 	switch {
-	case c.state == stateClosing && c.closings == 0:
-		w.vacate(c)
-	case c.state == stateForwarding && h != nil:
+	case c.State == connection.Closing && c.Closings == 0:
+		w.Vacate(&c.Connection)
+	case c.State == connection.Forwarding && h != nil:
 		w.proceed(h)
 	}
 }

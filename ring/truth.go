@@ -3,6 +3,7 @@ package ring
 import (
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -15,13 +16,13 @@ import (
 // flight, which may not have told yet, or a splice that has moved some first.
 func (w *worker) sourceEnded(h *half) {
 	back := h.opposite()
-	if h.sourceIP && !back.done && (back.sending || back.short) && w.sockets.Closed(h.source()) {
-		w.sourceFailed(h)
+	if h.Source.TCP && !back.Done && (back.sending || back.Short) && w.sockets.Closed(h.Source.FD) {
+		w.SourceFailed(&h.Half)
 		return
 	}
-	h.end()
-	if !h.sourceIP {
-		w.peerMayBeGone(h, w.sockets.Events(h.source(), 0))
+	h.End()
+	if !h.Source.TCP {
+		w.peerMayBeGone(h, w.sockets.Events(h.Source.FD, 0))
 	}
 }
 
@@ -33,12 +34,12 @@ func (w *worker) spliceEnded(h *half) {
 		return // first what came before; then the splice is tried once more
 	}
 	var next [1]byte
-	switch n, errno := w.sockets.Peek(h.source(), next[:]); {
+	switch n, errno := w.sockets.Peek(h.Source.FD, next[:]); {
 	case errno == unix.EINTR:
 	case errno == unix.EAGAIN, n > 0:
 		w.unstream(h)
 	case errno != 0:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 	default:
 		w.sourceEnded(h)
 	}
@@ -49,8 +50,8 @@ func (w *worker) spliceEnded(h *half) {
 func (w *worker) peerMayBeGone(h *half, events int16) {
 	switch {
 	case events&unix.POLLERR != 0:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(h.opposite())
+		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
+		w.Discard(h.Opposite())
 	case events&unix.POLLHUP != 0:
 		w.peerGone(h)
 	}
@@ -71,19 +72,20 @@ func (w *worker) peerGone(h *half) {
 // left that it was to have, it has broken off.
 func (w *worker) endForNobody(h *half) {
 	switch {
-	case h.done:
-	case h.queued > 0 || len(h.passed) > 0:
-		h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
-		w.discard(h)
+	case h.Done:
+	case h.queued > 0 || len(h.Passed) > 0:
+		h.Connection.Outcome.Note(forward.ResetBy(!h.FromClient()))
+		w.Discard(&h.Half)
 	default:
-		h.connection.outcome.Note(forward.EndedBy(!h.fromClient()))
-		w.drop(h)
+		h.Connection.Outcome.Note(forward.EndedBy(!h.FromClient()))
+		w.Keeper.Drop(&h.Half)
 	}
 }
 
-// sourceBroke handles a source that is known to be broken, whether it is being read or not.
-func (w *worker) sourceBroke(h *half) {
-	w.sourceFailed(h)
+// SourceBroke implements connection.Mover.
+func (w *worker) SourceBroke(of *connection.Half) {
+	h := w.halfOf(of)
+	w.SourceFailed(&h.Half)
 	w.stopReceiving(h)
 	w.proceed(h)
 }
@@ -105,11 +107,11 @@ func (w *worker) kickSilent(silent []*half) {
 		if !h.receiving {
 			asked = 0
 		}
-		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.source()), Events: asked})
+		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.Source.FD), Events: asked})
 	}
 	for i, p := range w.sockets.AllEvents(w.polled) {
 		switch h := silent[i]; {
-		case p.Revents == 0, h.connection.state != stateForwarding:
+		case p.Revents == 0, h.Connection.State != connection.Forwarding:
 		case h.receiving:
 			w.stopReceiving(h)
 		default:
