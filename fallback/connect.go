@@ -32,7 +32,7 @@ func (w *worker) Connect(of *connection.Connection, progress connection.Progress
 			return errno
 		}
 	}
-	if err := w.watch(c, c.Target.FD, newEvent(kindTarget, c.Slot, c.Generation, c.attempt)); err != nil {
+	if err := w.watch(c.Target.FD, newEvent(kindTarget, c.Slot, c.Generation, c.attempt)); err != nil {
 		return err
 	}
 	if progress == connection.Done {

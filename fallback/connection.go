@@ -1,10 +1,7 @@
 package fallback
 
 import (
-	"iter"
-
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // side is what epoll has said of one socket of a connection. Events are edge-triggered:
@@ -35,16 +32,15 @@ type transfer struct {
 	late    bool   // has waited for its target since its client has ended its stream
 }
 
-// begin makes a free slot the transfer of a client.
-func (c *transfer) begin(slot uint32, client forward.Client) {
+// begin makes a free slot that of another connection.
+func (c *transfer) begin() {
 	c.toTarget = half{transfer: c, from: &c.client, to: &c.target}
 	c.toClient = half{transfer: c, from: &c.target, to: &c.client}
-	c.Begin(slot, client, &c.toTarget.Half, &c.toClient.Half)
-	c.client, c.target, c.late = side{drained: c.Client.TCP}, side{}, false
+	c.client, c.target, c.late = side{}, side{}, false
 }
 
 // of is what the engine knows of a connection.
-func (w *worker) of(c *connection.Connection) *transfer { return w.transfers.At(c.Slot) }
+func (w *worker) of(c *connection.Connection) *transfer { return w.transfers[c.Slot] }
 
 // halfOf is what it knows of one direction.
 func (w *worker) halfOf(h *connection.Half) *half {
@@ -55,26 +51,13 @@ func (w *worker) halfOf(h *connection.Half) *half {
 	return &c.toClient
 }
 
-// Begin implements connection.Mover.
-func (w *worker) Begin(client forward.Client) *connection.Connection {
-	slot, c := w.transfers.Allocate()
-	c.begin(slot, client)
+// NewSlot implements connection.Mover.
+func (w *worker) NewSlot() *connection.Connection {
+	c := &transfer{}
+	c.Bind(&c.toTarget.Half, &c.toClient.Half)
+	w.transfers = append(w.transfers, c)
 	return &c.Connection
 }
 
-// At implements connection.Mover.
-func (w *worker) At(slot uint32) *connection.Connection { return &w.transfers.At(slot).Connection }
-
-// Connections implements connection.Mover.
-func (w *worker) Connections() iter.Seq[*connection.Connection] {
-	return func(yield func(*connection.Connection) bool) {
-		for _, c := range w.transfers.All() {
-			if !yield(&c.Connection) {
-				return
-			}
-		}
-	}
-}
-
-// Free implements connection.Mover.
-func (w *worker) Free(c *connection.Connection) { w.transfers.Free(c.Slot) }
+// Begin implements connection.Mover.
+func (w *worker) Begin(c *connection.Connection) { w.of(c).begin() }

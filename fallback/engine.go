@@ -40,15 +40,15 @@ const (
 
 // Engine implements forward.Engine over epoll and splice.
 type Engine struct {
-	crew    *forward.Crew
+	*forward.Crew
 	workers []*worker
 }
 
 // New sets the engine up. Listeners stay the caller's.
 func New(policy *forward.Policy) (*Engine, error) {
-	e := &Engine{crew: forward.NewCrew(policy)}
+	e := &Engine{Crew: forward.NewCrew(policy)}
 	for index := range policy.Workers {
-		w, err := newWorker(policy, e.crew, index)
+		w, err := newWorker(policy, e.Crew, index)
 		if err != nil {
 			for _, made := range e.workers {
 				made.release()
@@ -56,7 +56,7 @@ func New(policy *forward.Policy) (*Engine, error) {
 			return nil, err
 		}
 		e.workers = append(e.workers, w)
-		e.crew.Join(w)
+		e.Crew.Join(w)
 	}
 	return e, nil
 }
@@ -142,7 +142,7 @@ func (w *worker) release() {
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
-	e.crew.Begin(true) // splice would wait
+	e.Crew.Begin(true) // splice would wait
 	ended := make(chan error, len(e.workers))
 	for _, w := range e.workers {
 		go func() {
@@ -153,31 +153,16 @@ func (e *Engine) Run() error {
 			if err != nil {
 				w.Stop() // resets what a fault has left
 			}
-			e.crew.End(w.Index)
+			e.Crew.End(w.Index)
 			w.release()
 			ended <- err
 		}()
 	}
-	return e.crew.Await(ended)
+	return e.Crew.Await(ended)
 }
-
-// Stop implements forward.Engine.
-func (e *Engine) Stop() { e.crew.Stop() }
-
-// StopIfIdle implements forward.Engine.
-func (e *Engine) StopIfIdle() { e.crew.StopIfIdle() }
-
-// Drain implements forward.Engine.
-func (e *Engine) Drain() { e.crew.Drain() }
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "epoll" }
 
 // Features implements forward.Engine.
 func (e *Engine) Features() []string { return nil }
-
-// Counters implements forward.Engine.
-func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
-
-// Sample implements forward.Engine.
-func (e *Engine) Sample() forward.Sample { return e.crew.Sample() }

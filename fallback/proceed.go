@@ -28,11 +28,13 @@ func (w *worker) proceed(h *half) {
 	w.Settle(h.Connection)
 }
 
+// Proceed implements connection.Mover.
+func (w *worker) Proceed(h *connection.Half) { w.proceed(w.halfOf(h)) }
+
 // LetGo implements connection.Mover.
 func (w *worker) LetGo(of *connection.Half) {
 	h := w.halfOf(of)
 	w.putBlock(h)
-	w.closePassed(h)
 	if h.pipe != nil {
 		w.pipes.Discard(h.pipe)
 		h.pipe, h.queued = nil, 0

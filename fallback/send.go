@@ -4,8 +4,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/forward"
 )
 
 // send writes what a half holds to its destination, and reports whether any of
@@ -36,7 +34,7 @@ func (w *worker) sendCopying(h *half, bytes []byte) {
 		case unix.EAGAIN:
 			h.to.writable = false
 		default:
-			w.destinationFailed(h, errno)
+			w.DestinationFailed(&h.Half, errno)
 			return
 		}
 	}
@@ -60,11 +58,7 @@ func (w *worker) keep(h *half, bytes []byte) {
 	default:
 		block, err := w.blocks.Get()
 		if err != nil {
-			w.Policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-				"bytes", len(bytes), "error", err)
-			h.Connection.Outcome.Note(forward.OutOfMemory)
-			w.Discard(&h.Half)
-			w.Discard(h.Opposite())
+			w.OutOfMemory(&h.Half, len(bytes), err)
 			return
 		}
 		h.block = block
@@ -93,23 +87,7 @@ func (w *worker) sendSplicing(h *half) bool {
 		h.to.writable = false
 		return false
 	default:
-		w.destinationFailed(h, errno)
+		w.DestinationFailed(&h.Half, errno)
 	}
 	return true
-}
-
-// destinationFailed handles a destination that takes nothing more.
-func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
-	if len(h.Passed) > 0 && !forward.Gone(errno) {
-		w.Policy.ReportPassing(h.Connection.Route.Listener, errno)
-		h.Connection.Outcome.Note(forward.DescriptorsLost)
-	}
-	h.Connection.Outcome.Note(forward.ResetBy(!h.FromClient()))
-	w.Discard(&h.Half)
-	switch {
-	case !forward.Gone(errno):
-		w.Discard(h.Opposite())
-	case h.Destination.TCP: // it has reset, or the kernel would wait for it
-		w.NotForLong(h.Opposite())
-	}
 }

@@ -3,10 +3,7 @@ package fallback
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
@@ -24,39 +21,17 @@ func (w *worker) sourceEnded(h *half) {
 	}
 	h.End()
 	if h.from.broken && !back.Done { // it has reset after its end
-		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
-		w.Discard(&back.Half)
+		w.SourceReset(&h.Half)
 	}
 	if !h.Source.TCP {
-		w.peerMayBeGone(h, w.sockets.Events(h.Source.FD, 0))
+		w.PeerMayBeGone(&h.Half)
 	}
 }
 
-// peerMayBeGone handles the events of a UNIX source that has ended its stream: it may have
-// closed altogether, and with bytes that it has not taken.
-func (w *worker) peerMayBeGone(h *half, events int16) {
-	switch {
-	case events&unix.POLLERR != 0:
-		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
-		w.Discard(h.Opposite())
-	case events&unix.POLLHUP != 0:
-		w.peerGone(h)
-	}
-}
-
-// peerGone handles the peer of a half's source that has closed altogether, as a UNIX socket
-// tells: nothing can be delivered to it. What it has sent still is.
-func (w *worker) peerGone(h *half) {
-	back := h.opposite()
-	switch {
-	case back.Done:
-	case !back.empty() || len(back.Passed) > 0:
-		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
-		w.Discard(&back.Half)
-	default:
-		h.Connection.Outcome.Note(forward.EndedBy(h.FromClient()))
-		w.Keeper.Drop(&back.Half)
-	}
+// PeerGone implements connection.Mover.
+func (w *worker) PeerGone(of *connection.Half) {
+	back := w.halfOf(of.Opposite())
+	w.EndForNobody(&back.Half, !back.empty())
 }
 
 // SourceBroke implements connection.Mover.
@@ -81,8 +56,7 @@ func (w *worker) NotForLong(of *connection.Half) {
 		switch {
 		case c.Generation != generation, c.State != connection.Forwarding, h.Done:
 		case h.Moved == moved && !h.empty():
-			c.Outcome.Note(forward.ResetBy(h.FromClient()))
-			w.Abort(&c.Connection)
+			w.GiveUp(&h.Half)
 		default:
 			w.NotForLong(&h.Half)
 		}

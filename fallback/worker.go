@@ -23,7 +23,7 @@ type worker struct {
 	sockets system
 
 	listeners []*listener
-	transfers forward.Slots[transfer]
+	transfers []*transfer // by slot
 	timers    timers
 	busyPoll  forward.BusyPoll
 	budget    int       // bytes that the half at hand may still receive in its turn
@@ -56,7 +56,7 @@ func newEvent(k kind, slot, generation, attempt uint32) unix.EpollEvent {
 }
 
 // watch adds a socket of a connection to the epoll set, for its whole life.
-func (w *worker) watch(c *transfer, fd int, event unix.EpollEvent) error {
+func (w *worker) watch(fd int, event unix.EpollEvent) error {
 	event.Events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLPRI | unix.EPOLLET
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
@@ -67,7 +67,8 @@ func (w *worker) watch(c *transfer, fd int, event unix.EpollEvent) error {
 // Watch implements connection.Mover.
 func (w *worker) Watch(of *connection.Connection) error {
 	c := w.of(of)
-	return w.watch(c, c.Client.FD, newEvent(kindClient, c.Slot, c.Generation, 0))
+	c.client.drained = c.Client.TCP
+	return w.watch(c.Client.FD, newEvent(kindClient, c.Slot, c.Generation, 0))
 }
 
 // run is the event loop.
@@ -77,7 +78,7 @@ func (w *worker) run() error {
 			return fmt.Errorf("listening on %s: epoll_ctl: %w", l.route.Listener.Address, err)
 		}
 	}
-	for !w.over() {
+	for !w.Over(false) {
 		timeout := w.timers.wait()
 		if next := w.UntilAlarm(); next >= 0 && (timeout < 0 || next < timeout) {
 			timeout = next
@@ -127,7 +128,7 @@ func (w *worker) handle(event *unix.EpollEvent) {
 	case kindWake:
 		w.woken()
 	default:
-		c := w.transfers.At(slot)
+		c := w.transfers[slot]
 		old := k == kindTarget && uint32(event.Fd)>>26 != c.attempt&(1<<6-1)
 		if c.Generation != uint32(event.Pad) || c.State == connection.Free || old {
 			w.Counts.Stale.Add(1)
@@ -156,7 +157,7 @@ func (w *worker) happened(h *half, events uint32) {
 	case events&unix.EPOLLERR != 0, hangup && h.Source.TCP && !back.Done && !s.broken:
 		w.broken(h)
 	case hangup && !h.Source.TCP:
-		w.peerGone(h)
+		w.PeerGone(&h.Half)
 	}
 	w.ready(c, s)
 }
@@ -170,16 +171,14 @@ func (w *worker) broken(h *half) {
 		known := h.from.broken
 		h.from.broken = true
 		if h.Ended || h.Done {
-			c.Outcome.Note(forward.ResetBy(h.FromClient()))
-			w.Discard(h.Opposite())
+			w.SourceReset(&h.Half)
 		}
 		if !known {
 			w.NotForLong(&h.Half)
 		}
 	case c.State == connection.Greeting: // reading will tell
 	case h.FromClient():
-		c.Outcome.Note(forward.ClientReset)
-		w.Abort(&c.Connection)
+		w.GiveUp(&h.Half)
 	}
 }
 
@@ -241,30 +240,3 @@ func (w *worker) woken() {
 
 // Sample implements forward.Member. There is no ring, and no pool.
 func (w *worker) Sample() forward.Sample { return forward.Sample{} }
-
-// Stop implements forward.Member.
-func (w *worker) Stop() {
-	w.Mode = connection.Stopping
-	w.StopAccepting()
-	w.EndAll()
-}
-
-// Retire implements forward.Member.
-func (w *worker) Retire() {
-	if w.Mode == connection.Serving {
-		w.Mode = connection.Quiet
-		w.StopAccepting()
-		w.Crew.Quiet()
-	}
-}
-
-// Resume implements forward.Member.
-func (w *worker) Resume() {
-	if w.Mode == connection.Quiet {
-		w.Mode = connection.Serving
-		w.Accept()
-	}
-}
-
-// over tells whether the event loop may end.
-func (w *worker) over() bool { return w.Mode == connection.Stopping }

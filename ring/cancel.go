@@ -52,7 +52,7 @@ func (w *worker) pending(data userData) bool {
 	case opTimer:
 		return false // it ends by itself
 	}
-	c := w.transfers.At(data.slot())
+	c := w.transfers[data.slot()]
 	if c.Generation != data.generation() || c.State == connection.Free {
 		return false
 	}

@@ -1,10 +1,7 @@
 package ring
 
 import (
-	"iter"
-
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // transfer is a connection as this engine moves its bytes.
@@ -22,11 +19,10 @@ type transfer struct {
 	nonblocking bool // its sockets are O_NONBLOCK, as splice needs
 }
 
-// begin makes a free slot the transfer of a client.
-func (c *transfer) begin(slot uint32, client forward.Client) {
+// begin makes a free slot that of another connection.
+func (c *transfer) begin() {
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
-	c.Begin(slot, client, &c.toTarget.Half, &c.toClient.Half)
 	c.inFlight, c.attempt, c.timedOut = 0, attemptNone, false
 	c.looks, c.nonblocking = 0, false
 }
@@ -58,7 +54,7 @@ func (c *transfer) userData(op operation) userData {
 }
 
 // of is what the engine knows of a connection.
-func (w *worker) of(c *connection.Connection) *transfer { return w.transfers.At(c.Slot) }
+func (w *worker) of(c *connection.Connection) *transfer { return w.transfers[c.Slot] }
 
 // halfOf is what it knows of one direction.
 func (w *worker) halfOf(h *connection.Half) *half {
@@ -69,26 +65,13 @@ func (w *worker) halfOf(h *connection.Half) *half {
 	return &c.toClient
 }
 
-// Connections implements connection.Mover.
-func (w *worker) Connections() iter.Seq[*connection.Connection] {
-	return func(yield func(*connection.Connection) bool) {
-		for _, c := range w.transfers.All() {
-			if !yield(&c.Connection) {
-				return
-			}
-		}
-	}
-}
-
-// Begin implements connection.Mover.
-func (w *worker) Begin(client forward.Client) *connection.Connection {
-	slot, c := w.transfers.Allocate()
-	c.begin(slot, client)
+// NewSlot implements connection.Mover.
+func (w *worker) NewSlot() *connection.Connection {
+	c := &transfer{}
+	c.Bind(&c.toTarget.Half, &c.toClient.Half)
+	w.transfers = append(w.transfers, c)
 	return &c.Connection
 }
 
-// At implements connection.Mover.
-func (w *worker) At(slot uint32) *connection.Connection { return &w.transfers.At(slot).Connection }
-
-// Free implements connection.Mover.
-func (w *worker) Free(c *connection.Connection) { w.transfers.Free(c.Slot) }
+// Begin implements connection.Mover.
+func (w *worker) Begin(c *connection.Connection) { w.of(c).begin() }

@@ -35,7 +35,7 @@ var ringSize = uring.Config{Entries: 1024, CQEntries: 8192}
 
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
-	crew      *forward.Crew
+	*forward.Crew
 	begin     chan struct{} // closed when the workers may go on
 	abandoned bool          // ... to their end at once
 	ended     chan error    // of each worker
@@ -57,10 +57,10 @@ func New(policy *forward.Policy, selection Selection) (*Engine, error) {
 // newEngine is New with the size of the rings. hired, if not nil, is called with each
 // worker, on its thread, before that does anything.
 func newEngine(policy *forward.Policy, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
-	e := &Engine{crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
+	e := &Engine{Crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
 	for index := range policy.Workers {
 		makeWorker := func() (*worker, error) {
-			w, err := newWorker(policy, selection, size, e.crew, index)
+			w, err := newWorker(policy, selection, size, e.Crew, index)
 			if err == nil && hired != nil {
 				hired(w)
 			}
@@ -83,7 +83,7 @@ func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
 		runtime.LockOSThread()
 		w, err := makeWorker()
 		if err == nil {
-			e.crew.Join(w)
+			e.Crew.Join(w)
 			e.features = w.features
 		}
 		ready <- err
@@ -94,7 +94,7 @@ func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
 		if !e.abandoned {
 			err = w.run()
 		}
-		e.crew.End(index)
+		e.Crew.End(index)
 		w.release()
 		e.ended <- err
 	}()
@@ -121,31 +121,16 @@ func Refusal(err error) string {
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
-	e.crew.Begin(false) // as accept leaves them
+	e.Crew.Begin(false) // as accept leaves them
 	close(e.begin)
-	return e.crew.Await(e.ended)
+	return e.Crew.Await(e.ended)
 }
-
-// Stop implements forward.Engine.
-func (e *Engine) Stop() { e.crew.Stop() }
-
-// StopIfIdle implements forward.Engine.
-func (e *Engine) StopIfIdle() { e.crew.StopIfIdle() }
-
-// Drain implements forward.Engine.
-func (e *Engine) Drain() { e.crew.Drain() }
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
 
 // Features implements forward.Engine.
 func (e *Engine) Features() []string { return e.features }
-
-// Counters implements forward.Engine.
-func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
-
-// Sample implements forward.Engine.
-func (e *Engine) Sample() forward.Sample { return e.crew.Sample() }
 
 // newWorker makes a worker on the calling thread.
 func newWorker(policy *forward.Policy, selection Selection, size uring.Config, crew *forward.Crew, index int) (*worker, error) {

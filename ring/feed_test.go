@@ -16,9 +16,8 @@ func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	slot, c := w.transfers.Allocate()
-	c.begin(slot, forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd})
-	c.State, c.Target.FD = connection.Forwarding, s.socket(nil).fd
+	c := begun(w, s)
+	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
 	h := &c.toTarget
 	w.starve(h)
 	if !w.getPipe(h) {

@@ -217,10 +217,10 @@ func TestStaleCompletion(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int)}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	slot, c := w.transfers.Allocate()
-	c.begin(slot, forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd})
+	c := begun(w, s)
 	old := c.userData(opRecvClient)
-	c.begin(slot, forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd})
+	w.Abort(&c.Connection)
+	c = begun(w, s)
 	s.queues.Post(uring.CQE{UserData: uint64(old), Res: 10, Flags: 2<<16 | 1})
 	w.ring.Reap(w.handle)
 	if n := w.Counts.Stale.Load(); n != 1 {
@@ -240,13 +240,33 @@ func TestStaleTurn(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	slot, c := w.transfers.Allocate()
-	c.begin(slot, forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd})
-	c.State, c.Target.FD = connection.Forwarding, s.socket(nil).fd
+	c := begun(w, s)
+	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
 	w.stream(&c.toTarget)
-	c.begin(slot, forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd})
+	w.Abort(&c.Connection)
+	c = begun(w, s)
 	w.advance()
 	if len(w.streams) != 0 || c.inFlight != 0 || c.toTarget.receiving {
 		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", len(w.streams), c.inFlight)
 	}
+}
+
+// silent is a resolver that does not answer.
+type silent struct{}
+
+// Lookup implements forward.Resolver.
+func (silent) Lookup(target.Target, bool, func(forward.Answer)) {}
+
+// begun is a new connection, in the first slot, which waits for such a resolver.
+func begun(w *worker, s *simulation) *transfer {
+	to, err := target.Parse("back.test:80")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w.Tight, w.Policy.ProxyProtocol, w.Policy.Resolver = false, forward.ProxyProtocol{}, silent{}
+	client := forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd}
+	client.Route.Target, client.Route.Listener.Family = to, unix.AF_INET
+	w.Crew.Admit(client, w.Index, &w.Counts)
+	w.Take(client)
+	return w.transfers[0]
 }

@@ -7,7 +7,6 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // What forward/passing.go says of descriptors that are passed on, this engine does here.
@@ -46,27 +45,13 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 		w.passed = make([]byte, min(bufpool.BlockSize, w.Policy.Limits.BufferSize))
 	}
 	n, passed, err := w.sockets.Receive(h.Source.FD, w.passed)
-	h.Passed = passed
-	if err == nil {
-		err = w.Policy.SparePassed(passed)
-	}
-	switch errno, ofSocket := err.(syscall.Errno); {
-	case errno == unix.EAGAIN:
+	switch w.ReceivedPassing(&h.Half, n, passed, err) {
+	case connection.Nothing:
 		w.await(h)
 		return 0, false
-	case errno == unix.EINTR:
-		return 0, true
-	case ofSocket:
-		w.SourceFailed(&h.Half)
-		return 0, true
-	case err != nil:
-		w.refusePassed(h, err)
-		return 0, false
-	case n == 0:
-		h.End()
+	case connection.Again, connection.Over:
 		return 0, true
 	}
-	h.Connection.Silence.Active = w.Now
 	w.hold(h, w.passed[:n][w.sendPassing(h, w.passed[:n]):])
 	return n, true
 }
@@ -80,8 +65,7 @@ func (w *worker) sendPassing(h *half, bytes []byte) (sent int) {
 		case nil:
 			sent += n
 			w.Count(&h.Half, int(n))
-			w.Counts.Passed.Add(uint64(len(h.Passed)))
-			w.closePassed(h)
+			w.PassedOn(&h.Half)
 		case unix.EINTR:
 		case unix.EAGAIN:
 			w.awaitRoom(h)
@@ -101,11 +85,7 @@ func (w *worker) hold(h *half, bytes []byte) {
 	}
 	block, err := w.pool.Block()
 	if err != nil {
-		w.Policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-			"bytes", len(bytes), "error", err)
-		h.Connection.Outcome.Note(forward.OutOfMemory)
-		w.Discard(&h.Half)
-		w.Discard(h.Opposite())
+		w.OutOfMemory(&h.Half, len(bytes), err)
 		return
 	}
 	w.pool.Extend(&block, copy(w.pool.Room(block), bytes))
@@ -125,67 +105,5 @@ func (w *worker) sendHeld(h *half) {
 	if piece.Len == 0 {
 		w.pool.Release(*piece)
 		h.queue.pop()
-	}
-}
-
-// refusePassed resets a connection some of whose descriptors cannot be passed on.
-func (w *worker) refusePassed(h *half, err error) {
-	w.Policy.ReportPassing(h.Connection.Route.Listener, err)
-	h.Connection.Outcome.Note(forward.DescriptorsLost)
-	w.Discard(&h.Half)
-	w.Discard(h.Opposite())
-}
-
-// closePassed closes the descriptors that a half holds. Until that is done it receives
-// nothing.
-func (w *worker) closePassed(h *half) {
-	if len(h.Passed) > 0 {
-		h.Closing = true
-		w.closeApart(h.transfer, h, h.Passed)
-		h.Passed = nil
-	}
-}
-
-// CloseSockets implements connection.Mover.
-func (w *worker) CloseSockets(of *connection.Connection) {
-	c := w.of(of)
-	var fds []int
-	for _, fd := range []*int{&c.Client.FD, &c.Target.FD} {
-		if *fd != connection.NoFD {
-			if c.Broken {
-				w.sockets.ResetOnClose(*fd)
-			}
-			fds = append(fds, *fd)
-			*fd = connection.NoFD
-		}
-	}
-	w.closeApart(c, nil, fds)
-}
-
-// closeApart has another thread close descriptors of a connection: of a half, or its
-// sockets.
-func (w *worker) closeApart(c *transfer, h *half, fds []int) {
-	c.Closings++
-	generation := c.Generation
-	w.sockets.CloseApart(fds, func() {
-		w.Box.Post(func() {
-			if c.Generation == generation {
-				w.closedApart(c, h)
-			}
-		})
-	})
-}
-
-// closedApart goes on with a connection after that.
-func (w *worker) closedApart(c *transfer, h *half) {
-	c.Closings--
-	if h != nil {
-		h.Closing = false
-	}
-	switch {
-	case c.State == connection.Closing && c.Closings == 0:
-		w.Vacate(&c.Connection)
-	case c.State == connection.Forwarding && h != nil:
-		w.proceed(h)
 	}
 }

@@ -39,6 +39,9 @@ func (w *worker) end(h *half) {
 	}
 }
 
+// Proceed implements connection.Mover.
+func (w *worker) Proceed(h *connection.Half) { w.proceed(w.halfOf(h)) }
+
 // LetGo implements connection.Mover.
 func (w *worker) LetGo(of *connection.Half) {
 	h := w.halfOf(of)
@@ -51,7 +54,6 @@ func (w *worker) LetGo(of *connection.Half) {
 	}
 	h.queue.truncate(keep)
 	w.discardPipe(h)
-	w.closePassed(h)
 	w.stopReceiving(h)
 	w.stopSending(h)
 	if c := h.transfer; h.recvOp == opRecvClient && c.attempt != attemptNone {
@@ -122,13 +124,13 @@ func (w *worker) closeFailed(fd int, errno syscall.Errno) {
 
 // cutOff resets connections that a fault of the ring has left, which is closed.
 func (w *worker) cutOff() {
-	for _, c := range w.transfers.All() {
+	for _, c := range w.transfers {
 		if c.State == connection.Free {
 			continue
 		}
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
 			w.discardPipe(h)
-			w.closePassed(h)
+			w.ClosePassed(&h.Half)
 		}
 		for _, fd := range []int{c.Target.FD, c.Client.FD} {
 			if fd != connection.NoFD {

@@ -7,7 +7,6 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // AwaitHeader implements connection.Mover.
@@ -35,10 +34,7 @@ func (w *worker) sendPrologue(c *transfer) {
 	h := &c.toTarget
 	block, err := w.pool.Block()
 	if err != nil {
-		w.Policy.Log.Error("no memory for what the target gets first, resetting the connection", "bytes", len(first), "error", err)
-		c.Outcome.Note(forward.OutOfMemory)
-		w.Discard(&h.Half)
-		w.Discard(h.Opposite())
+		w.OutOfMemory(&h.Half, len(first), err)
 		return
 	}
 	w.pool.Extend(&block, copy(w.pool.Room(block), first))

@@ -71,7 +71,7 @@ func (w *worker) relieve() {
 	if !w.scarce() {
 		return
 	}
-	for _, c := range w.transfers.All() {
+	for _, c := range w.transfers {
 		if c.State == connection.Forwarding {
 			w.unpin(&c.toTarget)
 			w.unpin(&c.toClient)
@@ -105,13 +105,10 @@ func (w *worker) parkQueue(h *half, first int) {
 	h.queue.truncate(first)
 	for i, piece := range rest {
 		if err := w.park(h, piece); err != nil {
-			w.Policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-				"bytes", h.queued, "error", err)
 			for _, piece := range rest[i+1:] {
 				w.pool.Release(piece)
 			}
-			w.Discard(&h.Half)
-			w.Discard(h.Opposite())
+			w.OutOfMemory(&h.Half, h.queued, err)
 			return
 		}
 	}

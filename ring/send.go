@@ -46,27 +46,17 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 		w.parkQueue(h, 0)
 	}
 	if h.forNobody {
-		w.endForNobody(h)
+		w.EndForNobody(&h.Half, h.queued > 0)
 	}
 	w.proceed(h)
 }
 
 // destinationFailed handles a destination that takes nothing more.
 func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
-	if len(h.Passed) > 0 && !forward.Gone(errno) {
-		w.Policy.ReportPassing(h.Connection.Route.Listener, errno)
-		h.Connection.Outcome.Note(forward.DescriptorsLost)
+	w.DestinationFailed(&h.Half, errno)
+	if forward.Gone(errno) {
+		w.turnDeaf(h.transfer)
 	}
-	h.Connection.Outcome.Note(forward.ResetBy(!h.FromClient()))
-	w.Discard(&h.Half)
-	if !forward.Gone(errno) {
-		w.Discard(h.Opposite())
-		return
-	}
-	if h.Destination.TCP { // it has reset, or the kernel would wait for it
-		w.NotForLong(h.Opposite())
-	}
-	w.turnDeaf(h.transfer)
 }
 
 // stopSending cancels a send in flight.

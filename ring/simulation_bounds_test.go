@@ -13,7 +13,7 @@ func (s *simulation) checkBounds() {
 			s.t.Fatalf("%d bytes are mapped for %d blocks", mapped, blocks)
 		}
 	}()
-	for _, c := range s.worker.transfers.All() {
+	for _, c := range s.worker.transfers {
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
 			blocks += s.checkBlocks(h)
 			s.checkPassing(h)

@@ -21,7 +21,7 @@ func (s *simulation) haunt() {
 		data = cancel
 	case op >= opClose || op == opAccept:
 		return
-	case s.worker.transfers.At(data.slot()).Generation == data.generation() && s.worker.transfers.At(data.slot()).State != connection.Free:
+	case s.worker.transfers[data.slot()].Generation == data.generation() && s.worker.transfers[data.slot()].State != connection.Free:
 		return // the kernel does not complete an operation twice
 	}
 	cqe := uring.CQE{UserData: uint64(data), Res: -int32([]unix.Errno{unix.ECANCELED, unix.ENOENT, unix.EALREADY, unix.ECONNRESET}[s.rng.IntN(4)])}

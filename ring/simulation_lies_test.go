@@ -122,7 +122,7 @@ func (s *simulation) checkIdleTimeouts() {
 		return
 	}
 	s.timedOut = s.worker.Counts.TimedOut.Load()
-	for _, c := range s.worker.transfers.All() {
+	for _, c := range s.worker.transfers {
 		if c.State != connection.Forwarding || c.Outcome != forward.IdleTimeout {
 			continue
 		}
@@ -149,7 +149,7 @@ func (s *simulation) Connect(fd int, _ *target.Address) syscall.Errno {
 	case 4:
 		return unix.ECONNREFUSED
 	}
-	for _, c := range s.worker.transfers.All() {
+	for _, c := range s.worker.transfers {
 		if c.Target.FD == fd && (c.State == connection.Connecting || c.State == connection.WaitingForBacklog) {
 			s.join(c, p)
 			return 0

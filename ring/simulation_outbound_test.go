@@ -82,7 +82,7 @@ func (s *simulation) reach(op *simOp, p *simSocket) {
 		p.met = true
 		return
 	}
-	s.join(s.worker.transfers.At(userData(op.UserData).slot()), p)
+	s.join(s.worker.transfers[userData(op.UserData).slot()], p)
 }
 
 // join makes a target's socket the pair of a connection's client.

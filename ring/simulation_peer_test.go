@@ -15,7 +15,7 @@ func (s *simulation) quiet() bool {
 			return false
 		}
 	}
-	return s.clients == 0 && s.worker.transfers.InUse() == 0 && s.unserved() == s.turnedAway()
+	return s.clients == 0 && s.worker.InUse() == 0 && s.unserved() == s.turnedAway()
 }
 
 // peer lets a remote peer write some, then end its stream.

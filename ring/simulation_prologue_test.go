@@ -155,5 +155,5 @@ func clientName(fd int) string { return fmt.Sprintf("192.0.2.2:%d", fd&(1<<16-1)
 // waitFails tells whether a wait for a client's header is to fail, for want of memory.
 func (s *simulation) waitFails(op *simOp) bool {
 	data := userData(op.UserData)
-	return data.operation() == opRecvClient && s.worker.transfers.At(data.slot()).State == connection.Greeting && s.rng.IntN(100) == 0
+	return data.operation() == opRecvClient && s.worker.transfers[data.slot()].State == connection.Greeting && s.rng.IntN(100) == 0
 }

@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
@@ -22,7 +21,7 @@ func (w *worker) sourceEnded(h *half) {
 	}
 	h.End()
 	if !h.Source.TCP {
-		w.peerMayBeGone(h, w.sockets.Events(h.Source.FD, 0))
+		w.PeerMayBeGone(&h.Half)
 	}
 }
 
@@ -45,41 +44,14 @@ func (w *worker) spliceEnded(h *half) {
 	}
 }
 
-// peerMayBeGone handles the events of a UNIX source that has ended its stream: it may have
-// closed altogether, and with bytes that it has not taken.
-func (w *worker) peerMayBeGone(h *half, events int16) {
-	switch {
-	case events&unix.POLLERR != 0:
-		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
-		w.Discard(h.Opposite())
-	case events&unix.POLLHUP != 0:
-		w.peerGone(h)
-	}
-}
-
-// peerGone handles the peer of a half's source that has closed altogether, as a UNIX socket
-// tells: nothing can be delivered to it. What it has sent still is.
-func (w *worker) peerGone(h *half) {
-	back := h.opposite()
+// PeerGone implements connection.Mover.
+func (w *worker) PeerGone(of *connection.Half) {
+	back := w.halfOf(of.Opposite())
 	back.forNobody = true
 	if back.sending && !back.blocked {
 		return // what is being sent may have been taken before: its completion tells
 	}
-	w.endForNobody(back)
-}
-
-// endForNobody ends a half whose destination has closed altogether. If there is something
-// left that it was to have, it has broken off.
-func (w *worker) endForNobody(h *half) {
-	switch {
-	case h.Done:
-	case h.queued > 0 || len(h.Passed) > 0:
-		h.Connection.Outcome.Note(forward.ResetBy(!h.FromClient()))
-		w.Discard(&h.Half)
-	default:
-		h.Connection.Outcome.Note(forward.EndedBy(!h.FromClient()))
-		w.Keeper.Drop(&h.Half)
-	}
+	w.EndForNobody(&back.Half, back.queued > 0)
 }
 
 // SourceBroke implements connection.Mover.

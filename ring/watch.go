@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -66,7 +65,7 @@ func (w *worker) look() {
 	w.restless = false
 	w.looks++
 	silent := w.silent[:0]
-	for _, c := range w.transfers.All() {
+	for _, c := range w.transfers {
 		switch {
 		case c.State.Awaits():
 			w.lookAtWaiting(c)
@@ -102,7 +101,7 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 	h.looked = h.Moved
 	switch {
 	case stands && h.broke:
-		w.giveUp(h)
+		w.GiveUp(&h.Half)
 	case h.broke && !h.Done:
 		w.restless = true
 		if h.receiving && !h.awaiting { // a send may have been told, and this never
@@ -125,18 +124,12 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 // inTurn tells whether a half that has been silent for longer is to be looked at now: some
 // are at each look.
 func (w *worker) inTurn(h *half) bool {
-	turns := uint32(len(w.transfers.All())/inTurnMost) + 1
+	turns := uint32(len(w.transfers)/inTurnMost) + 1
 	return h.Connection.Slot%turns == w.looks%turns
 }
 
 // inTurnMost is how many connections that are silent are looked at at a time.
 const inTurnMost = 256
-
-// giveUp resets a connection whose source is broken while its destination takes nothing.
-func (w *worker) giveUp(h *half) {
-	h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
-	w.Abort(h.Connection)
-}
 
 // hasLeft tells whether a client that waits for its target is not worth waiting for.
 func (w *worker) hasLeft(c *transfer, events int32) bool {
@@ -180,8 +173,7 @@ func (w *worker) watched(h *half, completion uring.Completion) {
 	case c.State == connection.Forwarding:
 		w.heard(h, events)
 	case events&unix.POLLERR != 0:
-		c.Outcome.Note(forward.ClientReset)
-		w.Abort(&c.Connection)
+		w.GiveUp(&h.Half)
 	case w.hasLeft(c, events):
 		w.ClientLeft(&c.Connection)
 	}
@@ -195,7 +187,7 @@ func (w *worker) heard(h *half, events int32) {
 	case events&unix.POLLERR != 0, hangup && h.Source.TCP && !h.opposite().Done:
 		w.broken(h)
 	case hangup && !h.Source.TCP:
-		w.peerGone(h)
+		w.PeerGone(&h.Half)
 	}
 	w.Settle(h.Connection)
 }
@@ -207,11 +199,10 @@ func (w *worker) broken(h *half) {
 	case h.receiving && !h.Ended: // that will tell
 		return
 	case h.Ended || h.Done:
-		h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
-		w.Discard(h.Opposite())
+		w.SourceReset(&h.Half)
 	}
 	if h.Moved == h.looked && h.sending && !h.Done {
-		w.giveUp(h)
+		w.GiveUp(&h.Half)
 		return
 	}
 	w.NotForLong(&h.Half)

@@ -35,8 +35,8 @@ type worker struct {
 
 	fault     error // why the worker cannot go on
 	listeners []*listener
-	transfers forward.Slots[transfer]
-	deaf      int // connections that are, see watch.go
+	transfers []*transfer // by slot
+	deaf      int         // connections that are, see watch.go
 	addresses addressTable
 	timers    timerTable
 	wakeups   []byte // the inbox's eventfd is read into it
@@ -63,7 +63,7 @@ type worker struct {
 func (w *worker) run() error {
 	w.listen()
 	w.Accept()
-	for !w.over() {
+	for !w.Over(w.accepting()) {
 		if err := w.wait(); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (w *worker) handle(completion uring.Completion) {
 	data := userData(completion.UserData)
 	switch op := data.operation(); op {
 	case opRecvClient, opRecvTarget, opSendTarget, opSendClient, opWatchClient, opWatchTarget, opConnect:
-		c := w.transfers.At(data.slot())
+		c := w.transfers[data.slot()]
 		if c.Generation != data.generation() || !c.expects(op) {
 			w.stale(completion)
 			return
@@ -191,40 +191,4 @@ func (w *worker) Sample() forward.Sample {
 			Parked:    w.pool.Parked(),
 		},
 	}
-}
-
-// Stop implements forward.Member: it begins to end the worker.
-func (w *worker) Stop() {
-	w.Mode = connection.Stopping
-	w.StopAccepting()
-	w.EndAll()
-}
-
-// Retire implements forward.Member.
-func (w *worker) Retire() {
-	if w.Mode == connection.Serving {
-		w.Mode = connection.Retiring
-		w.StopAccepting()
-	}
-}
-
-// Resume implements forward.Member.
-func (w *worker) Resume() {
-	if w.Mode == connection.Quiet {
-		w.Mode = connection.Serving
-		w.Accept()
-	}
-}
-
-// over tells whether the event loop may end.
-func (w *worker) over() bool {
-	if w.Mode == connection.Serving || w.accepting() {
-		return false
-	}
-	if w.Mode == connection.Retiring {
-		// No accept is in flight that could let one more connection in.
-		w.Mode = connection.Quiet
-		w.Crew.Quiet()
-	}
-	return w.Mode == connection.Stopping && w.transfers.InUse() == 0
 }

@@ -74,7 +74,7 @@ func (k *Keeper) Take(client forward.Client) {
 	if socket.IsIP(client.Route.Listener.Family) {
 		k.Sockets.Tune(client.FD)
 	}
-	c := k.mover.Begin(client)
+	c := k.allocate(client)
 	c.since, c.began = k.Now, k.Stopwatch.Now()
 	if k.Policy.LogConnections {
 		c.account = forward.NewAccount(k.Sockets.Peer(client.FD))

@@ -35,6 +35,7 @@ func (k *Keeper) Drop(h *Half) {
 		k.Sockets.ShutdownRead(h.Source.FD) // its peer is told, if it is on a UNIX socket
 	}
 	k.mover.LetGo(h)
+	k.ClosePassed(h)
 }
 
 // Abort ends a connection in whatever state it is, with a reset.
@@ -57,7 +58,7 @@ func (k *Keeper) Settle(c *Connection) {
 		return
 	}
 	if c.Passing {
-		k.mover.CloseSockets(c)
+		k.closeSockets(c)
 	} else {
 		k.mover.Close(c.Target.FD, c.Broken)
 		k.mover.Close(c.Client.FD, c.Broken)
@@ -71,32 +72,20 @@ func (k *Keeper) Settle(c *Connection) {
 	c.place.Leave()
 	k.forgetPrologue(c)
 	c.Dial = forward.Dial{}
-	if c.Closings > 0 && k.Mode != Stopping {
+	if c.closings > 0 && k.Mode != Stopping {
 		c.State = Closing
 		return
 	}
-	k.Vacate(c)
+	k.vacate(c)
 }
 
-// Vacate gives the slot of a closed connection back, and its place.
-func (k *Keeper) Vacate(c *Connection) {
-	c.State = Free
-	k.mover.Free(c)
-	k.leave(c)
-}
-
-func (k *Keeper) leave(c *Connection) {
-	k.Counts.Ended.Add(1)
-	k.Crew.Leave(k.Index, c.halfOpen)
-}
-
-// EndAll ends all connections with the program.
-func (k *Keeper) EndAll() {
-	for c := range k.mover.Connections() {
+// endAll ends all connections with the program.
+func (k *Keeper) endAll() {
+	for _, c := range k.slots.all {
 		switch c.State {
 		case Free:
 		case Closing: // waits for nobody any more
-			k.Vacate(c)
+			k.vacate(c)
 		default:
 			k.stop(c)
 		}

@@ -40,7 +40,7 @@ type Connection struct {
 	account  *forward.Account // nil unless connections are logged
 	Outcome  forward.Outcome
 	Passing  bool // passes descriptors on
-	Closings int  // times that another thread has been asked to close something, and is not done
+	closings int  // times that another thread has been asked to close something, and is not done
 
 	alarm    forward.Alarm
 	since    forward.Tick    // when it was accepted
@@ -55,21 +55,23 @@ type Connection struct {
 	Broken   bool                 // to be closed with a reset
 }
 
-// Begin makes a free slot the connection of a client, whose bytes are in the care of two
-// halves that belong to it for good.
-func (c *Connection) Begin(slot uint32, client forward.Client, toTarget, toClient *Half) {
+// Bind makes two halves those of a slot, for good.
+func (c *Connection) Bind(toTarget, toClient *Half) { c.halves = [2]*Half{toTarget, toClient} }
+
+// begin makes a free slot the connection of a client.
+func (c *Connection) begin(client forward.Client) {
 	*c = Connection{
-		Slot: slot, Generation: c.Generation + 1, State: Resolving, Route: client.Route,
+		Slot: c.Slot, Generation: c.Generation + 1, State: Resolving, Route: client.Route,
 		Client: forward.Side{FD: client.FD, TCP: socket.IsIP(client.Route.Listener.Family)},
 		Target: forward.Side{FD: NoFD},
-		halves: [2]*Half{toTarget, toClient},
-		alarm:  forward.Alarm{Connection: slot},
+		halves: c.halves,
+		alarm:  forward.Alarm{Connection: c.Slot},
 	}
 	if client.Reserve > 0 {
 		c.Target.FD = client.Reserve
 	}
-	*toTarget = Half{Connection: c, Source: &c.Client, Destination: &c.Target}
-	*toClient = Half{Connection: c, Source: &c.Target, Destination: &c.Client}
+	*c.halves[0] = Half{Connection: c, Source: &c.Client, Destination: &c.Target}
+	*c.halves[1] = Half{Connection: c, Source: &c.Target, Destination: &c.Client}
 }
 
 // ToTarget is the half that receives from the client.

@@ -2,7 +2,6 @@ package connection
 
 import (
 	"context"
-	"iter"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -24,15 +23,16 @@ type fake struct {
 	t   *testing.T
 	rng *rand.Rand
 
-	transfers forward.Slots[fakeTransfer]
+	transfers []*fakeTransfer
+	closings  []func() // of sockets, which are under way
 	timers    []*fakeTimer
 	lookups   []lookup
 	open      map[int]string // descriptors, and what each is
 	nextFD    int
 	time      forward.Tick
 	accepting bool
-	closed    int // lines of connections that are over
-	troubles  map[string]int
+	closed    int            // lines of connections that are over
+	said      map[string]int // lines of the log, and outcomes
 
 	rings bool // it has operations in flight, as a ring does; else all is over at once
 	lucky bool // nothing fails by chance
@@ -76,7 +76,7 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, troubles: make(map[string]int), accepting: true}
+	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: make(map[string]int), accepting: true}
 	policy.Routes = []forward.Route{{Listener: &activation.Listener{FD: NoFD, Family: unix.AF_INET}, Target: there}}
 	policy.Limits = forward.Limits{Connections: 64, BufferSize: 4 << 10, Descriptors: math.MaxInt32, Passed: policy.Limits.Passed}
 	policy.Workers, policy.Gate, policy.Resolver = 1, forward.NewGate(64, nil), f
@@ -100,8 +100,14 @@ func (f *fake) Lookup(_ target.Target, whole bool, done func(forward.Answer)) {
 func (f *fake) Handle(_ context.Context, record slog.Record) error {
 	if record.Message == "connection closed" {
 		f.closed++
+		record.Attrs(func(a slog.Attr) bool {
+			if a.Key == "outcome" {
+				f.said[a.Value.String()]++
+			}
+			return true
+		})
 	} else {
-		f.troubles[record.Message]++
+		f.said[record.Message]++
 	}
 	return nil
 }
@@ -111,12 +117,6 @@ func (f *fake) WithGroup(string) slog.Handler            { return f }
 
 // What forward.Member wants beside the Keeper.
 func (f *fake) Sample() forward.Sample { return forward.Sample{} }
-func (f *fake) Retire()                {}
-func (f *fake) Resume()                {}
-func (f *fake) Stop() {
-	f.Mode = Stopping
-	f.EndAll()
-}
 
 // chance is true once in n times, if anything may fail.
 func (f *fake) chance(n int) bool { return !f.lucky && f.rng.IntN(n) == 0 }
@@ -129,18 +129,22 @@ func (f *fake) socket(what string) int {
 
 // The engine.
 
-func (f *fake) Begin(client forward.Client) *Connection {
-	slot, c := f.transfers.Allocate()
-	if c.connecting || c.inFlight > 0 {
-		f.t.Fatalf("slot %d is used again while its connect, or %d operations, are under way", slot, c.inFlight)
-	}
-	c.Connection.Begin(slot, client, &c.halves[0], &c.halves[1])
-	c.forwards, c.holds = 0, false
+func (f *fake) NewSlot() *Connection {
+	c := &fakeTransfer{}
+	c.Bind(&c.halves[0], &c.halves[1])
+	f.transfers = append(f.transfers, c)
 	return &c.Connection
 }
-func (f *fake) of(c *Connection) *fakeTransfer { return f.transfers.At(c.Slot) }
-func (f *fake) At(slot uint32) *Connection     { return &f.transfers.At(slot).Connection }
-func (f *fake) Free(c *Connection)             { f.transfers.Free(c.Slot) }
+
+func (f *fake) Begin(of *Connection) {
+	c := f.of(of)
+	if c.connecting || c.inFlight > 0 {
+		f.t.Fatalf("slot %d is used again while its connect, or %d operations, are under way", c.Slot, c.inFlight)
+	}
+	c.forwards, c.holds = 0, false
+}
+
+func (f *fake) of(c *Connection) *fakeTransfer { return f.transfers[c.Slot] }
 func (f *fake) NewTimer(fire func()) Timer {
 	f.timers = append(f.timers, &fakeTimer{fire: fire})
 	return f.timers[len(f.timers)-1]
@@ -154,13 +158,12 @@ func (f *fake) NotForLong(*Half)         {}
 func (f *fake) Receives(h *Half) bool    { return !h.Done }
 func (f *fake) Holds(c *Connection) bool { return f.of(c).holds }
 func (f *fake) LetGo(h *Half)            {}
-func (f *fake) Connections() iter.Seq[*Connection] {
-	return func(yield func(*Connection) bool) {
-		for _, c := range f.transfers.All() {
-			if !yield(&c.Connection) {
-				return
-			}
-		}
+func (f *fake) PeerGone(h *Half)         { f.EndForNobody(h.Opposite(), f.of(h.Connection).holds) }
+
+// Proceed is called where a half goes on that was closing descriptors.
+func (f *fake) Proceed(h *Half) {
+	if h.Closing || h.Connection.State != Forwarding {
+		f.t.Fatalf("%v, closing %v: there is nothing to go on with", h.Connection.State, h.Closing)
 	}
 }
 
@@ -213,7 +216,10 @@ func (f *fake) Forward(c *Connection) {
 
 func (f *fake) SourceBroke(h *Half) {
 	f.SourceFailed(h)
-	f.EndHalf(h)
+	f.PassedOn(h) // all has been sent
+	if !h.Done {
+		f.EndHalf(h)
+	}
 	f.Settle(h.Connection)
 }
 
@@ -235,14 +241,7 @@ func (f *fake) Close(fd int, _ bool) {
 	delete(f.open, fd)
 }
 
-func (f *fake) CloseSockets(c *Connection) {
-	for _, fd := range []*int{&c.Client.FD, &c.Target.FD} {
-		f.Close(*fd, c.Broken)
-		*fd = NoFD
-	}
-}
-
 // live are the connections that are not over.
 func (f *fake) live() []*fakeTransfer {
-	return slices.DeleteFunc(slices.Clone(f.transfers.All()), func(c *fakeTransfer) bool { return c.State == Free })
+	return slices.DeleteFunc(slices.Clone(f.transfers), func(c *fakeTransfer) bool { return c.State == Free })
 }

@@ -13,6 +13,7 @@ type Keeper struct {
 	Counts  forward.Counters // here, so that no other worker writes nearby
 	Mode    Mode
 	mover   Mover
+	slots   slots
 
 	Clocked   bool // connections have time limits: see limits.go
 	Clock     func() forward.Tick

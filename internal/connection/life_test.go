@@ -11,6 +11,7 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/target"
 )
 
@@ -36,7 +37,7 @@ func TestLife(t *testing.T) {
 			return
 		}
 	}
-	for state := Free + 1; state < Closing; state++ {
+	for state := Greeting; state <= Closing; state++ {
 		t.Logf("%9d times: %v", seen[state], state)
 		if seen[state] == 0 {
 			t.Errorf("no connection was ever %v", state)
@@ -48,6 +49,9 @@ func TestLife(t *testing.T) {
 func lead(t *testing.T, seed uint64, seen map[State]int) (steps int) {
 	f := newFake(t, seed, []string{"*:80", "back.test:80", "/run/target"}[seed%3], somePolicy(seed))
 	f.rings = seed/2%2 == 0
+	if seed%3 == 2 && seed/8%2 == 0 { // descriptors are passed on
+		f.Policy.Routes[0].Listener.Family, f.Policy.Limits.Passed = unix.AF_UNIX, 1
+	}
 	f.Tight = f.rng.IntN(2) == 0
 	f.Headers.Time = []time.Duration{0, time.Hour}[f.rng.IntN(2)]
 	f.Backlogs.Time = []time.Duration{0, time.Nanosecond}[f.rng.IntN(2)]
@@ -57,7 +61,7 @@ func lead(t *testing.T, seed uint64, seen map[State]int) (steps int) {
 			f.Admit(&f.Policy.Routes[0], f.socket("client"))
 		}
 		f.step()
-		for _, c := range f.transfers.All() {
+		for _, c := range f.transfers {
 			f.check(c)
 			seen[c.State]++
 		}
@@ -66,8 +70,11 @@ func lead(t *testing.T, seed uint64, seen map[State]int) (steps int) {
 		}
 	}
 	f.Stop()
-	for i := 0; len(f.live()) > 0 && i < 1000; i++ {
+	for i := 0; len(f.live())+len(f.closings) > 0 && i < 1000; i++ {
 		f.step()
+	}
+	if !f.Over(false) {
+		f.t.Fatal("the worker does not end")
 	}
 	f.checkEnd()
 	return steps
@@ -86,7 +93,7 @@ func somePolicy(seed uint64) *forward.Policy {
 
 // step lets one thing happen.
 func (f *fake) step() {
-	switch f.rng.IntN(8) {
+	switch f.rng.IntN(9) {
 	case 0:
 		f.time += forward.Tick(f.rng.IntN(40))
 		f.ReadClock()
@@ -101,8 +108,16 @@ func (f *fake) step() {
 			answer.done(f.answer())
 		}
 		f.TakeAll()
+	case 3:
+		if len(f.closings) > 0 {
+			i := f.rng.IntN(len(f.closings))
+			done := f.closings[i]
+			f.closings = slices.Delete(f.closings, i, i+1)
+			done()
+		}
+		f.TakeAll()
 	default:
-		if all := f.transfers.All(); len(all) > 0 {
+		if all := f.transfers; len(all) > 0 {
 			f.happen(all[f.rng.IntN(len(all))])
 		}
 	}
@@ -169,10 +184,29 @@ func (f *fake) move(c *fakeTransfer) {
 	if f.rng.IntN(2) == 0 {
 		h = c.ToClient()
 	}
-	switch f.rng.IntN(8) {
+	switch f.rng.IntN(11) {
 	case 0, 1, 2:
 		if !h.Done {
 			f.Count(h, 1)
+		}
+	case 8:
+		if c.Passing && !h.Done && !h.Closing && len(h.Passed) == 0 {
+			f.ReceivedPassing(h, 1, []int{f.socket("passed")}, []error{nil, nil, socket.ErrLost}[f.rng.IntN(3)])
+		}
+	case 9:
+		if !h.Done && len(h.Passed) > 0 {
+			f.PassedOn(h)
+		}
+	case 10:
+		switch f.rng.IntN(12) {
+		case 0:
+			f.DestinationFailed(h, f.one(unix.EPIPE, unix.ECONNRESET, unix.ETOOMANYREFS))
+		case 1:
+			f.PeerMayBeGone(h)
+		case 2:
+			f.OutOfMemory(h, 1, unix.ENOMEM)
+		case 3:
+			f.GiveUp(h)
 		}
 	case 3:
 		if f.rings && c.inFlight < 3 {
@@ -180,6 +214,7 @@ func (f *fake) move(c *fakeTransfer) {
 		}
 	case 4:
 		if h.End(); !h.Done {
+			f.PassedOn(h) // all has been sent
 			f.EndHalf(h)
 		}
 	case 5:
@@ -205,8 +240,8 @@ func (f *fake) check(c *fakeTransfer) {
 			f.t.Fatalf("slot %d, %v, finished %v: %s", c.Slot, c.State, c.Finished(), what)
 		}
 	}
-	if c.State == Free || c.Finished() {
-		expect(c.State == Free || c.connecting || c.inFlight > 0, "it is over, and nothing ends it")
+	if c.State == Free || c.State == Closing || c.Finished() {
+		expect(c.State == Free || c.connecting || c.inFlight > 0 || c.closings > 0, "it is over, and nothing ends it")
 		return
 	}
 	expect(f.open[c.Client.FD] == "client", "it has no client")
@@ -234,8 +269,8 @@ func (f *fake) checkEnd() {
 	switch {
 	case len(f.open) > 0:
 		f.t.Fatalf("descriptors are left: %v", f.open)
-	case served != ended, f.transfers.InUse() > 0, f.Policy.Gate.Current() > 0, uint64(f.closed) != served:
+	case served != ended, f.InUse() > 0, f.Policy.Gate.Current() > 0, uint64(f.closed) != served:
 		f.t.Fatalf("%d connections were served, %d have ended, %d are logged; %d slots and %d places are in use",
-			served, ended, f.closed, f.transfers.InUse(), f.Policy.Gate.Current())
+			served, ended, f.closed, f.InUse(), f.Policy.Gate.Current())
 	}
 }

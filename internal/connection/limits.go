@@ -45,7 +45,7 @@ func (k *Keeper) limit(c *Connection, d time.Duration) {
 	}
 }
 
-func (k *Keeper) elapsed(a *forward.Alarm) { k.timeOver(k.mover.At(a.Connection)) }
+func (k *Keeper) elapsed(a *forward.Alarm) { k.timeOver(k.slots.all[a.Connection]) }
 
 // timeOver handles the alarm of a connection.
 func (k *Keeper) timeOver(c *Connection) {

@@ -1,20 +1,22 @@
 package connection
 
 import (
-	"iter"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/target"
 )
 
 // Mover is an engine as its Keeper sees it. None of these calls is made for a message.
 type Mover interface {
-	slots
+	// NewSlot returns a connection that is bound to two halves, for a slot of the next
+	// number.
+	NewSlot() *Connection
+	// Begin forgets what the mover knows of a slot's last connection.
+	Begin(c *Connection)
 	connector
 	closer
 
@@ -34,18 +36,6 @@ type Timer interface {
 	// Start has it fire once, after d. It must not be running.
 	Start(d time.Duration)
 	Running() bool
-}
-
-// slots are where an engine has its connections.
-type slots interface {
-	// Begin begins the connection of a client in a free slot: see Connection.Begin.
-	Begin(client forward.Client) *Connection
-	// At is the connection in a slot.
-	At(slot uint32) *Connection
-	// Connections are all slots, free ones included.
-	Connections() iter.Seq[*Connection]
-	// Free gives a slot back.
-	Free(c *Connection)
 }
 
 // connector is what an engine does on the way to a target.
@@ -78,6 +68,12 @@ type closer interface {
 	// SourceBroke has a half go on whose source is known to be broken, whether it is being
 	// read or not.
 	SourceBroke(h *Half)
+	// Proceed has a half go on that was closing descriptors.
+	Proceed(h *Half)
+	// PeerGone handles the peer of a half's source that has closed a UNIX socket altogether:
+	// nothing can be delivered to it any more. EndForNobody sees to that, at once or when
+	// what is being sent has been. What the peer has sent still is.
+	PeerGone(h *Half)
 	// NotForLong has a half whose source is broken go on only as long as its destination
 	// takes what came before.
 	NotForLong(h *Half)
@@ -88,9 +84,6 @@ type closer interface {
 	AtRest(c *Connection) bool
 	// Close closes a socket, with a reset if the transfer is broken; NoFD is none.
 	Close(fd int, reset bool)
-	// CloseSockets has another thread close the sockets of a connection that passes
-	// descriptors on.
-	CloseSockets(c *Connection)
 }
 
 // Sockets are the calls on sockets that a Keeper makes; socket.System is the real one, but
@@ -117,4 +110,6 @@ type Sockets interface {
 	ShutdownWrite(fd int)
 	ResetOnClose(fd int)
 	Close(fd int)
+	// CloseApart has another thread close descriptors, and calls done there after that.
+	CloseApart(fds []int, done func())
 }

@@ -29,7 +29,7 @@ func (k *Keeper) GiveUpLongestSilent() bool {
 // those that have nothing left to deliver; nil if there is none.
 func (k *Keeper) longestSilent() (longest *Connection, silence time.Duration) {
 	now := k.Clock()
-	for c := range k.mover.Connections() {
+	for _, c := range k.slots.all {
 		switch {
 		case c.State != Forwarding, !c.halfOpen.Is(), c.Finished(), k.mover.Holds(c):
 			continue

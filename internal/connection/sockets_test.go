@@ -63,6 +63,16 @@ func (f fakeSockets) ConnectWith(fd int, first []byte, _ *target.Address) (int, 
 
 func (f fakeSockets) MetItself(fd int, _ *target.Address) bool { f.mustBeOpen(fd); return f.chance(20) }
 
+// CloseApart closes later.
+func (f fakeSockets) CloseApart(fds []int, done func()) {
+	f.closings = append(f.closings, func() {
+		for _, fd := range fds {
+			f.Close(fd)
+		}
+		done()
+	})
+}
+
 // Recv tells of a header in pieces, or of something else.
 func (f fakeSockets) Recv(fd int, block []byte) (int, syscall.Errno) {
 	f.mustBeOpen(fd)

@@ -19,7 +19,7 @@ func begun(t *testing.T, to string, timeouts forward.Timeouts, blind int) (*fake
 	f := newFake(t, 1, to, &forward.Policy{Timeouts: timeouts})
 	f.lucky, f.rings, f.blind, f.Tight = true, true, blind, false
 	f.Admit(&f.Policy.Routes[0], f.socket("client"))
-	return f, f.transfers.At(0)
+	return f, f.transfers[0]
 }
 
 // later lets time pass.
@@ -164,5 +164,27 @@ func TestClientThatCannotBeWatched(t *testing.T) {
 		if n := f.Counts.Failed.Load() + f.Counts.Retried.Load(); n != 0 || !c.watched {
 			t.Errorf("the target has failed %d times; watched %v", n, c.watched)
 		}
+	}
+}
+
+// TestOutOfMemory has no memory for what slow peers have not taken: each connection is
+// reset for that, and the log does not tell of each.
+func TestOutOfMemory(t *testing.T) {
+	f, c := begun(t, "127.0.0.1:80", forward.Timeouts{}, 0)
+	for n := 1; ; n++ {
+		f.fail(c, 0)
+		f.OutOfMemory(c.ToClient(), 1, unix.ENOMEM)
+		f.Settle(&c.Connection)
+		f.expect(c, Free, 0)
+		if n == 20 {
+			break
+		}
+		f.Admit(&f.Policy.Routes[0], f.socket("client"))
+	}
+	if n := f.said["out-of-memory"]; n != 20 || f.Counts.Broken.Load() != 20 {
+		t.Errorf("%d connections were reset for want of memory, want 20: %v", n, f.said)
+	}
+	if n := f.said["no memory to hold what a slow peer has not taken, resetting the connection"]; n != 5 {
+		t.Errorf("%d lines tell of that, want 5: %v", n, f.said)
 	}
 }
