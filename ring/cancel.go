@@ -3,6 +3,8 @@ package ring
 import (
 	"syscall"
 	"time"
+
+	"uring-socket-proxyd/internal/connection"
 )
 
 // recancelPause is how long to wait before an operation is cancelled again.
@@ -25,8 +27,8 @@ func (w *worker) cancelled(data userData, errno syscall.Errno) {
 		return
 	}
 	w.missed = append(w.missed, data)
-	if !w.recancel.running {
-		w.start(w.recancel, recancelPause)
+	if !w.recancel.Running() {
+		w.recancel.Start(recancelPause)
 	}
 }
 
@@ -46,17 +48,17 @@ func (w *worker) pending(data userData) bool {
 	op := data.operation()
 	switch op {
 	case opAccept:
-		return w.listeners[data.slot()].accepting && (w.mode != modeServing || len(w.postponed) > 0)
+		return w.listeners[data.slot()].accepting && !w.MayAccept()
 	case opTimer:
 		return false // it ends by itself
 	}
-	c := w.connections.At(data.slot())
-	if c.generation != data.generation() || c.state == stateFree {
+	c := w.transfers[data.slot()]
+	if c.Generation != data.generation() || c.State == connection.Free {
 		return false
 	}
 	switch op {
 	case opConnect:
-		return c.connecting && (c.finished() || c.timedOut)
+		return c.attempt != attemptNone && (c.Finished() || c.timedOut)
 	case opRecvClient, opRecvTarget:
 		return c.half(op).stopping && c.half(op).receiving
 	case opWatchClient, opWatchTarget:

@@ -12,21 +12,21 @@ import (
 // older bytes in a pipe that it would overtake. A multishot recv is for TCP alone, and
 // looked after there: see truth.go.
 func (w *worker) receive(h *half) {
-	if h.receiving || h.splicing || h.pipe != nil || h.starved || h.ended || h.done || h.queued > w.lowWater {
+	if h.receiving || h.splicing || h.pipe != nil || h.starved || h.Ended || h.Done || h.queued > w.lowWater {
 		return
 	}
 	h.receiving, h.stopping = true, false
 	h.fresh, w.restless = true, true
-	h.connection.inFlight++
-	data := uint64(h.connection.userData(h.recvOp))
-	room := uint32(w.policy.Limits.BufferSize - h.queued)
+	h.transfer.inFlight++
+	data := uint64(h.transfer.userData(h.recvOp))
+	room := uint32(w.Policy.Limits.BufferSize - h.queued)
 	switch {
-	case !w.recvMultishot, h.bulk, !h.sourceIP:
-		w.ring.Recv(h.source(), bufpool.Group, room, data)
+	case !w.recvMultishot, h.bulk, !h.Source.TCP:
+		w.ring.Recv(h.Source.FD, bufpool.Group, room, data)
 	case w.recvLimit:
-		w.ring.RecvMultishot(h.source(), bufpool.Group, room, data)
+		w.ring.RecvMultishot(h.Source.FD, bufpool.Group, room, data)
 	default:
-		w.ring.RecvMultishot(h.source(), bufpool.Group, 0, data)
+		w.ring.RecvMultishot(h.Source.FD, bufpool.Group, 0, data)
 	}
 }
 
@@ -39,9 +39,9 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	}
 	if !completion.More() {
 		h.receiving = false
-		h.connection.inFlight--
+		h.transfer.inFlight--
 	}
-	h.connection.silence.Active = w.now
+	h.Connection.Silence.Active = w.Now
 	h.fresh, w.restless = true, true
 	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
@@ -57,7 +57,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	case syscall.ECANCELED, syscall.EINTR:
 		// Stopped by us, or by a signal: resumes when there is room.
 	default:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 	}
 	w.proceed(h)
 }
@@ -129,7 +129,7 @@ func (w *worker) judgeMessages(h *half, size int32) {
 
 // enqueue gives a half a received piece to send.
 func (w *worker) enqueue(h *half, piece bufpool.Piece) {
-	if h.done || piece.Len == 0 {
+	if h.Done || piece.Len == 0 {
 		w.pool.Release(piece)
 		return
 	}
@@ -148,19 +148,10 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	h.queue.push(piece)
 }
 
-// sourceFailed handles a source that broke. What came before is still sent, as long as the
-// destination takes any, then that is reset; nothing more can be sent to the source.
-func (w *worker) sourceFailed(h *half) {
-	h.ended, h.failed = true, true
-	w.notForLong(h)
-	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-	w.discard(h.opposite())
-}
-
 // stopReceiving cancels a recv in flight. It goes on until its last completion.
 func (w *worker) stopReceiving(h *half) {
 	if h.receiving && !h.stopping {
 		h.stopping = true
-		w.cancel(h.connection.userData(h.recvOp))
+		w.cancel(h.transfer.userData(h.recvOp))
 	}
 }

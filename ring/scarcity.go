@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // When buffers run out, two things keep one peer from starving the others:
@@ -32,17 +33,17 @@ type waiting struct {
 
 // over tells that the half waits for no buffer any more: its connection has ended.
 func (n waiting) over() bool {
-	return n.half.done || !n.half.starved || n.half.connection.generation != n.generation
+	return n.half.Done || !n.half.starved || n.half.transfer.Generation != n.generation
 }
 
 // starve puts a half at the end of the line.
 func (w *worker) starve(h *half) {
-	if h.starved || h.done {
+	if h.starved || h.Done {
 		return
 	}
 	h.starved = true
-	w.line = append(w.line, waiting{h, h.connection.generation})
-	w.counters.Starved.Add(1)
+	w.line = append(w.line, waiting{h, h.Connection.Generation})
+	w.Counts.Starved.Add(1)
 }
 
 // feed lets halves at the head of the line resume, one for each buffer that the
@@ -57,8 +58,8 @@ func (w *worker) feed() {
 		}
 	}
 	w.line = w.line[:copy(w.line, w.line[done:])]
-	if !w.scarcity.running && w.scarce() {
-		w.start(w.scarcity, scarcityTick)
+	if !w.scarcity.Running() && w.scarce() {
+		w.scarcity.Start(scarcityTick)
 	}
 }
 
@@ -70,8 +71,8 @@ func (w *worker) relieve() {
 	if !w.scarce() {
 		return
 	}
-	for _, c := range w.connections.All() {
-		if c.state == stateForwarding {
+	for _, c := range w.transfers {
+		if c.State == connection.Forwarding {
 			w.unpin(&c.toTarget)
 			w.unpin(&c.toClient)
 		}
@@ -81,7 +82,7 @@ func (w *worker) relieve() {
 // unpin moves a slow half's bytes out of the pool.
 func (w *worker) unpin(h *half) {
 	switch {
-	case h.done || !h.sending || h.blocked || h.unpinning || w.tick-h.sendTick < slowTicks:
+	case h.Done || !h.sending || h.blocked || h.unpinning || w.tick-h.sendTick < slowTicks:
 	case h.queue.first().Parked():
 		w.parkQueue(h, 1)
 	default:
@@ -97,24 +98,21 @@ func (w *worker) parkQueue(h *half, first int) {
 	for first < len(pieces) && pieces[first].Parked() {
 		first++
 	}
-	if h.done || first >= len(pieces) {
+	if h.Done || first >= len(pieces) {
 		return
 	}
 	rest := slices.Clone(pieces[first:])
 	h.queue.truncate(first)
 	for i, piece := range rest {
 		if err := w.park(h, piece); err != nil {
-			w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-				"bytes", h.queued, "error", err)
 			for _, piece := range rest[i+1:] {
 				w.pool.Release(piece)
 			}
-			w.discard(h)
-			w.discard(h.opposite())
+			w.OutOfMemory(&h.Half, h.queued, err)
 			return
 		}
 	}
-	w.counters.Parked.Add(1)
+	w.Counts.Parked.Add(1)
 }
 
 // park queues a piece in memory of its own, behind what is there already. On an

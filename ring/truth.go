@@ -3,7 +3,7 @@ package ring
 import (
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
@@ -15,13 +15,13 @@ import (
 // flight, which may not have told yet, or a splice that has moved some first.
 func (w *worker) sourceEnded(h *half) {
 	back := h.opposite()
-	if h.sourceIP && !back.done && (back.sending || back.short) && w.sockets.Closed(h.source()) {
-		w.sourceFailed(h)
+	if h.Source.TCP && !back.Done && (back.sending || back.Short) && w.sockets.Closed(h.Source.FD) {
+		w.SourceFailed(&h.Half)
 		return
 	}
-	h.end()
-	if !h.sourceIP {
-		w.peerMayBeGone(h, w.sockets.Events(h.source(), 0))
+	h.End()
+	if !h.Source.TCP {
+		w.PeerMayBeGone(&h.Half)
 	}
 }
 
@@ -33,57 +33,31 @@ func (w *worker) spliceEnded(h *half) {
 		return // first what came before; then the splice is tried once more
 	}
 	var next [1]byte
-	switch n, errno := w.sockets.Peek(h.source(), next[:]); {
+	switch n, errno := w.sockets.Peek(h.Source.FD, next[:]); {
 	case errno == unix.EINTR:
 	case errno == unix.EAGAIN, n > 0:
 		w.unstream(h)
 	case errno != 0:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 	default:
 		w.sourceEnded(h)
 	}
 }
 
-// peerMayBeGone handles the events of a UNIX source that has ended its stream: it may have
-// closed altogether, and with bytes that it has not taken.
-func (w *worker) peerMayBeGone(h *half, events int16) {
-	switch {
-	case events&unix.POLLERR != 0:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(h.opposite())
-	case events&unix.POLLHUP != 0:
-		w.peerGone(h)
-	}
-}
-
-// peerGone handles the peer of a half's source that has closed altogether, as a UNIX socket
-// tells: nothing can be delivered to it. What it has sent still is.
-func (w *worker) peerGone(h *half) {
-	back := h.opposite()
+// PeerGone implements connection.Mover.
+func (w *worker) PeerGone(of *connection.Half) {
+	back := w.halfOf(of.Opposite())
 	back.forNobody = true
 	if back.sending && !back.blocked {
 		return // what is being sent may have been taken before: its completion tells
 	}
-	w.endForNobody(back)
+	w.EndForNobody(&back.Half, back.queued > 0)
 }
 
-// endForNobody ends a half whose destination has closed altogether. If there is something
-// left that it was to have, it has broken off.
-func (w *worker) endForNobody(h *half) {
-	switch {
-	case h.done:
-	case h.queued > 0 || len(h.passed) > 0:
-		h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
-		w.discard(h)
-	default:
-		h.connection.outcome.Note(forward.EndedBy(!h.fromClient()))
-		w.drop(h)
-	}
-}
-
-// sourceBroke handles a source that is known to be broken, whether it is being read or not.
-func (w *worker) sourceBroke(h *half) {
-	w.sourceFailed(h)
+// SourceBroke implements connection.Mover.
+func (w *worker) SourceBroke(of *connection.Half) {
+	h := w.halfOf(of)
+	w.SourceFailed(&h.Half)
 	w.stopReceiving(h)
 	w.proceed(h)
 }
@@ -105,11 +79,11 @@ func (w *worker) kickSilent(silent []*half) {
 		if !h.receiving {
 			asked = 0
 		}
-		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.source()), Events: asked})
+		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.Source.FD), Events: asked})
 	}
 	for i, p := range w.sockets.AllEvents(w.polled) {
 		switch h := silent[i]; {
-		case p.Revents == 0, h.connection.state != stateForwarding:
+		case p.Revents == 0, h.Connection.State != connection.Forwarding:
 		case h.receiving:
 			w.stopReceiving(h)
 		default:

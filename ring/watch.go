@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -25,7 +25,7 @@ const graceRounds = 8
 const watchPause = time.Second
 
 // turnDeaf notes that a side of a connection is not read.
-func (w *worker) turnDeaf(c *connection) {
+func (w *worker) turnDeaf(c *transfer) {
 	if !c.deaf {
 		c.deaf = true
 		w.deaf++
@@ -34,7 +34,7 @@ func (w *worker) turnDeaf(c *connection) {
 }
 
 // hearAgain notes that both sides are read, or that the connection has ended.
-func (w *worker) hearAgain(c *connection) {
+func (w *worker) hearAgain(c *transfer) {
 	if c.deaf {
 		c.deaf = false
 		w.deaf--
@@ -52,8 +52,8 @@ func (w *worker) endRound() {
 		w.grace, w.restless = 0, true
 	}
 	switch {
-	case w.restless && !w.lookout.running:
-		w.start(w.lookout, watchPause)
+	case w.restless && !w.lookout.Running():
+		w.lookout.Start(watchPause)
 	case !w.restless && w.deaf == 0:
 		w.stopTimer(w.lookout)
 	}
@@ -65,13 +65,13 @@ func (w *worker) look() {
 	w.restless = false
 	w.looks++
 	silent := w.silent[:0]
-	for _, c := range w.connections.All() {
-		switch c.state {
-		case stateResolving, stateConnecting:
+	for _, c := range w.transfers {
+		switch {
+		case c.State.Awaits():
 			w.lookAtWaiting(c)
-		case stateForwarding:
+		case c.State == connection.Forwarding:
 			silent = w.lookAt(&c.toTarget, silent)
-			if c.state == stateForwarding {
+			if c.State == connection.Forwarding {
 				silent = w.lookAt(&c.toClient, silent)
 			}
 		}
@@ -85,39 +85,34 @@ func (w *worker) look() {
 const looksBeforeLeft = 2
 
 // lookAtWaiting looks at a connection whose client waits for the target.
-func (w *worker) lookAtWaiting(c *connection) {
+func (w *worker) lookAtWaiting(c *transfer) {
 	if c.looks++; c.looks < looksBeforeLeft {
 		w.restless = true
-	} else if c.looks = looksBeforeLeft; w.hasLeft(c, int32(w.sockets.Events(c.client, unix.POLLRDHUP))) {
-		w.clientLeft(c)
+	} else if c.looks = looksBeforeLeft; w.hasLeft(c, int32(w.sockets.Events(c.Client.FD, unix.POLLRDHUP))) {
+		w.ClientLeft(&c.Connection)
 		return
 	}
 	w.watch(&c.toTarget)
 }
 
-func (w *worker) clientLeft(c *connection) {
-	c.outcome.Note(forward.ClientLeft)
-	w.abort(c)
-}
-
 // lookAt looks at one half. silent are those to be looked at once more.
 func (w *worker) lookAt(h *half, silent []*half) []*half {
-	stands := !h.done && h.sending && h.moved == h.looked
-	h.looked = h.moved
+	stands := !h.Done && h.sending && h.Moved == h.looked
+	h.looked = h.Moved
 	switch {
 	case stands && h.broke:
-		w.giveUp(h)
-	case h.broke && !h.done:
+		w.GiveUp(&h.Half)
+	case h.broke && !h.Done:
 		w.restless = true
 		if h.receiving && !h.awaiting { // a send may have been told, and this never
 			silent = append(silent, h)
 		}
-	case h.ended || h.done, stands && !h.receiving:
+	case h.Ended || h.Done, stands && !h.receiving:
 		if h.watching { // it was to tell
 			silent = append(silent, h)
 		}
 		w.watch(h)
-	case h.receiving && h.sourceIP && !h.awaiting && (h.fresh || w.inTurn(h)):
+	case h.receiving && h.Source.TCP && !h.awaiting && (h.fresh || w.inTurn(h)):
 		silent = append(silent, h)
 	case !h.receiving && h.sending:
 		w.restless = true
@@ -129,49 +124,58 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 // inTurn tells whether a half that has been silent for longer is to be looked at now: some
 // are at each look.
 func (w *worker) inTurn(h *half) bool {
-	turns := uint32(len(w.connections.All())/inTurnMost) + 1
-	return h.connection.slot%turns == w.looks%turns
+	turns := uint32(len(w.transfers)/inTurnMost) + 1
+	return h.Connection.Slot%turns == w.looks%turns
 }
 
 // inTurnMost is how many connections that are silent are looked at at a time.
 const inTurnMost = 256
 
-// giveUp resets a connection whose source is broken while its destination takes nothing.
-func (w *worker) giveUp(h *half) {
-	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-	w.abort(h.connection)
+// hasLeft tells whether a client that waits for its target is not worth waiting for.
+func (w *worker) hasLeft(c *transfer, events int32) bool {
+	closed := events&unix.POLLHUP != 0 && !c.Client.TCP
+	ended := events&(unix.POLLRDHUP|unix.POLLHUP) != 0 && (c.State == connection.WaitingToRetry || c.looks >= looksBeforeLeft)
+	return (closed || ended) && w.AskedNothing(&c.Connection)
 }
+
+// Watch implements connection.Mover.
+func (w *worker) Watch(c *connection.Connection) error {
+	w.turnDeaf(w.of(c))
+	return nil
+}
+
+// WatchLeaving implements connection.Mover.
+func (w *worker) WatchLeaving(c *connection.Connection) { w.watch(&w.of(c).toTarget) }
 
 // watch polls a half's source for errors, and for its leaving.
 func (w *worker) watch(h *half) {
-	if h.watching || h.connection.finished() {
+	if h.watching || h.Connection.Finished() {
 		return
 	}
 	h.watching = true
-	h.connection.inFlight++
+	h.transfer.inFlight++
 	// The multishot kind: a source that has ended has an event already, POLLRDHUP, and is
 	// to tell of the next.
-	w.ring.PollMultishot(h.source(), 0, uint64(h.connection.userData(h.watchOp())))
+	w.ring.PollMultishot(h.Source.FD, 0, uint64(h.transfer.userData(h.watchOp())))
 }
 
 // watched handles what a watch has found.
 func (w *worker) watched(h *half, completion uring.Completion) {
-	c := h.connection
+	c := h.transfer
 	if !completion.More() { // it may have ended by itself: the queue was full
 		h.watching, w.restless = false, true
 		c.inFlight--
 	}
 	switch events := completion.Result; {
-	case c.finished():
-		w.settle(c)
+	case c.Finished():
+		w.Settle(&c.Connection)
 	case events < 0: // cancelled, or it cannot be watched now
-	case c.state == stateForwarding:
+	case c.State == connection.Forwarding:
 		w.heard(h, events)
 	case events&unix.POLLERR != 0:
-		c.outcome.Note(forward.ClientReset)
-		w.abort(c)
+		w.GiveUp(&h.Half)
 	case w.hasLeft(c, events):
-		w.clientLeft(c)
+		w.ClientLeft(&c.Connection)
 	}
 }
 
@@ -180,41 +184,40 @@ func (w *worker) watched(h *half, completion uring.Completion) {
 func (w *worker) heard(h *half, events int32) {
 	hangup := events&unix.POLLHUP != 0
 	switch {
-	case events&unix.POLLERR != 0, hangup && h.sourceIP && !h.opposite().done:
+	case events&unix.POLLERR != 0, hangup && h.Source.TCP && !h.opposite().Done:
 		w.broken(h)
-	case hangup && !h.sourceIP:
-		w.peerGone(h)
+	case hangup && !h.Source.TCP:
+		w.PeerGone(&h.Half)
 	}
-	w.settle(h.connection)
+	w.Settle(h.Connection)
 }
 
 // broken handles a source that is broken, and not read. What came of it before is still
 // sent, as long as its destination takes any.
 func (w *worker) broken(h *half) {
 	switch {
-	case h.receiving && !h.ended: // that will tell
+	case h.receiving && !h.Ended: // that will tell
 		return
-	case h.ended || h.done:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(h.opposite())
+	case h.Ended || h.Done:
+		w.SourceReset(&h.Half)
 	}
-	if h.moved == h.looked && h.sending && !h.done {
-		w.giveUp(h)
+	if h.Moved == h.looked && h.sending && !h.Done {
+		w.GiveUp(&h.Half)
 		return
 	}
-	w.notForLong(h)
+	w.NotForLong(&h.Half)
 }
 
-// notForLong has a half whose source is broken go on only as long as its destination takes
-// what came before.
-func (w *worker) notForLong(h *half) {
-	if !h.done {
+// NotForLong implements connection.Mover.
+func (w *worker) NotForLong(of *connection.Half) {
+	h := w.halfOf(of)
+	if !h.Done {
 		h.broke, w.restless = true, true
 	}
 }
 
 // unwatch cancels the watches of a connection that is over but for them.
-func (w *worker) unwatch(c *connection) {
+func (w *worker) unwatch(c *transfer) {
 	if c.toTarget.watching {
 		w.cancel(c.userData(opWatchClient))
 	}

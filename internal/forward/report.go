@@ -44,6 +44,12 @@ func (p *Policy) ReportShortage(l *activation.Listener, err error) {
 	})
 }
 
+// ReportMemory logs a connection that is reset because there is no memory to hold bytes of
+// it.
+func (p *Policy) ReportMemory(l *activation.Listener, bytes int, err error) {
+	p.report(troubleMemory, func() []any { return []any{"error", err, "bytes", bytes, "listener", l.Address} })
+}
+
 // LevelNotice is syslog's, between info and warning.
 const LevelNotice = slog.LevelInfo + 2
 
