@@ -78,16 +78,9 @@ func (w *worker) Holds(of *connection.Connection) bool {
 	return c.toTarget.queued+c.toClient.queued > 0
 }
 
-// Close implements connection.Mover: it closes a descriptor, with a reset if the transfer is broken. It closes
-// in order with the other operations of the batch and completes only on an
-// error.
-func (w *worker) Close(fd int, reset bool) {
-	if fd == connection.NoFD {
-		return
-	}
-	if reset {
-		w.sockets.ResetOnClose(fd)
-	}
+// Close implements connection.Mover. It closes in order with the other operations of the
+// batch, and completes only on an error.
+func (w *worker) Close(fd int) {
 	if w.closesAtOnce {
 		w.sockets.Close(fd)
 		return

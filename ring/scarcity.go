@@ -24,46 +24,30 @@ const scarcityTick = 50 * time.Millisecond
 // right after the send began, so two is the least that means anything.
 const slowTicks = 2
 
-// waiting is a half in a line: for a buffer, for its turn, for another try to connect.
-// The generation tells whether the connection is still the one that got in line.
-type waiting struct {
-	half       *half
-	generation uint32
-}
-
-// over tells that the half waits for no buffer any more: its connection has ended.
-func (n waiting) over() bool {
-	return n.half.Done || !n.half.starved || n.half.transfer.Generation != n.generation
-}
-
 // starve puts a half at the end of the line.
 func (w *worker) starve(h *half) {
 	if h.starved || h.Done {
 		return
 	}
 	h.starved = true
-	w.line = append(w.line, waiting{h, h.Connection.Generation})
+	w.line.Join(&h.Half)
 	w.Counts.Starved.Add(1)
 }
 
 // feed lets halves at the head of the line resume, one for each buffer that the
 // kernel can pick from, and watches for scarcity.
 func (w *worker) feed() {
-	done := 0
-	for buffers := w.pool.Available(); done < len(w.line) && (buffers > 0 || w.line[done].over()); done++ {
-		if next := w.line[done]; !next.over() {
-			next.half.starved = false
-			w.receive(next.half)
-			buffers--
-		}
+	for buffers := w.pool.Available(); buffers > 0 && w.line.First() != nil; buffers-- {
+		h := w.halfOf(w.line.Pop())
+		h.starved = false
+		w.receive(h)
 	}
-	w.line = w.line[:copy(w.line, w.line[done:])]
 	if !w.scarcity.Running() && w.scarce() {
 		w.scarcity.Start(scarcityTick)
 	}
 }
 
-func (w *worker) scarce() bool { return w.pool.Scarce() || len(w.line) > 0 }
+func (w *worker) scarce() bool { return w.pool.Scarce() || w.line.Len() > 0 }
 
 // relieve is the scarcity tick: it moves slow halves out of the pool.
 func (w *worker) relieve() {

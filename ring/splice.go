@@ -35,25 +35,23 @@ func (w *worker) stream(h *half) {
 		w.sockets.SetNonblocking(c.Target.FD)
 	}
 	h.scheduled = true
-	w.streams = append(w.streams, waiting{h, h.Connection.Generation})
+	w.streams.Join(&h.Half)
 }
 
 // advance gives the first half in line its turn.
 func (w *worker) advance() {
-	for len(w.streams) > 0 {
-		next := w.streams[0]
-		w.streams = w.streams[:copy(w.streams, w.streams[1:])]
-		if h := next.half; h.Connection.Generation == next.generation && !h.Done {
-			h.scheduled = false
-			if h.Connection.Passing {
-				w.pass(h)
-			} else {
-				w.splice(h)
-			}
-			w.Settle(h.Connection)
-			return
-		}
+	first := w.streams.Pop()
+	if first == nil {
+		return
 	}
+	h := w.halfOf(first)
+	h.scheduled = false
+	if h.Connection.Passing {
+		w.pass(h)
+	} else {
+		w.splice(h)
+	}
+	w.Settle(h.Connection)
 }
 
 // splice is one turn of a half.
@@ -208,11 +206,7 @@ func (w *worker) getPipe(h *half) bool {
 		return true
 	}
 	pipe, err := w.pipes.Get()
-	if err == nil && w.Policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
-		w.pipes.Discard(pipe)
-		pipe = nil
-	}
-	if pipe == nil {
+	if err != nil {
 		h.noSplice = true
 		w.unstream(h)
 		return false

@@ -50,9 +50,9 @@ type worker struct {
 	looks    uint32  // of the lookout
 	silent   []*half // see kickSilent
 	polled   []unix.PollFd
-	line     []waiting // halves that wait for a buffer, in order
-	streams  []waiting // halves whose turn is to come, in order
-	passed   []byte    // what a half that passes descriptors on has received in its turn
+	line     connection.Line // halves that wait for a buffer, in order
+	streams  connection.Line // halves whose turn is to come, in order
+	passed   []byte          // what a half that passes descriptors on has received in its turn
 	scarcity *timer
 	tick     uint32 // counts scarcity ticks
 
@@ -87,7 +87,7 @@ func (w *worker) run() error {
 // wait returns when there are completions to reap, as a rule, or streams to go on
 // with.
 func (w *worker) wait() error {
-	if len(w.streams) > 0 {
+	if w.streams.Len() > 0 {
 		return w.ring.Submit()
 	}
 	if w.busyPoll.Pays() {
@@ -117,7 +117,7 @@ const (
 
 // catchUp handles what else has completed before a stream gets its turn.
 func (w *worker) catchUp(reaped int) error {
-	for round := 0; len(w.streams) > 0 && reaped >= taskBatch && round < catchUpRounds; round++ {
+	for round := 0; w.streams.Len() > 0 && reaped >= taskBatch && round < catchUpRounds; round++ {
 		if err := w.ring.Submit(); err != nil {
 			return err
 		}
