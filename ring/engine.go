@@ -181,9 +181,9 @@ func (w *worker) prepare() error {
 	if err := w.Prepare(); err != nil {
 		return err
 	}
-	w.scarcity = w.timers.add(w.relieve)
-	w.recancel = w.timers.add(w.cancelMissed)
-	w.lookout = w.timers.add(w.look)
+	w.scarcity.timer = w.timers.add(w.relieve)
+	w.missed.timer = w.timers.add(w.cancelMissed)
+	w.lookout.timer = w.timers.add(w.look)
 	for i := range w.Policy.Routes {
 		l := &listener{index: uint32(i), route: &w.Policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })

@@ -202,7 +202,7 @@ func (s *simulation) check() {
 	if n := s.worker.pool.Parked(); n != 0 {
 		s.t.Errorf("%d bytes are still parked", n)
 	}
-	if n := s.worker.deaf; n != 0 {
+	if n := s.worker.lookout.deaf; n != 0 {
 		s.t.Errorf("%d connections still count as deaf", n)
 	}
 	if n := s.worker.Policy.Gate.Current(); n != 0 {
@@ -246,7 +246,7 @@ func TestStaleTurn(t *testing.T) {
 	w.Abort(&c.Connection)
 	c = begun(w, s)
 	w.advance()
-	if w.streams.Len() != 0 || c.inFlight != 0 || c.toTarget.receiving {
+	if w.streams.Len() != 0 || c.inFlight != 0 || c.toTarget.reading.inFlight() {
 		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", w.streams.Len(), c.inFlight)
 	}
 }

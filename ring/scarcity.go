@@ -17,6 +17,13 @@ import (
 //     from where sending goes on. What it can hold there is bounded, as it does
 //     not read while it is over its limit.
 
+// scarcity is a worker's lack of buffers.
+type scarcity struct {
+	line  connection.Line // halves that wait for a buffer
+	timer *timer
+	tick  uint32 // counts what the timer has done
+}
+
 // scarcityTick is how often slow halves are looked for while buffers are scarce.
 const scarcityTick = 50 * time.Millisecond
 
@@ -26,32 +33,34 @@ const slowTicks = 2
 
 // starve puts a half at the end of the line.
 func (w *worker) starve(h *half) {
-	if h.starved || h.Done {
+	if h.reading != readingNothing || h.Done {
 		return
 	}
-	h.starved = true
-	w.line.Join(&h.Half)
+	h.reading = readingStarved
+	w.scarcity.line.Join(&h.Half)
 	w.Counts.Starved.Add(1)
 }
 
 // feed lets halves at the head of the line resume, one for each buffer that the
 // kernel can pick from, and watches for scarcity.
 func (w *worker) feed() {
-	for buffers := w.pool.Available(); buffers > 0 && w.line.First() != nil; buffers-- {
-		h := w.halfOf(w.line.Pop())
-		h.starved = false
-		w.receive(h)
+	for buffers := w.pool.Available(); buffers > 0 && w.scarcity.line.First() != nil; {
+		if h := w.halfOf(w.scarcity.line.Pop()); h.reading == readingStarved { // or it is a stream by now
+			h.reading = readingNothing
+			w.receive(h)
+			buffers--
+		}
 	}
-	if !w.scarcity.Running() && w.scarce() {
-		w.scarcity.Start(scarcityTick)
+	if !w.scarcity.timer.Running() && w.scarce() {
+		w.scarcity.timer.Start(scarcityTick)
 	}
 }
 
-func (w *worker) scarce() bool { return w.pool.Scarce() || w.line.Len() > 0 }
+func (w *worker) scarce() bool { return w.pool.Scarce() || w.scarcity.line.Len() > 0 }
 
 // relieve is the scarcity tick: it moves slow halves out of the pool.
 func (w *worker) relieve() {
-	w.tick++
+	w.scarcity.tick++
 	if !w.scarce() {
 		return
 	}
@@ -66,11 +75,11 @@ func (w *worker) relieve() {
 // unpin moves a slow half's bytes out of the pool.
 func (w *worker) unpin(h *half) {
 	switch {
-	case h.Done || !h.sending || h.blocked || h.unpinning || w.tick-h.sendTick < slowTicks:
+	case h.Done || h.writing != writingSend || w.scarcity.tick-h.sendTick < slowTicks:
 	case h.queue.first().Parked():
 		w.parkQueue(h, 1)
 	default:
-		h.unpinning = true // the rest happens when the send has ended
+		h.writing = writingUnpin // the rest happens when the send has ended
 		w.stopSending(h)
 	}
 }
