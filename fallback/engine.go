@@ -18,7 +18,6 @@ package fallback
 import (
 	"fmt"
 	"runtime"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -64,7 +63,7 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		epoll:    connection.NoFD,
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(policy.BlockSize(), keepBlocks),
-		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
 		sockets:  system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
 		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 	}
@@ -98,19 +97,7 @@ func (w *worker) prepare() error {
 	if err := unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, w.Box.FD(), &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
-	if heart := w.Policy.Heart; heart != nil {
-		w.beat(heart.Interval())
-	}
 	return nil
-}
-
-// beat tells the watchdog, from the event loop itself, that the loop is alive,
-// and does so again every interval.
-func (w *worker) beat(interval time.Duration) {
-	w.timers.start(interval, func() {
-		w.Policy.Heart.Beat(w.Index)
-		w.beat(interval)
-	})
 }
 
 // release frees what the worker holds.

@@ -60,12 +60,4 @@ func (w *worker) Holds(of *connection.Connection) bool {
 func (w *worker) DropPipes() bool { return w.pipes.Drop() }
 
 // Close implements connection.Mover; epoll forgets the socket.
-func (w *worker) Close(fd int, reset bool) {
-	if fd == connection.NoFD {
-		return
-	}
-	if reset {
-		w.sockets.ResetOnClose(fd)
-	}
-	unix.Close(fd)
-}
+func (w *worker) Close(fd int) { unix.Close(fd) }

@@ -67,11 +67,7 @@ func (w *worker) receiveCopying(h *half) bool {
 func (w *worker) receiveSplicing(h *half) bool {
 	if h.pipe == nil {
 		pipe, err := w.pipes.Get()
-		if err == nil && w.Policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
-			w.pipes.Discard(pipe)
-			pipe = nil
-		}
-		if pipe == nil {
+		if err != nil {
 			// Connections may want the descriptors: copying needs none.
 			h.noSplice, h.splicing, h.full = true, false, 0
 			return true

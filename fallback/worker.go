@@ -26,15 +26,8 @@ type worker struct {
 	transfers []*transfer // by slot
 	timers    timers
 	busyPoll  forward.BusyPoll
-	budget    int       // bytes that the half at hand may still receive in its turn
-	line      []waiting // halves whose turn is to come, in order
-}
-
-// waiting is a half in line for its turn. The generation tells whether the connection is
-// still the one that got there.
-type waiting struct {
-	half       *half
-	generation uint32
+	budget    int             // bytes that the half at hand may still receive in its turn
+	line      connection.Line // halves whose turn is to come, in order
 }
 
 // kind is what an event belongs to.
@@ -83,7 +76,7 @@ func (w *worker) run() error {
 		if next := w.UntilAlarm(); next >= 0 && (timeout < 0 || next < timeout) {
 			timeout = next
 		}
-		if len(w.line) > 0 {
+		if w.line.Len() > 0 {
 			timeout = 0
 		}
 		n, err := w.wait(timeout)
@@ -213,21 +206,17 @@ func (w *worker) goOn(h *half) {
 func (w *worker) schedule(h *half) {
 	if !h.scheduled {
 		h.scheduled = true
-		w.line = append(w.line, waiting{h, h.Connection.Generation})
+		w.line.Join(&h.Half)
 	}
 }
 
 // advance gives the first half in line its turn. Between two turns the worker looks
 // for events, so that a message waits for one of them at most.
 func (w *worker) advance() {
-	for len(w.line) > 0 {
-		next := w.line[0]
-		w.line = w.line[:copy(w.line, w.line[1:])]
-		if h := next.half; h.Connection.Generation == next.generation && h.Connection.State == connection.Forwarding {
-			h.scheduled = false
-			w.proceed(h)
-			return
-		}
+	if first := w.line.Pop(); first != nil {
+		h := w.halfOf(first)
+		h.scheduled = false
+		w.proceed(h)
 	}
 }
 

@@ -10,6 +10,12 @@ import (
 // recancelPause is how long to wait before an operation is cancelled again.
 const recancelPause = 5 * time.Millisecond
 
+// missed is what cancels have missed.
+type missed struct {
+	operations []userData // to cancel again
+	timer      *timer
+}
+
 // cancel asks the kernel to end an operation, whose own completion tells when it
 // has.
 func (w *worker) cancel(data userData) {
@@ -26,16 +32,16 @@ func (w *worker) cancelled(data userData, errno syscall.Errno) {
 	if errno == 0 || !w.pending(data) {
 		return
 	}
-	w.missed = append(w.missed, data)
-	if !w.recancel.Running() {
-		w.recancel.Start(recancelPause)
+	w.missed.operations = append(w.missed.operations, data)
+	if !w.missed.timer.Running() {
+		w.missed.timer.Start(recancelPause)
 	}
 }
 
 // cancelMissed cancels again what a cancel has missed.
 func (w *worker) cancelMissed() {
-	missed := w.missed
-	w.missed = nil
+	missed := w.missed.operations
+	w.missed.operations = nil
 	for _, data := range missed {
 		if w.pending(data) {
 			w.cancel(data)
@@ -60,9 +66,9 @@ func (w *worker) pending(data userData) bool {
 	case opConnect:
 		return c.attempt != attemptNone && (c.Finished() || c.timedOut)
 	case opRecvClient, opRecvTarget:
-		return c.half(op).stopping && c.half(op).receiving
+		return c.half(op).reading.stops()
 	case opWatchClient, opWatchTarget:
-		return c.half(op).watching
+		return c.half(op).watched.watching
 	}
-	return c.half(op).sending
+	return c.half(op).writing.inFlight()
 }

@@ -109,7 +109,7 @@ func (w *worker) TimeOut(of *connection.Connection) {
 func (w *worker) Forward(of *connection.Connection) {
 	c := w.of(of)
 	w.hearAgain(c)
-	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
+	c.toTarget.way, c.toClient.way = w.firstWay(), w.firstWay()
 	w.TakeEarly(of)
 	w.sendPrologue(c)
 	w.proceed(&c.toTarget)

@@ -42,11 +42,11 @@ func (c *transfer) expects(op operation) bool {
 	case opConnect:
 		return c.attempt != attemptNone
 	case opRecvClient, opRecvTarget:
-		return c.half(op).receiving
+		return c.half(op).reading.inFlight()
 	case opWatchClient, opWatchTarget:
-		return c.half(op).watching
+		return c.half(op).watched.watching
 	}
-	return c.half(op).sending
+	return c.half(op).writing.inFlight()
 }
 
 func (c *transfer) userData(op operation) userData {

@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
@@ -149,7 +148,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 	w := &worker{
 		ring:            ring,
 		pool:            pool,
-		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
 		sockets:         system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
 		closesAtOnce:    policy.Workers > 1,
 		features:        features.InUse(),
@@ -178,35 +177,21 @@ func (w *worker) prepare() error {
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = w.newTimerTable(4 + connection.Timers + len(w.Policy.Routes)); err != nil {
+	if w.timers, err = w.newTimerTable(3 + connection.Timers + len(w.Policy.Routes)); err != nil {
 		return err
 	}
 	if err := w.Prepare(); err != nil {
 		return err
 	}
-	w.scarcity = w.timers.add(w.relieve)
-	w.recancel = w.timers.add(w.cancelMissed)
-	w.lookout = w.timers.add(w.look)
+	w.scarcity.timer = w.timers.add(w.relieve)
+	w.missed.timer = w.timers.add(w.cancelMissed)
+	w.lookout.timer = w.timers.add(w.look)
 	for i := range w.Policy.Routes {
 		l := &listener{index: uint32(i), route: &w.Policy.Routes[i]}
 		l.timer = w.timers.add(func() { w.accept(l) })
 		w.listeners = append(w.listeners, l)
 	}
-	if heart := w.Policy.Heart; heart != nil {
-		w.beat(heart.Interval())
-	}
 	return nil
-}
-
-// beat tells the watchdog, from the event loop itself, that the loop is alive,
-// and does so again every interval.
-func (w *worker) beat(interval time.Duration) {
-	var pulse *timer
-	pulse = w.timers.add(func() {
-		w.Policy.Heart.Beat(w.Index)
-		pulse.Start(interval)
-	})
-	pulse.Start(interval)
 }
 
 // release frees what the worker holds. The ring goes first: it knows the rest.

@@ -25,7 +25,7 @@ func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
 	}
 	h.queued = 54 // in the pipe; the destination takes nothing at the moment
 	w.feed()
-	if h.receiving {
+	if h.reading.inFlight() {
 		t.Error("receives into the pool while older bytes are in the pipe")
 	}
 	w.discardPipe(h)

@@ -10,7 +10,7 @@ import (
 // Invariants:
 //   - At most one send is in flight, always of the queue's first piece; bytes
 //     leave in the order in which they came.
-//   - receiving and sending are true from submission to the last completion; a
+//   - reading and writing last from submission to the last completion; a
 //     descriptor is closed, and a piece released, only when the kernel is done
 //     with it.
 //   - Once done, nothing more is received or sent, and the queue is empty but
@@ -25,30 +25,21 @@ type half struct {
 
 	pipe *bufpool.Pipe // holds what a stream's destination has not taken; empty while queue is not
 
-	receiving bool // a recv is in flight
-	awaiting  bool // ... or rather a poll of a stream's source
-	stopping  bool // ... and is being cancelled; stays until the next recv
-	sending   bool // a send is in flight
-	blocked   bool // ... or rather a poll of a stream's destination
-	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
-	bulk      bool // receives piece by piece, each bounded
-	splicing  bool // is a stream: see splice.go
+	reading reading // by its source
+	writing writing // to its destination
+	way     way
+	watched watched
+
 	noSplice  bool // its source has no splice
 	readable  bool // the kernel has said that its source has something
 	scheduled bool // is in line for its turn
-	watching  bool // its source is polled for errors
-	starved   bool // waits in line for a free buffer
+	forNobody bool // its destination, a UNIX socket, has closed altogether
+	deafTo    bool // a poll for room is told of the end of its destination's own stream
 
 	large    uint32 // large pieces in a row
 	messages uint32 // messages in a row
 	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
-
-	forNobody bool   // its destination, a UNIX socket, has closed altogether
-	deafTo    bool   // a poll for room is told of the end of its destination's own stream
-	fresh     bool   // has received since the last look, by a multishot recv
-	broke     bool   // its source is known to be broken, and is not read for want of room
-	looked    uint64 // moved, at the last look
 }
 
 func (h *half) begin(c *transfer, recvOp, sendOp operation) {

@@ -165,7 +165,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	w.acceptMultishot = !w.Tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w
-	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2)
+	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2, policy.SparePipe)
 	if w.pool, err = bufpool.New(shape, s); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func (s *simulation) check() {
 	if n := s.worker.pool.Parked(); n != 0 {
 		s.t.Errorf("%d bytes are still parked", n)
 	}
-	if n := s.worker.deaf; n != 0 {
+	if n := s.worker.lookout.deaf; n != 0 {
 		s.t.Errorf("%d connections still count as deaf", n)
 	}
 	if n := s.worker.Policy.Gate.Current(); n != 0 {
@@ -246,8 +246,8 @@ func TestStaleTurn(t *testing.T) {
 	w.Abort(&c.Connection)
 	c = begun(w, s)
 	w.advance()
-	if len(w.streams) != 0 || c.inFlight != 0 || c.toTarget.receiving {
-		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", len(w.streams), c.inFlight)
+	if w.streams.Len() != 0 || c.inFlight != 0 || c.toTarget.reading.inFlight() {
+		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", w.streams.Len(), c.inFlight)
 	}
 }
 

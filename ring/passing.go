@@ -17,7 +17,7 @@ import (
 func (w *worker) pass(h *half) {
 	for moved := 0; moved < w.turn; {
 		switch {
-		case h.Done, h.sending:
+		case h.Done, h.writing.inFlight():
 			return
 		case !h.queue.empty():
 			w.sendHeld(h)

@@ -18,11 +18,11 @@ func (w *worker) proceed(h *half) {
 		w.send(h)
 		if h.queued >= w.Policy.Limits.BufferSize {
 			w.stopReceiving(h)
-			w.restless = true
+			w.lookout.restless = true
 		} else {
 			w.receive(h)
 		}
-	case h.pipe != nil, h.splicing && !h.Ended:
+	case h.pipe != nil, h.way == waySplice && !h.Ended:
 		w.stream(h)
 	case h.Ended:
 		w.end(h)
@@ -46,7 +46,7 @@ func (w *worker) Proceed(h *connection.Half) { w.proceed(w.halfOf(h)) }
 func (w *worker) LetGo(of *connection.Half) {
 	h := w.halfOf(of)
 	keep := 0
-	if h.sending && !h.blocked {
+	if h.writing.sends() {
 		keep = 1 // until its completion
 	}
 	for _, piece := range h.queue.all()[keep:] {
@@ -78,16 +78,9 @@ func (w *worker) Holds(of *connection.Connection) bool {
 	return c.toTarget.queued+c.toClient.queued > 0
 }
 
-// Close implements connection.Mover: it closes a descriptor, with a reset if the transfer is broken. It closes
-// in order with the other operations of the batch and completes only on an
-// error.
-func (w *worker) Close(fd int, reset bool) {
-	if fd == connection.NoFD {
-		return
-	}
-	if reset {
-		w.sockets.ResetOnClose(fd)
-	}
+// Close implements connection.Mover. It closes in order with the other operations of the
+// batch, and completes only on an error.
+func (w *worker) Close(fd int) {
 	if w.closesAtOnce {
 		w.sockets.Close(fd)
 		return
@@ -143,7 +136,7 @@ func (w *worker) cutOff() {
 }
 
 // Receives implements connection.Mover.
-func (w *worker) Receives(h *connection.Half) bool { return w.halfOf(h).receiving }
+func (w *worker) Receives(h *connection.Half) bool { return w.halfOf(h).reading.inFlight() }
 
 // DropPipes implements connection.Mover.
 func (w *worker) DropPipes() bool { return w.pipes.Drop() }

@@ -9,22 +9,23 @@ import (
 
 // send starts sending a half's first piece, if none is being sent.
 func (w *worker) send(h *half) {
-	if h.sending || h.Done || h.queue.empty() {
+	if h.writing.inFlight() || h.Done || h.queue.empty() {
 		return
 	}
 	piece := h.queue.first()
-	h.sending, h.sendTick = true, w.tick
+	h.writing, h.sendTick = writingSend, w.scarcity.tick
 	h.transfer.inFlight++
 	w.ring.Send(h.Destination.FD, w.pool.Addr(*piece), uint32(h.Piece(int(piece.Len))), uint64(h.transfer.userData(h.sendOp)))
 }
 
 // sent handles the completion of a half's send.
 func (w *worker) sent(h *half, completion uring.Completion) {
-	if h.blocked {
+	if h.writing == writingPoll {
 		w.writable(h, completion)
 		return
 	}
-	h.sending = false
+	unpins := h.writing == writingUnpin
+	h.writing = writingNothing
 	h.transfer.inFlight--
 	n := max(completion.Result, 0)
 	h.queued -= int(n)
@@ -41,8 +42,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	default:
 		w.destinationFailed(h, errno)
 	}
-	if h.unpinning {
-		h.unpinning = false
+	if unpins {
 		w.parkQueue(h, 0)
 	}
 	if h.forNobody {
@@ -61,7 +61,7 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 
 // stopSending cancels a send in flight.
 func (w *worker) stopSending(h *half) {
-	if h.sending {
+	if h.writing.inFlight() {
 		w.cancel(h.transfer.userData(h.sendOp))
 	}
 }

@@ -18,7 +18,7 @@ func (s *simulation) checkBounds() {
 			blocks += s.checkBlocks(h)
 			s.checkPassing(h)
 			most := s.worker.Policy.Limits.BufferSize
-			if c.State != connection.Forwarding || h.queued < most || !h.receiving || h.stopping {
+			if c.State != connection.Forwarding || h.queued < most || !h.reading.inFlight() || h.reading.stops() {
 				continue
 			}
 			s.t.Fatalf("a half holds %d bytes of %d and reads on", h.queued, most)

@@ -127,7 +127,7 @@ func (s *simulation) checkIdleTimeouts() {
 			continue
 		}
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
-			if p := s.sockets[h.Source.FD]; h.receiving && !p.deafened && p.events()&unix.POLLIN != 0 && !s.seenIdle[p] {
+			if p := s.sockets[h.Source.FD]; h.reading.inFlight() && !p.deafened && p.events()&unix.POLLIN != 0 && !s.seenIdle[p] {
 				s.t.Fatalf("reset for idleness, though descriptor %d has %d bytes to receive", p.fd, len(p.incoming))
 			}
 			s.seenIdle[s.sockets[h.Source.FD]] = true

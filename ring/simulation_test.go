@@ -171,7 +171,7 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) 
 func (s *simulation) clock() forward.Tick { return forward.Tick(s.steps/8) + s.jumped }
 
 func (s *simulation) dump() {
-	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.InUse(), len(s.worker.line), s.worker.pool.Available(), s.stopping)
+	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.InUse(), s.worker.scarcity.line.Len(), s.worker.pool.Available(), s.stopping)
 	for _, c := range s.worker.transfers {
 		if c.State != connection.Free {
 			s.t.Logf("slot %d state %d in flight %d\n to target %+v\n to client %+v", c.Slot, c.State, c.inFlight, c.toTarget, c.toClient)

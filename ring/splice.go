@@ -26,7 +26,7 @@ const keepPipes = 8
 
 // stream puts a half in line for its turn, once nothing received is left to send.
 func (w *worker) stream(h *half) {
-	if h.receiving || h.sending || h.scheduled {
+	if h.reading.inFlight() || h.writing.inFlight() || h.scheduled {
 		return
 	}
 	if c := h.transfer; !c.nonblocking {
@@ -35,25 +35,23 @@ func (w *worker) stream(h *half) {
 		w.sockets.SetNonblocking(c.Target.FD)
 	}
 	h.scheduled = true
-	w.streams = append(w.streams, waiting{h, h.Connection.Generation})
+	w.streams.Join(&h.Half)
 }
 
 // advance gives the first half in line its turn.
 func (w *worker) advance() {
-	for len(w.streams) > 0 {
-		next := w.streams[0]
-		w.streams = w.streams[:copy(w.streams, w.streams[1:])]
-		if h := next.half; h.Connection.Generation == next.generation && !h.Done {
-			h.scheduled = false
-			if h.Connection.Passing {
-				w.pass(h)
-			} else {
-				w.splice(h)
-			}
-			w.Settle(h.Connection)
-			return
-		}
+	first := w.streams.Pop()
+	if first == nil {
+		return
 	}
+	h := w.halfOf(first)
+	h.scheduled = false
+	if h.Connection.Passing {
+		w.pass(h)
+	} else {
+		w.splice(h)
+	}
+	w.Settle(h.Connection)
 }
 
 // splice is one turn of a half.
@@ -76,7 +74,7 @@ func (w *worker) splice(h *half) {
 // fill moves bytes from the source into the pipe. It returns how many, and whether
 // there may be more at once; if not, it has seen to what comes next.
 func (w *worker) fill(h *half) (n int, more bool) {
-	if h.Ended || !h.splicing || !w.getPipe(h) {
+	if h.Ended || h.way != waySplice || !w.getPipe(h) {
 		return 0, false
 	}
 	room := min(h.pipe.Size, w.Policy.Limits.BufferSize) - h.queued
@@ -115,7 +113,7 @@ func (w *worker) fill(h *half) (n int, more bool) {
 	} else if h.small++; h.small >= w.messagesAfter {
 		w.unstream(h)
 	}
-	return n, h.splicing
+	return n, h.way == waySplice
 }
 
 // drain moves bytes from the pipe to the destination. It returns false if that has
@@ -141,7 +139,7 @@ func (w *worker) drain(h *half) bool {
 // awaitRoom waits for room at the destination. Where the destination has ended its own
 // stream a poll has POLLRDHUP to tell of at once, so it must go on after that.
 func (w *worker) awaitRoom(h *half) {
-	h.sending, h.blocked, w.restless = true, true, true
+	h.writing, w.lookout.restless = writingPoll, true
 	h.transfer.inFlight++
 	poll := w.ring.Poll
 	if h.deafTo || h.opposite().Ended {
@@ -152,14 +150,14 @@ func (w *worker) awaitRoom(h *half) {
 
 // await waits for bytes from the source.
 func (w *worker) await(h *half) {
-	h.receiving, h.stopping, h.awaiting = true, false, true
+	h.reading = readingPoll
 	h.transfer.inFlight++
 	w.ring.Poll(h.Source.FD, unix.POLLIN|unix.POLLRDHUP, uint64(h.transfer.userData(h.recvOp)))
 }
 
 // readable handles the end of a wait for the source.
 func (w *worker) readable(h *half, completion uring.Completion) {
-	h.receiving, h.awaiting = false, false
+	h.reading = readingNothing
 	h.transfer.inFlight--
 	if h.Connection.State == connection.Greeting {
 		w.greeted(h.Connection, completion.Errno())
@@ -184,7 +182,7 @@ func (w *worker) writable(h *half, completion uring.Completion) {
 		}
 		return
 	}
-	h.sending, h.blocked = false, false
+	h.writing = writingNothing
 	h.transfer.inFlight--
 	switch errno := completion.Errno(); errno {
 	case 0:
@@ -198,7 +196,7 @@ func (w *worker) writable(h *half, completion uring.Completion) {
 
 // unstream makes a half receive again, when its pipe is empty.
 func (w *worker) unstream(h *half) {
-	h.splicing, h.large, h.small = false, 0, 0
+	h.way, h.large, h.small = w.firstWay(), 0, 0
 }
 
 // getPipe sees to it that a half has a pipe. Where descriptors may be wanted for
@@ -208,11 +206,7 @@ func (w *worker) getPipe(h *half) bool {
 		return true
 	}
 	pipe, err := w.pipes.Get()
-	if err == nil && w.Policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
-		w.pipes.Discard(pipe)
-		pipe = nil
-	}
-	if pipe == nil {
+	if err != nil {
 		h.noSplice = true
 		w.unstream(h)
 		return false

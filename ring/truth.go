@@ -15,7 +15,7 @@ import (
 // flight, which may not have told yet, or a splice that has moved some first.
 func (w *worker) sourceEnded(h *half) {
 	back := h.opposite()
-	if h.Source.TCP && !back.Done && (back.sending || back.Short) && w.sockets.Closed(h.Source.FD) {
+	if h.Source.TCP && !back.Done && (back.writing.inFlight() || back.Short) && w.sockets.Closed(h.Source.FD) {
 		w.SourceFailed(&h.Half)
 		return
 	}
@@ -48,7 +48,7 @@ func (w *worker) spliceEnded(h *half) {
 func (w *worker) PeerGone(of *connection.Half) {
 	back := w.halfOf(of.Opposite())
 	back.forNobody = true
-	if back.sending && !back.blocked {
+	if back.writing.sends() {
 		return // what is being sent may have been taken before: its completion tells
 	}
 	w.EndForNobody(&back.Half, back.queued > 0)
@@ -73,18 +73,19 @@ func (w *worker) SourceBroke(of *connection.Half) {
 // A side that is not read is looked at as well while the worker looks at all, in case its
 // watch has not told of an error.
 func (w *worker) kickSilent(silent []*half) {
-	w.polled = w.polled[:0]
+	polled := w.lookout.polled[:0]
 	for _, h := range silent {
 		asked := int16(unix.POLLIN | unix.POLLRDHUP)
-		if !h.receiving {
+		if !h.reading.inFlight() {
 			asked = 0
 		}
-		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.Source.FD), Events: asked})
+		polled = append(polled, unix.PollFd{Fd: int32(h.Source.FD), Events: asked})
 	}
-	for i, p := range w.sockets.AllEvents(w.polled) {
+	w.lookout.polled = polled
+	for i, p := range w.sockets.AllEvents(polled) {
 		switch h := silent[i]; {
 		case p.Revents == 0, h.Connection.State != connection.Forwarding:
-		case h.receiving:
+		case h.reading.inFlight():
 			w.stopReceiving(h)
 		default:
 			w.heard(h, int32(p.Revents))

@@ -15,6 +15,25 @@ import (
 // not take. What stays so for a while is polled for errors. Most connections are over by
 // then, or connected, so they pay neither for that nor for a timer.
 
+// lookout is what a worker knows of sides to look at.
+type lookout struct {
+	timer    *timer
+	deaf     int     // connections that are
+	grace    int     // see graceRounds
+	restless bool    // there is something to look at once more
+	looks    uint32  // that it has had
+	silent   []*half // see kickSilent
+	polled   []unix.PollFd
+}
+
+// watched is what the lookout keeps of a half.
+type watched struct {
+	watching bool   // its source is polled for errors
+	fresh    bool   // has received since the last look, by a multishot recv
+	broke    bool   // its source is known to be broken, and is not read for want of room
+	moved    uint64 // bytes that it had, at the last look
+}
+
 // graceRounds is how many rounds of the event loop the last connection that went deaf
 // has to hear again or end. They are short ones, see worker.wait; one or two suffice
 // as a rule.
@@ -28,43 +47,43 @@ const watchPause = time.Second
 func (w *worker) turnDeaf(c *transfer) {
 	if !c.deaf {
 		c.deaf = true
-		w.deaf++
+		w.lookout.deaf++
 	}
-	w.grace = graceRounds
+	w.lookout.grace = graceRounds
 }
 
 // hearAgain notes that both sides are read, or that the connection has ended.
 func (w *worker) hearAgain(c *transfer) {
 	if c.deaf {
 		c.deaf = false
-		w.deaf--
+		w.lookout.deaf--
 	}
 }
 
 // endRound counts a round of the event loop.
 func (w *worker) endRound() {
 	switch {
-	case w.deaf == 0:
-		w.grace = 0
-	case w.grace > 1:
-		w.grace--
-	case w.grace == 1:
-		w.grace, w.restless = 0, true
+	case w.lookout.deaf == 0:
+		w.lookout.grace = 0
+	case w.lookout.grace > 1:
+		w.lookout.grace--
+	case w.lookout.grace == 1:
+		w.lookout.grace, w.lookout.restless = 0, true
 	}
 	switch {
-	case w.restless && !w.lookout.Running():
-		w.lookout.Start(watchPause)
-	case !w.restless && w.deaf == 0:
-		w.stopTimer(w.lookout)
+	case w.lookout.restless && !w.lookout.timer.Running():
+		w.lookout.timer.Start(watchPause)
+	case !w.lookout.restless && w.lookout.deaf == 0:
+		w.stopTimer(w.lookout.timer)
 	}
 }
 
 // look is what the lookout does: it watches each side that is not read and could not tell
 // of an error, gives up halves that cannot go on, and sees to those that are read.
 func (w *worker) look() {
-	w.restless = false
-	w.looks++
-	silent := w.silent[:0]
+	w.lookout.restless = false
+	w.lookout.looks++
+	silent := w.lookout.silent[:0]
 	for _, c := range w.transfers {
 		switch {
 		case c.State.Awaits():
@@ -76,7 +95,7 @@ func (w *worker) look() {
 			}
 		}
 	}
-	w.silent = silent
+	w.lookout.silent = silent
 	w.kickSilent(silent)
 }
 
@@ -87,7 +106,7 @@ const looksBeforeLeft = 2
 // lookAtWaiting looks at a connection whose client waits for the target.
 func (w *worker) lookAtWaiting(c *transfer) {
 	if c.looks++; c.looks < looksBeforeLeft {
-		w.restless = true
+		w.lookout.restless = true
 	} else if c.looks = looksBeforeLeft; w.hasLeft(c, int32(w.sockets.Events(c.Client.FD, unix.POLLRDHUP))) {
 		w.ClientLeft(&c.Connection)
 		return
@@ -97,27 +116,27 @@ func (w *worker) lookAtWaiting(c *transfer) {
 
 // lookAt looks at one half. silent are those to be looked at once more.
 func (w *worker) lookAt(h *half, silent []*half) []*half {
-	stands := !h.Done && h.sending && h.Moved == h.looked
-	h.looked = h.Moved
+	stands := !h.Done && h.writing.inFlight() && h.Moved == h.watched.moved
+	h.watched.moved = h.Moved
 	switch {
-	case stands && h.broke:
+	case stands && h.watched.broke:
 		w.GiveUp(&h.Half)
-	case h.broke && !h.Done:
-		w.restless = true
-		if h.receiving && !h.awaiting { // a send may have been told, and this never
+	case h.watched.broke && !h.Done:
+		w.lookout.restless = true
+		if h.reading.inFlight() && !h.reading.polls() { // a send may have been told, and this never
 			silent = append(silent, h)
 		}
-	case h.Ended || h.Done, stands && !h.receiving:
-		if h.watching { // it was to tell
+	case h.Ended || h.Done, stands && !h.reading.inFlight():
+		if h.watched.watching { // it was to tell
 			silent = append(silent, h)
 		}
 		w.watch(h)
-	case h.receiving && h.Source.TCP && !h.awaiting && (h.fresh || w.inTurn(h)):
+	case h.reading.inFlight() && h.Source.TCP && !h.reading.polls() && (h.watched.fresh || w.inTurn(h)):
 		silent = append(silent, h)
-	case !h.receiving && h.sending:
-		w.restless = true
+	case !h.reading.inFlight() && h.writing.inFlight():
+		w.lookout.restless = true
 	}
-	h.fresh = false
+	h.watched.fresh = false
 	return silent
 }
 
@@ -125,7 +144,7 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 // are at each look.
 func (w *worker) inTurn(h *half) bool {
 	turns := uint32(len(w.transfers)/inTurnMost) + 1
-	return h.Connection.Slot%turns == w.looks%turns
+	return h.Connection.Slot%turns == w.lookout.looks%turns
 }
 
 // inTurnMost is how many connections that are silent are looked at at a time.
@@ -149,10 +168,10 @@ func (w *worker) WatchLeaving(c *connection.Connection) { w.watch(&w.of(c).toTar
 
 // watch polls a half's source for errors, and for its leaving.
 func (w *worker) watch(h *half) {
-	if h.watching || h.Connection.Finished() {
+	if h.watched.watching || h.Connection.Finished() {
 		return
 	}
-	h.watching = true
+	h.watched.watching = true
 	h.transfer.inFlight++
 	// The multishot kind: a source that has ended has an event already, POLLRDHUP, and is
 	// to tell of the next.
@@ -163,7 +182,7 @@ func (w *worker) watch(h *half) {
 func (w *worker) watched(h *half, completion uring.Completion) {
 	c := h.transfer
 	if !completion.More() { // it may have ended by itself: the queue was full
-		h.watching, w.restless = false, true
+		h.watched.watching, w.lookout.restless = false, true
 		c.inFlight--
 	}
 	switch events := completion.Result; {
@@ -196,12 +215,12 @@ func (w *worker) heard(h *half, events int32) {
 // sent, as long as its destination takes any.
 func (w *worker) broken(h *half) {
 	switch {
-	case h.receiving && !h.Ended: // that will tell
+	case h.reading.inFlight() && !h.Ended: // that will tell
 		return
 	case h.Ended || h.Done:
 		w.SourceReset(&h.Half)
 	}
-	if h.Moved == h.looked && h.sending && !h.Done {
+	if h.Moved == h.watched.moved && h.writing.inFlight() && !h.Done {
 		w.GiveUp(&h.Half)
 		return
 	}
@@ -212,16 +231,16 @@ func (w *worker) broken(h *half) {
 func (w *worker) NotForLong(of *connection.Half) {
 	h := w.halfOf(of)
 	if !h.Done {
-		h.broke, w.restless = true, true
+		h.watched.broke, w.lookout.restless = true, true
 	}
 }
 
 // unwatch cancels the watches of a connection that is over but for them.
 func (w *worker) unwatch(c *transfer) {
-	if c.toTarget.watching {
+	if c.toTarget.watched.watching {
 		w.cancel(c.userData(opWatchClient))
 	}
-	if c.toClient.watching {
+	if c.toClient.watched.watching {
 		w.cancel(c.userData(opWatchTarget))
 	}
 }

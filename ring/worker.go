@@ -3,8 +3,6 @@ package ring
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
@@ -36,26 +34,16 @@ type worker struct {
 	fault     error // why the worker cannot go on
 	listeners []*listener
 	transfers []*transfer // by slot
-	deaf      int         // connections that are, see watch.go
 	addresses addressTable
 	timers    timerTable
 	wakeups   []byte // the inbox's eventfd is read into it
 
-	missed   []userData // operations to cancel again
-	recancel *timer
-	closes   int     // in the batch at hand
-	lookout  *timer  // looks for sides to watch
-	grace    int     // see graceRounds
-	restless bool    // there is something to look at once more
-	looks    uint32  // of the lookout
-	silent   []*half // see kickSilent
-	polled   []unix.PollFd
-	line     []waiting // halves that wait for a buffer, in order
-	streams  []waiting // halves whose turn is to come, in order
-	passed   []byte    // what a half that passes descriptors on has received in its turn
-	scarcity *timer
-	tick     uint32 // counts scarcity ticks
-
+	missed   missed
+	closes   int // in the batch at hand
+	lookout  lookout
+	scarcity scarcity
+	streams  connection.Line // halves whose turn is to come
+	passed   []byte          // what a half that passes descriptors on has received in its turn
 }
 
 // run is the event loop: one system call for each batch of completions and of
@@ -87,7 +75,7 @@ func (w *worker) run() error {
 // wait returns when there are completions to reap, as a rule, or streams to go on
 // with.
 func (w *worker) wait() error {
-	if len(w.streams) > 0 {
+	if w.streams.Len() > 0 {
 		return w.ring.Submit()
 	}
 	if w.busyPoll.Pays() {
@@ -98,7 +86,7 @@ func (w *worker) wait() error {
 		}
 	}
 	sleep := w.ring.SubmitAndWait
-	if w.grace > 0 {
+	if w.lookout.grace > 0 {
 		sleep = w.ring.SubmitAndWaitBriefly
 	}
 	began := w.busyPoll.Began()
@@ -117,7 +105,7 @@ const (
 
 // catchUp handles what else has completed before a stream gets its turn.
 func (w *worker) catchUp(reaped int) error {
-	for round := 0; len(w.streams) > 0 && reaped >= taskBatch && round < catchUpRounds; round++ {
+	for round := 0; w.streams.Len() > 0 && reaped >= taskBatch && round < catchUpRounds; round++ {
 		if err := w.ring.Submit(); err != nil {
 			return err
 		}

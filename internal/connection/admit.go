@@ -27,20 +27,20 @@ func (k *Keeper) AcceptFailed(r *forward.Route, errno syscall.Errno, pause time.
 func (k *Keeper) Admit(r *forward.Route, fd int) {
 	r.Listener.Accepted(fd)
 	if k.Mode == Stopping {
-		k.mover.Close(fd, true)
+		k.close(fd, true)
 		return
 	}
 	// An accept may take the whole backlog, those who have reset included; they must not
 	// cost others their places.
 	if k.Policy.Gate.Crowded() && socket.IsIP(r.Listener.Family) && k.Sockets.Closed(fd) {
 		k.Policy.Gate.FoundNobody()
-		k.mover.Close(fd, false)
+		k.close(fd, false)
 		return
 	}
 	client := forward.Client{Route: r, FD: fd}
 	switch to, verdict := k.Crew.Admit(client, k.Index, &k.Counts); {
 	case verdict == forward.Refused:
-		k.mover.Close(fd, false)
+		k.close(fd, false)
 	case verdict == forward.Waits:
 	case to != k.Index:
 		k.handOver(client, to)

@@ -60,8 +60,8 @@ func (k *Keeper) Settle(c *Connection) {
 	if c.Passing {
 		k.closeSockets(c)
 	} else {
-		k.mover.Close(c.Target.FD, c.Broken)
-		k.mover.Close(c.Client.FD, c.Broken)
+		k.close(c.Target.FD, c.Broken)
+		k.close(c.Client.FD, c.Broken)
 	}
 	if c.Broken {
 		k.Counts.Broken.Add(1)
@@ -123,6 +123,17 @@ func (k *Keeper) CutOff(c *Connection) {
 	}
 	c.State = Free
 	k.leave(c)
+}
+
+// close closes a socket, with a reset if the transfer is broken.
+func (k *Keeper) close(fd int, reset bool) {
+	if fd == NoFD {
+		return
+	}
+	if reset {
+		k.Sockets.ResetOnClose(fd)
+	}
+	k.mover.Close(fd)
 }
 
 // closeAccount logs a connection that ends, if connections are logged.

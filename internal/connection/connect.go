@@ -126,7 +126,7 @@ func (k *Keeper) ConnectFailed(c *Connection, err error) {
 }
 
 func (k *Keeper) closeTarget(c *Connection) {
-	k.mover.Close(c.Target.FD, false)
+	k.close(c.Target.FD, false)
 	c.Target.FD = NoFD
 }
 

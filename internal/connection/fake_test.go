@@ -231,10 +231,7 @@ func (f *fake) AtRest(c *Connection) bool {
 	return !t.connecting && t.inFlight == 0
 }
 
-func (f *fake) Close(fd int, _ bool) {
-	if fd == NoFD {
-		return
-	}
+func (f *fake) Close(fd int) {
 	if f.open[fd] == "" {
 		f.t.Fatalf("descriptor %d is closed twice", fd)
 	}

@@ -27,6 +27,7 @@ type Keeper struct {
 	Backlogs backlogs
 	Headers  headers
 	shortage shortage
+	pulse    Timer // of the watchdog
 }
 
 // Init makes a Keeper that of a crew's next worker.
@@ -50,11 +51,22 @@ func (k *Keeper) Prepare() error {
 	k.Backlogs.timer = k.mover.NewTimer(k.connectWaiting)
 	k.Headers.timer = k.mover.NewTimer(k.endLate)
 	k.shortage.timer = k.mover.NewTimer(k.goOn)
+	if heart := k.Policy.Heart; heart != nil {
+		k.pulse = k.mover.NewTimer(k.beat)
+		k.pulse.Start(heart.Interval())
+	}
 	return nil
 }
 
-// Timers is how many timers a Keeper has.
-const Timers = 3
+// beat tells the watchdog, from the event loop itself, that the loop is alive, and does so
+// again every interval.
+func (k *Keeper) beat() {
+	k.Policy.Heart.Beat(k.Index)
+	k.pulse.Start(k.Policy.Heart.Interval())
+}
+
+// Timers is how many timers a Keeper has at most.
+const Timers = 4
 
 // Inbox implements forward.Member.
 func (k *Keeper) Inbox() *forward.Inbox { return k.Box }

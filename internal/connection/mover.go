@@ -82,8 +82,8 @@ type closer interface {
 	// AtRest tells whether the kernel knows of nothing that is under way for a connection
 	// that is over. If it does, the mover ends that, and calls Settle again.
 	AtRest(c *Connection) bool
-	// Close closes a socket, with a reset if the transfer is broken; NoFD is none.
-	Close(fd int, reset bool)
+	// Close closes a socket, now or with what else is under way.
+	Close(fd int)
 }
 
 // Sockets are the calls on sockets that a Keeper makes; socket.System is the real one, but

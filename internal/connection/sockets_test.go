@@ -43,8 +43,6 @@ func (f fakeSockets) Reserve(int) (int, error) {
 // fakeSockets are the sockets of a fake.
 type fakeSockets struct{ *fake }
 
-func (f fakeSockets) Close(fd int) { f.fake.Close(fd, false) }
-
 func (f fakeSockets) Connect(fd int, _ *target.Address) syscall.Errno {
 	f.mustBeOpen(fd)
 	if f.chance(3) {
