@@ -68,11 +68,6 @@ func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, 
 		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
 	}
 	w.Init(policy, crew, index, w.sockets, w)
-	for i := range policy.Routes {
-		l := &listener{index: uint32(i), route: &policy.Routes[i]}
-		l.timer = w.timers.add(func() { w.acceptOrPause(l) })
-		w.listeners = append(w.listeners, l)
-	}
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err

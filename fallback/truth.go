@@ -10,35 +10,12 @@ import (
 // engine rests on; here it looks again where a claim is known to be false at times.
 
 // sourceEnded handles a source of which the kernel has said that its stream is over.
-//
-// It also says so of a TCP connection that was reset if a splice to it has taken the error,
-// having moved some first.
-func (w *worker) sourceEnded(h *half) {
-	back := h.opposite()
-	if h.Source.TCP && !back.Done && back.Short && w.sockets.Closed(h.Source.FD) {
-		w.SourceFailed(&h.Half)
-		return
-	}
-	h.End()
-	if h.from.broken && !back.Done { // it has reset after its end
-		w.SourceReset(&h.Half)
-	}
-	if !h.Source.TCP {
-		w.PeerMayBeGone(&h.Half)
-	}
-}
+func (w *worker) sourceEnded(h *half) { w.SourceEnded(&h.Half, false, h.from.broken) }
 
 // PeerGone implements connection.Mover.
 func (w *worker) PeerGone(of *connection.Half) {
 	back := w.halfOf(of.Opposite())
 	w.EndForNobody(&back.Half, !back.empty())
-}
-
-// SourceBroke implements connection.Mover.
-func (w *worker) SourceBroke(of *connection.Half) {
-	h := w.halfOf(of)
-	w.SourceFailed(&h.Half)
-	w.proceed(h)
 }
 
 // stallPause is how long a destination may take nothing once the source of what it is to get

@@ -22,7 +22,6 @@ type worker struct {
 	pipes   *bufpool.Pipes
 	sockets system
 
-	listeners []*listener
 	transfers []*transfer // by slot
 	timers    timers
 	busyPoll  forward.BusyPoll
@@ -66,12 +65,10 @@ func (w *worker) Watch(of *connection.Connection) error {
 
 // run is the event loop.
 func (w *worker) run() error {
-	for _, l := range w.listeners {
-		if err := w.accept(l); err != nil {
-			return fmt.Errorf("listening on %s: epoll_ctl: %w", l.route.Listener.Address, err)
-		}
+	if err := w.Listen(); err != nil {
+		return err
 	}
-	for !w.Over(false) {
+	for !w.Over() {
 		timeout := w.timers.wait()
 		if next := w.UntilAlarm(); next >= 0 && (timeout < 0 || next < timeout) {
 			timeout = next
@@ -115,7 +112,7 @@ func (w *worker) handle(event *unix.EpollEvent) {
 	slot := uint32(event.Fd) >> 2 & (forward.MaxConnections - 1)
 	switch k := kind(event.Fd & 3); k {
 	case kindListener:
-		if l := w.listeners[slot]; l.accepting { // else the event is an old one
+		if l := w.Listener(slot); l.Accepting { // else the event is an old one
 			w.accepted(l)
 		}
 	case kindWake:

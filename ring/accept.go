@@ -1,76 +1,38 @@
 package ring
 
 import (
-	"time"
-
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/ring/uring"
 )
 
-// listener is a route's listening socket, as its worker sees it.
-type listener struct {
-	index     uint32
-	route     *forward.Route
-	accepting bool          // an accept is in flight
-	pause     time.Duration // the last pause after an error
-	timer     *timer        // ends a pause
-}
-
-// accept starts accepting, unless it is under way, paused, or not to be.
-func (w *worker) accept(l *listener) {
-	if l.accepting || l.timer.Running() || !w.MayAccept() {
-		return
-	}
-	l.accepting = true
+// Accept implements connection.Mover.
+func (w *worker) Accept(l *connection.Listener) error {
 	accept := w.ring.Accept
 	if w.acceptMultishot {
 		accept = w.ring.AcceptMultishot
 	}
-	accept(l.route.Listener.FD, uint64(newUserData(opAccept, l.index, 0)))
+	accept(l.Route.Listener.FD, uint64(newUserData(opAccept, l.Index, 0)))
+	return nil
 }
 
 // accepted handles a completion of a listener's accept.
-func (w *worker) accepted(l *listener, completion uring.Completion) {
+func (w *worker) accepted(l *connection.Listener, completion uring.Completion) {
 	if !completion.More() {
-		l.accepting = false
+		l.Accepting = false
 	}
 	switch errno := completion.Errno(); errno {
 	case 0:
-		l.pause = 0
-		w.Admit(l.route, int(completion.Result))
+		w.Accepted(l, int(completion.Result))
 	case unix.ECANCELED, unix.EINTR:
 	default:
-		if l.pause = w.AcceptFailed(l.route, errno, l.pause); l.pause > 0 {
-			l.timer.Start(l.pause)
-		}
+		w.AcceptFailed(l, errno)
 	}
-	w.accept(l)
+	w.AcceptAgain(l)
 }
 
-// Accept implements connection.Mover.
-func (w *worker) Accept() {
-	for _, l := range w.listeners {
-		w.accept(l)
-	}
-}
-
-// StopAccepting implements connection.Mover: it cancels the accepts of all listeners.
-func (w *worker) StopAccepting() {
-	for _, l := range w.listeners {
-		if l.accepting {
-			w.cancel(newUserData(opAccept, l.index, 0))
-		}
-	}
-}
-
-// accepting tells whether any accept is in flight.
-func (w *worker) accepting() bool {
-	for _, l := range w.listeners {
-		if l.accepting {
-			return true
-		}
-	}
-	return false
+// StopAccepting implements connection.Mover.
+func (w *worker) StopAccepting(l *connection.Listener) {
+	w.cancel(newUserData(opAccept, l.Index, 0))
 }

@@ -54,7 +54,7 @@ func (w *worker) pending(data userData) bool {
 	op := data.operation()
 	switch op {
 	case opAccept:
-		return w.listeners[data.slot()].accepting && !w.MayAccept()
+		return w.Listener(data.slot()).Accepting && !w.MayAccept()
 	case opTimer:
 		return false // it ends by itself
 	}

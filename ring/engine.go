@@ -186,11 +186,6 @@ func (w *worker) prepare() error {
 	w.scarcity.timer = w.timers.add(w.relieve)
 	w.missed.timer = w.timers.add(w.cancelMissed)
 	w.lookout.timer = w.timers.add(w.look)
-	for i := range w.Policy.Routes {
-		l := &listener{index: uint32(i), route: &w.Policy.Routes[i]}
-		l.timer = w.timers.add(func() { w.accept(l) })
-		w.listeners = append(w.listeners, l)
-	}
 	return nil
 }
 

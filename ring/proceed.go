@@ -40,7 +40,13 @@ func (w *worker) end(h *half) {
 }
 
 // Proceed implements connection.Mover.
-func (w *worker) Proceed(h *connection.Half) { w.proceed(w.halfOf(h)) }
+func (w *worker) Proceed(of *connection.Half) {
+	h := w.halfOf(of)
+	if h.Ended {
+		w.stopReceiving(h)
+	}
+	w.proceed(h)
+}
 
 // LetGo implements connection.Mover.
 func (w *worker) LetGo(of *connection.Half) {

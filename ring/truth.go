@@ -10,19 +10,8 @@ import (
 // engine rests on; here it looks again where a claim is known to be false at times.
 
 // sourceEnded handles a source of which the kernel has said that its stream is over.
-//
-// It also says so of a TCP connection that was reset if a send has taken the error: one in
-// flight, which may not have told yet, or a splice that has moved some first.
 func (w *worker) sourceEnded(h *half) {
-	back := h.opposite()
-	if h.Source.TCP && !back.Done && (back.writing.inFlight() || back.Short) && w.sockets.Closed(h.Source.FD) {
-		w.SourceFailed(&h.Half)
-		return
-	}
-	h.End()
-	if !h.Source.TCP {
-		w.PeerMayBeGone(&h.Half)
-	}
+	w.SourceEnded(&h.Half, h.opposite().writing.inFlight(), false)
 }
 
 // spliceEnded handles a splice that has found the end. It stops at the urgent mark of a TCP
@@ -52,14 +41,6 @@ func (w *worker) PeerGone(of *connection.Half) {
 		return // what is being sent may have been taken before: its completion tells
 	}
 	w.EndForNobody(&back.Half, back.queued > 0)
-}
-
-// SourceBroke implements connection.Mover.
-func (w *worker) SourceBroke(of *connection.Half) {
-	h := w.halfOf(of)
-	w.SourceFailed(&h.Half)
-	w.stopReceiving(h)
-	w.proceed(h)
 }
 
 // kickSilent has those receive anew by a multishot recv that the kernel has something to

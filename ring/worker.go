@@ -31,8 +31,7 @@ type worker struct {
 	tuning
 	lowWater int // a half with at most that many bytes queued reads on
 
-	fault     error // why the worker cannot go on
-	listeners []*listener
+	fault     error       // why the worker cannot go on
 	transfers []*transfer // by slot
 	addresses addressTable
 	timers    timerTable
@@ -50,8 +49,10 @@ type worker struct {
 // the operations they lead to.
 func (w *worker) run() error {
 	w.listen()
-	w.Accept()
-	for !w.Over(w.accepting()) {
+	if err := w.Listen(); err != nil {
+		return err
+	}
+	for !w.Over() {
 		if err := w.wait(); err != nil {
 			return err
 		}
@@ -135,7 +136,7 @@ func (w *worker) handle(completion uring.Completion) {
 			w.sent(c.half(op), completion)
 		}
 	case opAccept:
-		w.accepted(w.listeners[data.slot()], completion)
+		w.accepted(w.Listener(data.slot()), completion)
 	case opTimer:
 		w.expired(w.timers.timers[data.slot()])
 	case opWake:

@@ -1,30 +1,13 @@
 package connection
 
 import (
-	"syscall"
-	"time"
-
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 )
 
-// AcceptFailed tells for how long a listener is to pause after an error, which has paused
-// for so long last.
-func (k *Keeper) AcceptFailed(r *forward.Route, errno syscall.Errno, pause time.Duration) time.Duration {
-	if forward.AboutClient(errno) {
-		k.Policy.Gate.FoundNobody()
-	}
-	pause = forward.AcceptPause(errno, pause)
-	k.Policy.ReportAcceptFailed(r.Listener, errno, pause)
-	if pause > 0 {
-		k.mover.DropPipes()
-	}
-	return pause
-}
-
-// Admit gives an accepted descriptor to the worker that is to serve it, or closes
+// admit gives an accepted descriptor to the worker that is to serve it, or closes
 // it at the limit.
-func (k *Keeper) Admit(r *forward.Route, fd int) {
+func (k *Keeper) admit(r *forward.Route, fd int) {
 	r.Listener.Accepted(fd)
 	if k.Mode == Stopping {
 		k.close(fd, true)

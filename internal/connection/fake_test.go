@@ -30,7 +30,6 @@ type fake struct {
 	open      map[int]string // descriptors, and what each is
 	nextFD    int
 	time      forward.Tick
-	accepting bool
 	closed    int            // lines of connections that are over
 	said      map[string]int // lines of the log, and outcomes
 
@@ -76,7 +75,7 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: make(map[string]int), accepting: true}
+	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: make(map[string]int)}
 	policy.Routes = []forward.Route{{Listener: &activation.Listener{FD: NoFD, Family: unix.AF_INET}, Target: there}}
 	policy.Limits = forward.Limits{Connections: 64, BufferSize: 4 << 10, Descriptors: math.MaxInt32, Passed: policy.Limits.Passed}
 	policy.Workers, policy.Gate, policy.Resolver = 1, forward.NewGate(64, nil), f
@@ -87,6 +86,10 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 		t.Fatal(err)
 	}
 	f.Crew.Join(f)
+	for !f.Listener(0).Accepting {
+		f.AcceptAgain(f.Listener(0))
+		f.Listener(0).timer.(*fakeTimer).expire()
+	}
 	t.Cleanup(f.Box.Close)
 	return f
 }
@@ -149,22 +152,32 @@ func (f *fake) NewTimer(fire func()) Timer {
 	f.timers = append(f.timers, &fakeTimer{fire: fire})
 	return f.timers[len(f.timers)-1]
 }
-func (f *fake) Accept()                  { f.accepting = f.MayAccept() }
-func (f *fake) StopAccepting()           { f.accepting = false }
-func (f *fake) DropPipes() bool          { return f.chance(4) }
-func (f *fake) WatchLeaving(*Connection) {}
-func (f *fake) AwaitHeader(*Connection)  {}
-func (f *fake) NotForLong(*Half)         {}
-func (f *fake) Receives(h *Half) bool    { return !h.Done }
-func (f *fake) Holds(c *Connection) bool { return f.of(c).holds }
-func (f *fake) LetGo(h *Half)            {}
-func (f *fake) PeerGone(h *Half)         { f.EndForNobody(h.Opposite(), f.of(h.Connection).holds) }
+func (f *fake) Accept(*Listener) error {
+	if f.chance(50) {
+		return unix.ENOMEM
+	}
+	return nil
+}
+func (f *fake) StopAccepting(l *Listener) { l.Accepting = false }
+func (f *fake) DropPipes() bool           { return f.chance(4) }
+func (f *fake) WatchLeaving(*Connection)  {}
+func (f *fake) AwaitHeader(*Connection)   {}
+func (f *fake) NotForLong(*Half)          {}
+func (f *fake) Receives(h *Half) bool     { return !h.Done }
+func (f *fake) Holds(c *Connection) bool  { return f.of(c).holds }
+func (f *fake) LetGo(h *Half)             {}
+func (f *fake) PeerGone(h *Half)          { f.EndForNobody(h.Opposite(), f.of(h.Connection).holds) }
 
-// Proceed is called where a half goes on that was closing descriptors.
+// Proceed is called where a half goes on that was closing descriptors, or has failed.
 func (f *fake) Proceed(h *Half) {
-	if h.Closing || h.Connection.State != Forwarding {
+	if h.Closing && !h.Failed || h.Connection.State != Forwarding {
 		f.t.Fatalf("%v, closing %v: there is nothing to go on with", h.Connection.State, h.Closing)
 	}
+	if h.Failed && !h.Done {
+		f.PassedOn(h) // all has been sent
+		f.EndHalf(h)
+	}
+	f.Settle(h.Connection)
 }
 
 func (f *fake) Watch(*Connection) error {
@@ -212,15 +225,6 @@ func (f *fake) Forward(c *Connection) {
 	}
 	f.TakeEarly(c)
 	f.Count(c.ToTarget(), len(f.TakePrologue(c)))
-}
-
-func (f *fake) SourceBroke(h *Half) {
-	f.SourceFailed(h)
-	f.PassedOn(h) // all has been sent
-	if !h.Done {
-		f.EndHalf(h)
-	}
-	f.Settle(h.Connection)
 }
 
 func (f *fake) AtRest(c *Connection) bool {

@@ -15,6 +15,8 @@ type Keeper struct {
 	mover   Mover
 	slots   slots
 
+	listeners []*Listener
+
 	Clocked   bool // connections have time limits: see limits.go
 	Clock     func() forward.Tick
 	Now       forward.Tick // at the beginning of this round; 0 unless clocked
@@ -51,6 +53,11 @@ func (k *Keeper) Prepare() error {
 	k.Backlogs.timer = k.mover.NewTimer(k.connectWaiting)
 	k.Headers.timer = k.mover.NewTimer(k.endLate)
 	k.shortage.timer = k.mover.NewTimer(k.goOn)
+	for i := range k.Policy.Routes {
+		l := &Listener{Index: uint32(i), Route: &k.Policy.Routes[i]}
+		l.timer = k.mover.NewTimer(func() { k.AcceptAgain(l) })
+		k.listeners = append(k.listeners, l)
+	}
 	if heart := k.Policy.Heart; heart != nil {
 		k.pulse = k.mover.NewTimer(k.beat)
 		k.pulse.Start(heart.Interval())
@@ -65,7 +72,7 @@ func (k *Keeper) beat() {
 	k.pulse.Start(k.Policy.Heart.Interval())
 }
 
-// Timers is how many timers a Keeper has at most.
+// Timers is how many timers a Keeper has at most, beside one for each route.
 const Timers = 4
 
 // Inbox implements forward.Member.

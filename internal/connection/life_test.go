@@ -56,9 +56,9 @@ func lead(t *testing.T, seed uint64, seen map[State]int) (steps int) {
 	f.Headers.Time = []time.Duration{0, time.Hour}[f.rng.IntN(2)]
 	f.Backlogs.Time = []time.Duration{0, time.Nanosecond}[f.rng.IntN(2)]
 	for clients, end := 12, 400+f.rng.IntN(2000); steps < end; steps++ {
-		if clients > 0 && f.accepting && f.rng.IntN(8) == 0 {
+		if clients > 0 && f.Listener(0).Accepting && f.rng.IntN(8) == 0 {
 			clients--
-			f.Admit(&f.Policy.Routes[0], f.socket("client"))
+			f.Accepted(f.Listener(0), f.socket("client"))
 		}
 		f.step()
 		for _, c := range f.transfers {
@@ -73,7 +73,7 @@ func lead(t *testing.T, seed uint64, seen map[State]int) (steps int) {
 	for i := 0; len(f.live())+len(f.closings) > 0 && i < 1000; i++ {
 		f.step()
 	}
-	if !f.Over(false) {
+	if !f.Over() {
 		f.t.Fatal("the worker does not end")
 	}
 	f.checkEnd()
@@ -202,7 +202,7 @@ func (f *fake) move(c *fakeTransfer) {
 		case 0:
 			f.DestinationFailed(h, f.one(unix.EPIPE, unix.ECONNRESET, unix.ETOOMANYREFS))
 		case 1:
-			f.PeerMayBeGone(h)
+			f.peerMayBeGone(h)
 		case 2:
 			f.OutOfMemory(h, 1, unix.ENOMEM)
 		case 3:
@@ -219,7 +219,7 @@ func (f *fake) move(c *fakeTransfer) {
 		}
 	case 5:
 		if f.rng.IntN(4) == 0 && !h.Done {
-			f.SourceBroke(h)
+			f.sourceBroke(h)
 		}
 	case 6:
 		if f.rng.IntN(4) == 0 {
@@ -252,7 +252,7 @@ func (f *fake) check(c *fakeTransfer) {
 	switch c.State {
 	case WaitingForDescriptor:
 		expect(f.shortage.timer.Running(), "nobody tries again")
-		expect(!f.accepting, "the worker accepts others")
+		expect(!f.Listener(0).Accepting, "the worker accepts others")
 	case WaitingForBacklog:
 		expect(f.Backlogs.timer.Running(), "nobody tries again")
 		fallthrough

@@ -71,9 +71,9 @@ func (k *Keeper) review(c *Connection) {
 	next, outcome := k.Policy.Review(&c.Silence, k.Now, k.Sockets, c.Client, c.Target)
 	switch outcome {
 	case forward.ClientReset:
-		k.mover.SourceBroke(c.ToTarget())
+		k.sourceBroke(c.ToTarget())
 	case forward.TargetReset:
-		k.mover.SourceBroke(c.ToClient())
+		k.sourceBroke(c.ToClient())
 	case forward.IdleTimeout:
 		k.stoodIdle(c)
 	default:

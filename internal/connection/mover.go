@@ -20,10 +20,11 @@ type Mover interface {
 	connector
 	closer
 
-	// Accept has all listeners accept, which MayAccept bounds.
-	Accept()
-	// StopAccepting has them stop, if they do.
-	StopAccepting()
+	// Accept has a listener accept: Accepted is called with each client, or AcceptFailed.
+	// An error is a system call's.
+	Accept(l *Listener) error
+	// StopAccepting has it stop; it is not Accepting once no more clients can come.
+	StopAccepting(l *Listener)
 	// DropPipes gives descriptors back that are kept for streams to come, and tells whether
 	// there were any.
 	DropPipes() bool
@@ -65,10 +66,7 @@ type closer interface {
 	Receives(h *Half) bool
 	// Holds tells whether something that was received is still to be sent.
 	Holds(c *Connection) bool
-	// SourceBroke has a half go on whose source is known to be broken, whether it is being
-	// read or not.
-	SourceBroke(h *Half)
-	// Proceed has a half go on that was closing descriptors.
+	// Proceed has a half go on: it was closing descriptors, or its source has failed.
 	Proceed(h *Half)
 	// PeerGone handles the peer of a half's source that has closed a UNIX socket altogether:
 	// nothing can be delivered to it any more. EndForNobody sees to that, at once or when

@@ -66,7 +66,7 @@ func (k *Keeper) postpone(c *Connection, err error) {
 	k.Wheel.Cancel(&c.alarm)
 	k.Policy.ReportShortage(c.Route.Listener, err)
 	k.shortage.line = append(k.shortage.line, inLine{c, c.Generation})
-	k.mover.StopAccepting()
+	k.stopAllAccepting()
 	if !k.shortage.timer.Running() {
 		k.shortage.timer.Start(forward.ShortagePause)
 	}
@@ -91,8 +91,5 @@ func (k *Keeper) goOn() {
 			return
 		}
 	}
-	k.mover.Accept()
+	k.acceptAgain()
 }
-
-// MayAccept tells whether the worker is to accept clients now.
-func (k *Keeper) MayAccept() bool { return k.Mode == Serving && len(k.shortage.line) == 0 }

@@ -18,6 +18,32 @@ func (k *Keeper) SourceFailed(h *Half) {
 	k.SourceReset(h)
 }
 
+// sourceBroke handles a source that is known to be broken, whether it is being read or not.
+func (k *Keeper) sourceBroke(h *Half) {
+	k.SourceFailed(h)
+	k.mover.Proceed(h)
+}
+
+// SourceEnded handles a source of which the kernel has said that its stream is over. reset
+// tells that it is known to have reset since.
+//
+// The kernel also says so of a TCP connection that was reset if a send to it has taken the
+// error: one in flight, which may not have told yet, or a splice that has moved some first.
+func (k *Keeper) SourceEnded(h *Half, sending, reset bool) {
+	back := h.Opposite()
+	if h.Source.TCP && !back.Done && (sending || back.Short) && k.Sockets.Closed(h.Source.FD) {
+		k.SourceFailed(h)
+		return
+	}
+	h.End()
+	if reset && !back.Done {
+		k.SourceReset(h)
+	}
+	if !h.Source.TCP {
+		k.peerMayBeGone(h)
+	}
+}
+
 // SourceReset handles a source that has reset: what is sent to it is in vain.
 func (k *Keeper) SourceReset(h *Half) {
 	h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
@@ -47,9 +73,9 @@ func (k *Keeper) DestinationFailed(h *Half, errno syscall.Errno) {
 	}
 }
 
-// PeerMayBeGone handles a UNIX source that has ended its stream: it may have closed
+// peerMayBeGone handles a UNIX source that has ended its stream: it may have closed
 // altogether, and with bytes that it has not taken.
-func (k *Keeper) PeerMayBeGone(h *Half) {
+func (k *Keeper) peerMayBeGone(h *Half) {
 	switch events := k.Sockets.Events(h.Source.FD, 0); {
 	case events&unix.POLLERR != 0:
 		k.SourceReset(h)

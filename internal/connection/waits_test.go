@@ -18,7 +18,7 @@ func begun(t *testing.T, to string, timeouts forward.Timeouts, blind int) (*fake
 	t.Helper()
 	f := newFake(t, 1, to, &forward.Policy{Timeouts: timeouts})
 	f.lucky, f.rings, f.blind, f.Tight = true, true, blind, false
-	f.Admit(&f.Policy.Routes[0], f.socket("client"))
+	f.Accepted(f.Listener(0), f.socket("client"))
 	return f, f.transfers[0]
 }
 
@@ -179,7 +179,7 @@ func TestOutOfMemory(t *testing.T) {
 		if n == 20 {
 			break
 		}
-		f.Admit(&f.Policy.Routes[0], f.socket("client"))
+		f.Accepted(f.Listener(0), f.socket("client"))
 	}
 	if n := f.said["out-of-memory"]; n != 20 || f.Counts.Broken.Load() != 20 {
 		t.Errorf("%d connections were reset for want of memory, want 20: %v", n, f.said)

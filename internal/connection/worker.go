@@ -1,11 +1,13 @@
 package connection
 
+import "slices"
+
 // How a worker ends, or stops accepting for a while: see internal/forward/retire.go.
 
 // Stop implements forward.Member: it begins to end the worker.
 func (k *Keeper) Stop() {
 	k.Mode = Stopping
-	k.mover.StopAccepting()
+	k.stopAllAccepting()
 	k.endAll()
 }
 
@@ -13,7 +15,7 @@ func (k *Keeper) Stop() {
 func (k *Keeper) Retire() {
 	if k.Mode == Serving {
 		k.Mode = Retiring
-		k.mover.StopAccepting()
+		k.stopAllAccepting()
 	}
 }
 
@@ -21,14 +23,14 @@ func (k *Keeper) Retire() {
 func (k *Keeper) Resume() {
 	if k.Mode == Quiet {
 		k.Mode = Serving
-		k.mover.Accept()
+		k.acceptAgain()
 	}
 }
 
-// Over tells whether the event loop may end. accepting is whether one more client may come
-// of an accept that is under way.
-func (k *Keeper) Over(accepting bool) bool {
-	if k.Mode == Serving || accepting {
+// Over tells whether the event loop may end: no client can come of an accept that is under
+// way, and no connection is left.
+func (k *Keeper) Over() bool {
+	if k.Mode == Serving || slices.ContainsFunc(k.listeners, func(l *Listener) bool { return l.Accepting }) {
 		return false
 	}
 	if k.Mode == Retiring {
