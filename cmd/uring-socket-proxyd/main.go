@@ -23,6 +23,7 @@ import (
 	"uring-socket-proxyd/internal/cgroup"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -108,7 +109,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			log.Debug("listening has ended")
 		}
 	}
-	policy.Pulse = newPulse(policy, notifier, func() forward.Counts { return engine.Counters() })
+	policy.Pulse = newPulse(policy, notifier, func() statistics.Counts { return engine.Counters() })
 	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
 	startTimers()
 	if err := reserveMemory(policy.Limits.Connections); err != nil {

@@ -6,10 +6,11 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // newPulse has the service manager told how the engine is doing; nil if there is none.
-func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters func() forward.Counts) *forward.Pulse {
+func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters func() statistics.Counts) *forward.Pulse {
 	if !notifier.Connected() {
 		return nil
 	}
