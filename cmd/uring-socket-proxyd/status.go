@@ -6,6 +6,7 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/statistics"
 )
 
@@ -33,7 +34,7 @@ func announceReady(notifier *activation.Notifier, log *slog.Logger) {
 	}()
 	select {
 	case <-told:
-	case <-time.After(flushTime):
+	case <-time.After(logging.FlushTime):
 		log.Warn("the service manager does not read that start-up is complete")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/statistics"
 )
 
@@ -51,14 +52,11 @@ func (p *Policy) ReportMemory(l *activation.Listener, bytes int, err error) {
 	p.report(troubleMemory, func() []any { return []any{"error", err, "bytes", bytes, "listener", l.Address} })
 }
 
-// LevelNotice is syslog's, between info and warning.
-const LevelNotice = slog.LevelInfo + 2
-
 // ReportCounters logs what an engine has done so far, all of it, because somebody has
 // asked. From any goroutine.
 func (p *Policy) ReportCounters(c statistics.Counts) {
 	attributes := append([]slog.Attr{slog.Int("connections", p.Gate.Current())}, counters(c)...)
-	p.Log.LogAttrs(context.Background(), LevelNotice, "counters", attributes...)
+	p.Log.LogAttrs(context.Background(), logging.LevelNotice, "counters", attributes...)
 }
 
 // ReportEnd logs what an engine has done, when it ends.
