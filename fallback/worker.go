@@ -9,6 +9,7 @@ import (
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // worker is one OS thread with one epoll set, shared by all its connections.
@@ -225,4 +226,4 @@ func (w *worker) woken() {
 }
 
 // Sample implements forward.Member. There is no ring, and no pool.
-func (w *worker) Sample() forward.Sample { return forward.Sample{} }
+func (w *worker) Sample() statistics.Sample { return statistics.Sample{} }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // ledger is a log that keeps what is said of each connection at its end.
@@ -52,7 +53,7 @@ func (s *simulation) checkAccounts() {
 	for _, n := range ledger.outcomes {
 		lines += n
 	}
-	if accepted := s.worker.Crew.Counters().Accepted; uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
+	if accepted := s.worker.Crew.Counters().Of[statistics.Accepted]; uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
 		s.t.Errorf("of %d connections, the log has these outcomes: %v", accepted, ledger.outcomes)
 	}
 	if n := ledger.outcomes[forward.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {

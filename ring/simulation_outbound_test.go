@@ -9,7 +9,6 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
-	"uring-socket-proxyd/internal/target"
 )
 
 // useOutbound makes some runs send with the connect, or give sockets an outfit.
@@ -38,7 +37,7 @@ func (s *simulation) Fit(fd, _ int, o socket.Outfit) error {
 }
 
 // ConnectWith implements sockets.
-func (s *simulation) ConnectWith(fd int, first []byte, _ *target.Address) (int, syscall.Errno) {
+func (s *simulation) ConnectWith(fd int, first []byte, _ unix.Sockaddr) (int, syscall.Errno) {
 	if len(first) == 0 {
 		s.t.Fatal("a connect with nothing")
 	}

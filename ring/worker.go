@@ -6,6 +6,7 @@ import (
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -162,10 +163,10 @@ func (w *worker) stale(completion uring.Completion) {
 }
 
 // Sample implements forward.Member.
-func (w *worker) Sample() forward.Sample {
+func (w *worker) Sample() statistics.Sample {
 	stats := &w.ring.Stats
-	return forward.Sample{
-		Ring: forward.RingCounts{
+	return statistics.Sample{
+		Ring: statistics.RingCounts{
 			Enters:      stats.Enters,
 			Submissions: stats.Submissions,
 			Completions: stats.Completions,
@@ -173,7 +174,7 @@ func (w *worker) Sample() forward.Sample {
 			Dropped:     uint64(w.ring.Dropped()),
 			Full:        stats.SQFull,
 		},
-		Pool: forward.PoolUse{
+		Pool: statistics.PoolUse{
 			Buffers:   w.pool.Buffers(),
 			Available: w.pool.Available(),
 			Bytes:     w.pool.Bytes(),

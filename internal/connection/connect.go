@@ -93,7 +93,7 @@ func (k *Keeper) Connected(c *Connection, errno syscall.Errno) {
 		k.Abort(c)
 	case errno != 0:
 		k.ConnectFailed(c, errno)
-	case c.Target.TCP && k.Sockets.MetItself(c.Target.FD, c.Dial.Current()):
+	case c.Target.TCP && k.Sockets.MetItself(c.Target.FD, c.Dial.Current().AddrPort()):
 		// Nobody listens there; and as long as this socket has the port, nobody can.
 		k.Sockets.ResetOnClose(c.Target.FD)
 		k.ConnectFailed(c, syscall.ECONNREFUSED)

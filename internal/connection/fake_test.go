@@ -13,6 +13,7 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 )
 
@@ -119,7 +120,7 @@ func (f *fake) WithAttrs([]slog.Attr) slog.Handler       { return f }
 func (f *fake) WithGroup(string) slog.Handler            { return f }
 
 // What forward.Member wants beside the Keeper.
-func (f *fake) Sample() forward.Sample { return forward.Sample{} }
+func (f *fake) Sample() statistics.Sample { return statistics.Sample{} }
 
 // chance is true once in n times, if anything may fail.
 func (f *fake) chance(n int) bool { return !f.lucky && f.rng.IntN(n) == 0 }

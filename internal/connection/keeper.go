@@ -1,6 +1,9 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import (
+	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
+)
 
 // Keeper leads the life of a worker's connections. It is embedded in the engine's worker,
 // whose thread alone touches it but for the inbox and the counts.
@@ -10,7 +13,7 @@ type Keeper struct {
 	Crew    *forward.Crew
 	Index   int // of the worker in the crew
 	Box     *forward.Inbox
-	Counts  forward.Counters // here, so that no other worker writes nearby
+	Counts  statistics.Counters // here, so that no other worker writes nearby
 	Mode    Mode
 	mover   Mover
 	slots   slots
@@ -21,7 +24,7 @@ type Keeper struct {
 	Clock     func() forward.Tick
 	Now       forward.Tick // at the beginning of this round; 0 unless clocked
 	Wheel     forward.Wheel
-	Stopwatch forward.Stopwatch
+	Stopwatch statistics.Stopwatch
 
 	Tight bool   // descriptors may run out: see shortage.go
 	Early []byte // what travels with the connect at hand; nil without fast open
@@ -35,7 +38,7 @@ type Keeper struct {
 // Init makes a Keeper that of a crew's next worker.
 func (k *Keeper) Init(policy *forward.Policy, crew *forward.Crew, index int, sockets Sockets, mover Mover) {
 	k.Policy, k.Crew, k.Index, k.Sockets, k.mover = policy, crew, index, sockets, mover
-	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), forward.NewClock(), forward.NewStopwatch(policy.Timed)
+	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), forward.NewClock(), statistics.NewStopwatch(policy.Timed)
 	k.Tight = policy.Limits.Tight()
 	k.Backlogs.Backlogs = forward.NewBacklogs[*Connection](policy.Timeouts)
 	k.Headers.Time = forward.HeaderTime
@@ -79,7 +82,7 @@ const Timers = 4
 func (k *Keeper) Inbox() *forward.Inbox { return k.Box }
 
 // Counters implements forward.Member.
-func (k *Keeper) Counters() *forward.Counters { return &k.Counts }
+func (k *Keeper) Counters() *statistics.Counters { return &k.Counts }
 
 // Count notes that bytes of a half have been sent.
 func (k *Keeper) Count(h *Half, n int) {

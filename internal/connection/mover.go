@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -93,8 +94,8 @@ type Sockets interface {
 	Reserve(fd int) (reserved int, err error)
 	// Connect connects a non-blocking socket, and does not wait for it.
 	Connect(fd int, to *target.Address) syscall.Errno
-	ConnectWith(fd int, first []byte, to *target.Address) (int, syscall.Errno)
-	MetItself(fd int, to *target.Address) bool
+	ConnectWith(fd int, first []byte, to unix.Sockaddr) (int, syscall.Errno)
+	MetItself(fd int, to netip.AddrPort) bool
 	Recv(fd int, block []byte) (int, syscall.Errno)
 	Peek(fd int, block []byte) (int, syscall.Errno)
 	Pending(fd int) bool

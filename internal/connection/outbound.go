@@ -33,7 +33,7 @@ func (k *Keeper) connectWith(c *Connection, address *target.Address) (Progress, 
 	if len(first) == 0 || err != nil {
 		return NotBegun, err
 	}
-	n, errno := k.Sockets.ConnectWith(c.Target.FD, first, address)
+	n, errno := k.Sockets.ConnectWith(c.Target.FD, first, address.Endpoint())
 	switch errno {
 	case 0, unix.EINPROGRESS:
 		c.early = n

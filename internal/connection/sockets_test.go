@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +52,7 @@ func (f fakeSockets) Connect(fd int, _ *target.Address) syscall.Errno {
 	return 0
 }
 
-func (f fakeSockets) ConnectWith(fd int, first []byte, _ *target.Address) (int, syscall.Errno) {
+func (f fakeSockets) ConnectWith(fd int, first []byte, _ unix.Sockaddr) (int, syscall.Errno) {
 	f.mustBeOpen(fd)
 	if f.chance(4) {
 		return 0, f.one(unix.EINPROGRESS, unix.EOPNOTSUPP, unix.ENETUNREACH, unix.ENOBUFS)
@@ -59,7 +60,7 @@ func (f fakeSockets) ConnectWith(fd int, first []byte, _ *target.Address) (int, 
 	return 1 + f.rng.IntN(len(first)), 0
 }
 
-func (f fakeSockets) MetItself(fd int, _ *target.Address) bool { f.mustBeOpen(fd); return f.chance(20) }
+func (f fakeSockets) MetItself(fd int, _ netip.AddrPort) bool { f.mustBeOpen(fd); return f.chance(20) }
 
 // CloseApart closes later.
 func (f fakeSockets) CloseApart(fds []int, done func()) {

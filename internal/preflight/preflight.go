@@ -26,7 +26,7 @@ const (
 	dataText = "80"
 )
 
-// The lines are in the form of the program's last one, see newQueuedLogger there.
+// The lines are in the form of the program's last one, see logging.NewQueued.
 var (
 	threadsLine = "uring-socket-proxyd: fewer than the " + threadsText + " threads that it needs may be started; raise TasksMax= or LimitNPROC= (ulimit -u)\n"
 

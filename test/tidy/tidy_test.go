@@ -63,6 +63,7 @@ var mayNot = []struct{ directory, imported string }{
 	{"internal", module + "fallback"},
 	{"internal", module + "bufpool"},
 	{"internal", module + "cmd"},
+	{"internal/socket", module + "internal/target"},
 	{"internal", "unsafe"},
 	{"cmd", "unsafe"},
 	{"cmd", giouring},

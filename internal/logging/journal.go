@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"io"
@@ -30,7 +30,7 @@ func newJournalWriter(lines *lineWriter) *journalWriter {
 // daemonFacility is LOG_DAEMON of syslog(3), as lines on standard error have it.
 const daemonFacility = "3"
 
-func (w *journalWriter) writeRecord(r logRecord) {
+func (w *journalWriter) writeRecord(r record) {
 	if !w.began {
 		w.began = true
 		w.introduce()
@@ -56,7 +56,7 @@ func (w *journalWriter) introduce() { _, _ = io.WriteString(w.lines.out, "\n") }
 
 // newField is the journal's form of an attribute: a name in capitals, and the value as
 // it is, however the line has it. A time is in microseconds, as systemd has them.
-func newField(key string, value slog.Value) logField {
+func newField(key string, value slog.Value) field {
 	name := strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
 			return r
@@ -64,7 +64,7 @@ func newField(key string, value slog.Value) logField {
 		return '_'
 	}, strings.ToUpper(key))
 	if value.Kind() == slog.KindDuration {
-		return logField{name + "_USEC", strconv.FormatInt(value.Duration().Microseconds(), 10)}
+		return field{name + "_USEC", strconv.FormatInt(value.Duration().Microseconds(), 10)}
 	}
-	return logField{name, value.String()}
+	return field{name, value.String()}
 }

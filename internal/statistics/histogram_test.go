@@ -1,4 +1,4 @@
-package forward
+package statistics
 
 import (
 	"testing"
@@ -41,7 +41,7 @@ func TestStopwatchAtRest(t *testing.T) {
 	rest.Connected(&counters, rest.Now())
 	rest.Ended(&counters, rest.Now())
 	var counts Counts
-	counts.add(&counters)
+	counts.Add(&counters)
 	if rest.Now() != 0 || counts.Connects.Count() != 0 || counts.Lives.Count() != 0 {
 		t.Errorf("a stopwatch that does not run has counted: %+v", counts)
 	}
@@ -49,7 +49,7 @@ func TestStopwatchAtRest(t *testing.T) {
 	began := running.Now()
 	running.Connected(&counters, began)
 	running.Ended(&counters, began)
-	counts.add(&counters)
+	counts.Add(&counters)
 	if counts.Connects.Count() != 1 || counts.Lives.Count() != 1 || counts.Connects.Sum <= 0 {
 		t.Errorf("a stopwatch that runs has counted %+v", counts)
 	}

@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 // learns what it has missed.
 func TestStuckLog(t *testing.T) {
 	reader, writer := io.Pipe()
-	log, _, queue := newQueuedLogger(writer, logWishes{})
+	log, _, queue := NewQueued(writer, Wishes{})
 	const lines = 3 * queuedLines
 	for i := range lines {
 		log.Info("line", "number", i)
@@ -43,7 +43,7 @@ func TestStuckLog(t *testing.T) {
 // TestFlushGivesUp ends although nobody reads the log.
 func TestFlushGivesUp(t *testing.T) {
 	_, writer := io.Pipe()
-	log, _, queue := newQueuedLogger(writer, logWishes{})
+	log, _, queue := NewQueued(writer, Wishes{})
 	for range 2 * queuedLines {
 		log.Info("unread")
 	}

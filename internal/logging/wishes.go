@@ -1,14 +1,12 @@
-package main
+package logging
 
 import (
 	"log/slog"
 	"strings"
-
-	"uring-socket-proxyd/internal/forward"
 )
 
-// logWishes are what the environment says of the log, as systemd's programs read it.
-type logWishes struct {
+// Wishes are what the environment says of the log, as systemd's programs read it.
+type Wishes struct {
 	level    slog.Level
 	ofTarget map[string]slog.Level // bounds of single targets
 	unknown  []string              // what in $SYSTEMD_LOG_LEVEL is no level
@@ -20,13 +18,13 @@ type logWishes struct {
 // levelNothing is above all that is logged.
 const levelNothing = slog.LevelError + 4
 
-// logTargets are those that a level may be for.
-var logTargets = map[string]bool{"console": true, "journal": true, "kmsg": true, "syslog": true}
+// targets are those that a level may be for.
+var targets = map[string]bool{"console": true, "journal": true, "kmsg": true, "syslog": true}
 
-// readLogWishes reads variables. $DEBUG_INVOCATION is set by systemd for a start after a
+// ReadWishes reads variables. $DEBUG_INVOCATION is set by systemd for a start after a
 // failure, if the unit has RestartMode=debug; a level that was asked for counts more.
-func readLogWishes(getenv func(string) string) logWishes {
-	w := logWishes{ofTarget: make(map[string]slog.Level)}
+func ReadWishes(getenv func(string) string) Wishes {
+	w := Wishes{ofTarget: make(map[string]slog.Level)}
 	if isYes(getenv("DEBUG_INVOCATION")) {
 		w.level = slog.LevelDebug
 	}
@@ -39,7 +37,7 @@ func readLogWishes(getenv func(string) string) logWishes {
 		level, known := levelNamed(name)
 		switch {
 		case part == "":
-		case !known || single && !logTargets[target]:
+		case !known || single && !targets[target]:
 			w.unknown = append(w.unknown, part)
 		case single:
 			w.ofTarget[target] = level
@@ -55,7 +53,7 @@ func readLogWishes(getenv func(string) string) logWishes {
 
 // levelFor is what is logged to a target: as much as is logged at all, and no more than
 // the target is to have.
-func (w logWishes) levelFor(target string) slog.Level {
+func (w Wishes) levelFor(target string) slog.Level {
 	level := w.level
 	if bound, ok := w.ofTarget[target]; ok {
 		level = max(level, bound)
@@ -74,7 +72,7 @@ func levelNamed(name string) (level slog.Level, known bool) {
 	case "info", "6":
 		return slog.LevelInfo, true
 	case "notice", "5":
-		return forward.LevelNotice, true
+		return LevelNotice, true
 	case "warning", "4":
 		return slog.LevelWarn, true
 	case "err", "3":
@@ -94,9 +92,9 @@ func isYes(value string) bool {
 	return false
 }
 
-// complain names what of the wishes is not understood. As in the original it changes
+// Complain names what of the wishes is not understood. As in the original it changes
 // nothing.
-func (w logWishes) complain(log *slog.Logger) {
+func (w Wishes) Complain(log *slog.Logger) {
 	for _, name := range w.unknown {
 		log.Warn("SYSTEMD_LOG_LEVEL= has what is no level; write debug, info, notice, warning, err or crit", "value", name)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package logging is the program's log: one line for each record, on standard error or in
+// the journal, at the levels that systemd's own programs know. It waits for no reader.
+package logging
 
 import (
 	"bytes"
@@ -12,18 +14,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/coreos/go-systemd/v22/journal"
-
-	"uring-socket-proxyd/internal/forward"
 )
 
-// newQueuedLogger is newLogger through a queue, so that logging never waits. Where
-// standard error goes to the journal, records go there with their fields, unless
-// $SYSTEMD_LOG_TARGET wants lines.
+// NewQueued returns a logger that writes one line for each record to out, standard error,
+// whatever the record holds: "message: key=value ...", with the <N> priority prefix of
+// sd-daemon(3) when that goes to the journal. It writes by a queue, so that logging never
+// waits. Where standard error goes to the journal, records go there with their fields,
+// unless $SYSTEMD_LOG_TARGET wants lines.
 //
 // The last logger is for the error that ends the program: it always writes a line to
 // standard error. The journal finds out which unit a datagram belongs to when it reads
 // it, from /proc, and a process that has ended by then belongs to none.
-func newQueuedLogger(out io.Writer, wishes logWishes) (log, last *slog.Logger, queue *logQueue) {
+func NewQueued(out io.Writer, wishes Wishes) (log, last *slog.Logger, queue *Queue) {
 	lines := newLineWriter(out)
 	var writer recordWriter = lines
 	native := lines.priorities && !wishes.console
@@ -32,41 +34,34 @@ func newQueuedLogger(out io.Writer, wishes logWishes) (log, last *slog.Logger, q
 		writer = newJournalWriter(lines)
 		level = wishes.levelFor("journal")
 	}
-	queue = newLogQueue(writer, lines, func(leftOut uint64) logRecord {
+	queue = newQueue(writer, lines, func(leftOut uint64) record {
 		var gap lastRecord
 		slog.New(&lineHandler{out: &gap, level: level, fields: native}).
 			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
-		return logRecord(gap)
+		return record(gap)
 	})
 	log = slog.New(&lineHandler{out: queue, level: level, fields: native})
 	last = slog.New(&lineHandler{out: byLine{queue}, level: level})
 	return log, last, queue
 }
 
-// newLogger returns a logger that writes one line for each record to out, whatever
-// the record holds: "message: key=value ...", with the <N> priority prefix of
-// sd-daemon(3) when standard error goes to the journal.
-func newLogger(out io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(&lineHandler{out: newLineWriter(out), level: level})
-}
-
-// logRecord is a record as it is written.
-type logRecord struct {
+// record is one as it is written.
+type record struct {
 	text     string // one line, without its end
 	priority int    // syslog's
-	fields   []logField
+	fields   []field
 }
 
-// logField is an attribute as the journal has it.
-type logField struct{ name, value string }
+// field is an attribute as the journal has it.
+type field struct{ name, value string }
 
 // recordWriter takes records, whole and one after the other.
-type recordWriter interface{ writeRecord(r logRecord) }
+type recordWriter interface{ writeRecord(r record) }
 
 // lastRecord keeps the last record.
-type lastRecord logRecord
+type lastRecord record
 
-func (l *lastRecord) writeRecord(r logRecord) { *l = lastRecord(r) }
+func (l *lastRecord) writeRecord(r record) { *l = lastRecord(r) }
 
 // lineWriter writes records as lines.
 type lineWriter struct {
@@ -80,7 +75,7 @@ func newLineWriter(out io.Writer) *lineWriter {
 	return &lineWriter{out: out, priorities: toJournal && err == nil}
 }
 
-func (w *lineWriter) writeRecord(r logRecord) {
+func (w *lineWriter) writeRecord(r record) {
 	var line bytes.Buffer
 	if w.priorities {
 		fmt.Fprintf(&line, "<%d>", r.priority)
@@ -93,6 +88,9 @@ func (w *lineWriter) writeRecord(r logRecord) {
 	_, _ = w.out.Write(line.Bytes())
 }
 
+// LevelNotice is syslog's, between info and warning.
+const LevelNotice = slog.LevelInfo + 2
+
 // priority is the syslog priority of a level.
 func priority(level slog.Level) int {
 	switch {
@@ -100,7 +98,7 @@ func priority(level slog.Level) int {
 		return 3
 	case level >= slog.LevelWarn:
 		return 4
-	case level >= forward.LevelNotice:
+	case level >= LevelNotice:
 		return 5
 	case level >= slog.LevelInfo:
 		return 6
@@ -119,10 +117,10 @@ type lineHandler struct {
 
 func (h *lineHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
-func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
+func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	var text strings.Builder
-	var fields []logField
-	text.WriteString(escaped(strings.Join(strings.FieldsFunc(record.Message, isLineBreak), "; ")))
+	var fields []field
+	text.WriteString(escaped(strings.Join(strings.FieldsFunc(r.Message, isLineBreak), "; ")))
 	separator := ": "
 	write := func(a slog.Attr) bool {
 		if !a.Equal(slog.Attr{}) {
@@ -138,8 +136,8 @@ func (h *lineHandler) Handle(_ context.Context, record slog.Record) error {
 	for _, a := range h.attrs {
 		write(a)
 	}
-	record.Attrs(write)
-	h.out.writeRecord(logRecord{text.String(), priority(record.Level), fields})
+	r.Attrs(write)
+	h.out.writeRecord(record{text.String(), priority(r.Level), fields})
 	return nil
 }
 
