@@ -167,7 +167,7 @@ func (w *worker) sendPrologue(c *connection) {
 	h := &c.toTarget
 	block, err := w.pool.Block()
 	if err != nil {
-		w.policy.Log.Error("no memory for what the target gets first, resetting the connection", "bytes", len(first), "error", err)
+		w.policy.Log.Error("no memory for the first bytes to the target, resetting the connection", "bytes", len(first), "error", err)
 		c.outcome.Note(forward.OutOfMemory)
 		w.discard(h)
 		w.discard(h.opposite())

@@ -39,7 +39,7 @@ func (s *screen) show(v *view) error {
 }
 
 func (s *screen) lost(err error) error {
-	s.note = []string{"No answer, asking again: " + printable(err.Error()), ""}
+	s.note = []string{"No answer, retrying: " + printable(err.Error()), ""}
 	return s.draw()
 }
 
@@ -72,22 +72,22 @@ func render(v *view) []string {
 		fmt.Sprintf("uring-socket-proxyd %s, up %s", v.label("build_info", "version"), age(v.up())),
 		fmt.Sprintf("engine %s, workers %s, Linux %s", engine, number(v.own("workers", "")), v.label("engine_info", "kernel")),
 		"",
-		row("connections", number(v.own("connections", "")), fmt.Sprintf("of %s; %s came, %s broken, %s timed out", number(v.own("connections_max", "")),
+		row("connections", number(v.own("connections", "")), fmt.Sprintf("of %s; %s total, %s broken, %s timed out", number(v.own("connections_max", "")),
 			number(v.own("connections_accepted_total", "")), number(v.own("connections_broken_total", "")), number(v.own("connections_timed_out_total", "")))),
 		row("new", number(v.rate("connections_accepted_total", ""))+"/s", ""),
 		row("refused", number(v.refusals())+"/s", refusedEver(v)),
-		row("to target", amount(v.rate("forwarded_bytes_total", "direction=to_target"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_target"))+" in all"),
-		row("to client", amount(v.rate("forwarded_bytes_total", "direction=to_client"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_client"))+" in all"),
+		row("to target", amount(v.rate("forwarded_bytes_total", "direction=to_target"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_target"))+" total"),
+		row("to client", amount(v.rate("forwarded_bytes_total", "direction=to_client"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_client"))+" total"),
 		"",
-		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "p50 ever", "p90", "p99"),
+		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "all: p50", "p90", "p99"),
 		timesRow("connect", v.lately("connect_duration_seconds"), v.ever("connect_duration_seconds")),
 		timesRow("life", v.lately("connection_duration_seconds"), v.ever("connection_duration_seconds")),
 		"",
 	}
 	if engine == "uring" {
 		lines = append(lines,
-			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, %s times starved", memory(v.own("pool_bytes", "")), memory(v.own("pool_parked_bytes", "")), number(v.own("pool_starved_total", "")))),
-			row("enters", number(v.rate("ring_enters_total", ""))+"/s", fmt.Sprintf("%s completions each, %s overflows in all", number(v.rate("ring_completions_total", "")/v.rate("ring_enters_total", "")), number(v.own("ring_overflows_total", "")))))
+			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, starved %s times", memory(v.own("pool_bytes", "")), memory(v.own("pool_parked_bytes", "")), number(v.own("pool_starved_total", "")))),
+			row("enters", number(v.rate("ring_enters_total", ""))+"/s", fmt.Sprintf("%s completions each, %s overflows total", number(v.rate("ring_completions_total", "")/v.rate("ring_enters_total", "")), number(v.own("ring_overflows_total", "")))))
 	}
 	return append(lines, row("process", percent(v.growth("process_cpu_seconds_total", "")), fmt.Sprintf("of a CPU; %s, %s of %s descriptors",
 		memory(v.value("process_resident_memory_bytes", "")), number(v.value("process_open_fds", "")), number(v.value("process_max_fds", "")))))

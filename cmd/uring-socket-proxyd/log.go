@@ -35,7 +35,7 @@ func newQueuedLogger(out io.Writer, wishes logWishes) (log, last *slog.Logger, q
 	queue = newLogQueue(writer, lines, func(leftOut uint64) logRecord {
 		var gap lastRecord
 		slog.New(&lineHandler{out: &gap, level: level, fields: native}).
-			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
+			Warn("the log was read too slowly, lines were dropped here", "lines", leftOut)
 		return logRecord(gap)
 	})
 	log = slog.New(&lineHandler{out: queue, level: level, fields: native})

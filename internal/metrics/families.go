@@ -29,13 +29,13 @@ func (s *Source) write(t *text) {
 	counts := s.Engine.Counters()
 	s.about(t)
 	s.connections(t, open, &counts)
-	t.family(prefix+"forwarded_bytes_total", counter, "Bytes sent on, by where they went.")
+	t.family(prefix+"forwarded_bytes_total", counter, "Bytes forwarded, by direction.")
 	t.sample(prefix+"forwarded_bytes_total", float64(counts.BytesToTarget), label{"direction", "to_target"})
 	t.sample(prefix+"forwarded_bytes_total", float64(counts.BytesToClient), label{"direction", "to_client"})
 	t.distribution(prefix+"connect_duration_seconds", &forward.ConnectBounds, &counts.Connects,
-		"Time from accept until the target was connected, of connections that came so far.")
+		"Time from accept until the target was connected, for connections that got there.")
 	t.distribution(prefix+"connection_duration_seconds", &forward.LifeBounds, &counts.Lives,
-		"Time from accept to close of connections that have ended.")
+		"Time from accept to close, for connections that have ended.")
 	if s.Engine.Name() == "uring" {
 		writePool(t, &counts, &sample.Pool)
 		writeRing(t, &sample.Ring)
@@ -45,17 +45,17 @@ func (s *Source) write(t *text) {
 
 // about says what runs.
 func (s *Source) about(t *text) {
-	t.family(prefix+"build_info", gauge, "Always 1; the labels tell the program's version and the Go release that built it.")
+	t.family(prefix+"build_info", gauge, "Always 1; the labels give the program's version and the Go release that built it.")
 	t.sample(prefix+"build_info", 1, label{"version", s.Version}, label{"goversion", runtime.Version()})
-	t.family(prefix+"engine_info", gauge, "Always 1; the labels tell the engine and the kernel.")
+	t.family(prefix+"engine_info", gauge, "Always 1; the labels give the engine and the kernel.")
 	t.sample(prefix+"engine_info", 1, label{"engine", s.Engine.Name()}, label{"kernel", kernel()})
 	if features := s.Engine.Features(); len(features) > 0 {
-		t.family(prefix+"feature_info", gauge, "Always 1, for each feature of the kernel that the engine has a choice about and uses.")
+		t.family(prefix+"feature_info", gauge, "Always 1, for each optional kernel feature that the engine uses.")
 		for _, name := range features {
 			t.sample(prefix+"feature_info", 1, label{"feature", name})
 		}
 	}
-	t.single(prefix+"workers", gauge, float64(s.Policy.Workers), "Threads that move bytes.")
+	t.single(prefix+"workers", gauge, float64(s.Policy.Workers), "Worker threads, which move the bytes.")
 }
 
 // kernel is the release of the running kernel.
@@ -69,36 +69,36 @@ func kernel() string {
 
 // connections tells who came, and what became of them.
 func (s *Source) connections(t *text, open int, c *forward.Counts) {
-	t.single(prefix+"connections", gauge, float64(open), "Connections that are open.")
-	t.single(prefix+"connections_max", gauge, float64(s.Policy.Gate.Limit()), "Connections that are let in at a time.")
-	t.single(prefix+"connections_accepted_total", counter, float64(c.Accepted), "Connections let in.")
+	t.single(prefix+"connections", gauge, float64(open), "Open connections.")
+	t.single(prefix+"connections_max", gauge, float64(s.Policy.Gate.Limit()), "Maximum number of open connections.")
+	t.single(prefix+"connections_accepted_total", counter, float64(c.Accepted), "Connections admitted.")
 	const refused = prefix + "connections_refused_total"
-	t.family(refused, counter, "Clients that never got to the target: for the limit on connections, as the target could not be reached, or for want of a usable PROXY header.")
+	t.family(refused, counter, "Clients that never reached the target: because of the connection limit, because the target was unreachable, or for lack of a usable PROXY header.")
 	t.sample(refused, float64(c.Refused), label{"reason", "limit"})
 	t.sample(refused, float64(c.Failed), label{"reason", "target"})
 	t.sample(refused, float64(c.BadHeader), label{"reason", "header"})
 	t.single(prefix+"connections_broken_total", counter, float64(c.Broken), "Connections that ended with a reset or an error.")
 	t.single(prefix+"connections_given_up_total", counter, float64(c.GivenUp), "Connections that one side had left, reset at the limit in favour of new clients.")
 	t.single(prefix+"connections_timed_out_total", counter, float64(c.TimedOut), "Connections reset after the idle timeout.")
-	t.single(prefix+"target_retries_total", counter, float64(c.Retried), "Times that a target was tried again.")
+	t.single(prefix+"target_retries_total", counter, float64(c.Retried), "Times a target was retried.")
 }
 
 // writePool tells how much of the buffers that receives pick from is in use.
 func writePool(t *text, c *forward.Counts, p *forward.PoolUse) {
-	t.single(prefix+"pool_bytes", gauge, float64(p.Bytes), "Bytes that the buffers of all workers hold.")
-	t.single(prefix+"pool_buffers", gauge, float64(p.Buffers), "Buffers of all workers.")
+	t.single(prefix+"pool_bytes", gauge, float64(p.Bytes), "Total size of the buffers of all workers, in bytes.")
+	t.single(prefix+"pool_buffers", gauge, float64(p.Buffers), "Number of buffers of all workers.")
 	t.single(prefix+"pool_buffers_available", gauge, float64(p.Available), "Buffers that the kernel can receive into.")
-	t.single(prefix+"pool_parked_bytes", gauge, float64(p.Parked), "Bytes of memory beside the pool for what slow peers have not taken.")
+	t.single(prefix+"pool_parked_bytes", gauge, float64(p.Parked), "Bytes of memory outside the pool that hold what slow peers have not taken.")
 	t.single(prefix+"pool_starved_total", counter, float64(c.Starved), "Times a receive found no free buffer.")
 	t.single(prefix+"pool_parkings_total", counter, float64(c.Parked), "Times a slow peer's bytes were moved out of the pool.")
 }
 
 // writeRing tells how much goes through the rings.
 func writeRing(t *text, r *forward.RingCounts) {
-	t.single(prefix+"ring_enters_total", counter, float64(r.Enters), "Calls of io_uring_enter.")
-	t.single(prefix+"ring_submissions_total", counter, float64(r.Submissions), "Operations given to the kernel.")
-	t.single(prefix+"ring_completions_total", counter, float64(r.Completions), "Completions taken from the kernel.")
-	t.single(prefix+"ring_overflows_total", counter, float64(r.Overflows), "Times a completion queue was found overflown: the kernel keeps what does not fit.")
-	t.single(prefix+"ring_dropped_total", counter, float64(r.Dropped), "Completions that the kernel has lost for want of memory.")
+	t.single(prefix+"ring_enters_total", counter, float64(r.Enters), "Calls to io_uring_enter.")
+	t.single(prefix+"ring_submissions_total", counter, float64(r.Submissions), "Operations submitted to the kernel.")
+	t.single(prefix+"ring_completions_total", counter, float64(r.Completions), "Completions reaped from the kernel.")
+	t.single(prefix+"ring_overflows_total", counter, float64(r.Overflows), "Times a completion queue was found to have overflowed; the kernel keeps what does not fit.")
+	t.single(prefix+"ring_dropped_total", counter, float64(r.Dropped), "Completions lost by the kernel for lack of memory.")
 	t.single(prefix+"ring_full_total", counter, float64(r.Full), "Times a submission queue was full, which costs an extra call.")
 }
