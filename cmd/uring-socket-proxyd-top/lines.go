@@ -75,7 +75,7 @@ func cell(text *strings.Builder, i, width int, value string) {
 func (l *lineDisplay) lost(err error) error {
 	if !l.gone {
 		l.gone = true
-		fmt.Fprintf(l.errors, "%s: %v; asking again\n", programName, err)
+		fmt.Fprintf(l.errors, "%s: %v; retrying\n", programName, err)
 	}
 	return nil
 }

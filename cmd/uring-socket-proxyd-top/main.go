@@ -25,16 +25,16 @@ const programName = "uring-socket-proxyd-top"
 func printHelp(out io.Writer) {
 	fmt.Fprintf(out, `%[1]s [OPTIONS...] ADDRESS
 
-Show what a uring-socket-proxyd is doing that was started with --metrics=ADDRESS.
+Show what a uring-socket-proxyd started with --metrics=ADDRESS is doing.
 
 Options:
 `, programName)
 	optiontext.Help(out, optiontext.Table(new(options).flags()))
 	fmt.Fprintf(out, `
-On a terminal the screen is drawn anew each time, and Ctrl-C ends it; else a line is
-written each time. Rates and percentiles are of the time since the line before, and
-percentiles as exact as the proxy's histograms are. The proxy may be restarted
-meanwhile.
+On a terminal the screen is redrawn at each interval, and Ctrl-C ends it; elsewhere
+one line is written at each interval. Rates and percentiles cover the time since the
+previous one, and percentiles are as exact as the proxy's histograms. The proxy may be
+restarted meanwhile.
 
 Example:
   %[1]s 127.0.0.1:9100
@@ -55,8 +55,8 @@ func (o *options) flags() *pflag.FlagSet {
 	set.SetOutput(io.Discard)
 	set.SortFlags = false
 	set.Usage = func() {}
-	set.Var(&o.interval, "interval", "ask every TIME, of at least 100ms")
-	set.Uint32Var(&o.count, "count", 0, "end after `N` times; 0 is never")
+	set.Var(&o.interval, "interval", "query every TIME, at least 100ms")
+	set.Uint32Var(&o.count, "count", 0, "exit after `N` intervals; 0 means never")
 	set.BoolP("help", "h", false, "show this help and exit")
 	return set
 }
@@ -132,7 +132,7 @@ func watch(ctx context.Context, o *options) error {
 	}
 	last, err := proxy.ask(ctx)
 	if err != nil {
-		return fmt.Errorf("%w; was a proxy started with --metrics=%s?", err, o.address)
+		return fmt.Errorf("%w; is a proxy running with --metrics=%s?", err, o.address)
 	}
 	out := newDisplay(os.Stdout, os.Stderr)
 	defer out.end()

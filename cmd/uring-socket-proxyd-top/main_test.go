@@ -111,7 +111,7 @@ func TestRestart(t *testing.T) {
 	first.Signal(syscall.SIGTERM)
 	first.AwaitExit()
 	errors := bufio.NewScanner(stderr)
-	if !errors.Scan() || !strings.Contains(errors.Text(), "refused; asking again") {
+	if !errors.Scan() || !strings.Contains(errors.Text(), "refused; retrying") {
 		t.Errorf("about the end of the proxy it said %q", errors.Text())
 	}
 	second := startProxy(t, metrics)
@@ -132,8 +132,8 @@ func TestNobodyAnswers(t *testing.T) {
 	other := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
 	go http.Serve(other, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, "welcome 1") }))
 	for address, want := range map[string]string{
-		unused.Text:        "connection refused; was a proxy started with --metrics=" + unused.Text,
-		other.Text:         "what answers there is no uring-socket-proxyd",
+		unused.Text:        "connection refused; is a proxy running with --metrics=" + unused.Text,
+		other.Text:         "the program there is not uring-socket-proxyd",
 		"/nowhere/at/all":  "no such file",
 		"nowhere.test:900": "not an IP address",
 	} {
@@ -183,7 +183,7 @@ func TestScreen(t *testing.T) {
 	harness.Resize(t, ours, 5, 40)
 	awaitFrame(t, frames, 5, 40)
 	proxy.Signal(syscall.SIGTERM)
-	for !strings.Contains(awaitFrame(t, frames, 5, 40), "No answer, asking again") {
+	for !strings.Contains(awaitFrame(t, frames, 5, 40), "No answer, retrying") {
 	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)

@@ -72,7 +72,7 @@ func (p *proxy) figures(ctx context.Context) (*figures, error) {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered with status %d; it is not the proxy's metrics", answer.StatusCode)
+		return nil, fmt.Errorf("answered with status %d; these are not the metrics of a proxy", answer.StatusCode)
 	}
 	return readFigures(io.LimitReader(answer.Body, maxAnswer))
 }
@@ -90,11 +90,11 @@ func readFigures(in io.Reader) (*figures, error) {
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(in)
 	if err != nil {
-		return nil, fmt.Errorf("what answers there are no metrics: %w", err)
+		return nil, fmt.Errorf("the answer is not metrics: %w", err)
 	}
 	f := &figures{at: time.Now(), families: families}
 	if families[prefix+"build_info"] == nil {
-		return nil, errors.New("what answers there is no uring-socket-proxyd")
+		return nil, errors.New("the program there is not uring-socket-proxyd")
 	}
 	return f, nil
 }

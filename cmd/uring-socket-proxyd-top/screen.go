@@ -41,7 +41,7 @@ func (s *screen) show(v *view) error {
 }
 
 func (s *screen) lost(err error) error {
-	s.note = []string{"No answer, asking again: " + printable(err.Error()), ""}
+	s.note = []string{"No answer, retrying: " + printable(err.Error()), ""}
 	return s.draw()
 }
 
@@ -74,24 +74,24 @@ func render(v *view) []string {
 		fmt.Sprintf("uring-socket-proxyd %s, up %s", v.label("build_info", "version"), age(v.up())),
 		fmt.Sprintf("engine %s, workers %s, Linux %s", engine, number(v.own("workers", "")), v.label("engine_info", "kernel")),
 		"",
-		row("connections", number(v.own("connections", "")), fmt.Sprintf("of %s; %s came, %s broken, %s timed out", number(v.own("connections_max", "")),
+		row("connections", number(v.own("connections", "")), fmt.Sprintf("of %s; %s total, %s broken, %s timed out", number(v.own("connections_max", "")),
 			number(v.total(statistics.Accepted)), number(v.total(statistics.Broken)), number(v.total(statistics.TimedOut)))),
 		row("new", number(v.rate(statistics.Accepted))+"/s", ""),
 		row("refused", number(v.refusals())+"/s", refusedEver(v)),
-		row("to target", amount(v.rate(statistics.BytesToTarget))+"/s", amount(v.total(statistics.BytesToTarget))+" in all"),
-		row("to client", amount(v.rate(statistics.BytesToClient))+"/s", amount(v.total(statistics.BytesToClient))+" in all"),
-		row("descriptors", number(v.rate(statistics.Passed))+"/s", number(v.total(statistics.Passed))+" passed on in all"),
-		row("stale events", number(v.rate(statistics.Stale))+"/s", number(v.total(statistics.Stale))+" in all"),
+		row("to target", amount(v.rate(statistics.BytesToTarget))+"/s", amount(v.total(statistics.BytesToTarget))+" total"),
+		row("to client", amount(v.rate(statistics.BytesToClient))+"/s", amount(v.total(statistics.BytesToClient))+" total"),
+		row("descriptors", number(v.rate(statistics.Passed))+"/s", number(v.total(statistics.Passed))+" passed on, total"),
+		row("stale events", number(v.rate(statistics.Stale))+"/s", number(v.total(statistics.Stale))+" total"),
 		"",
-		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "p50 ever", "p90", "p99"),
+		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "all: p50", "p90", "p99"),
 		timesRow("connect", v.lately(&statistics.ConnectTimes), v.ever(&statistics.ConnectTimes)),
 		timesRow("life", v.lately(&statistics.LifeTimes), v.ever(&statistics.LifeTimes)),
 		"",
 	}
 	if engine == "uring" {
 		lines = append(lines,
-			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, %s times starved", memory(v.own(statistics.PoolBytes.Name, "")), memory(v.own(statistics.PoolParked.Name, "")), number(v.total(statistics.Starved)))),
-			row("enters", number(v.growth(statistics.Prefix+statistics.Enters.Name, ""))+"/s", fmt.Sprintf("%s completions each, %s overflows in all", number(v.growth(statistics.Prefix+statistics.Completions.Name, "")/v.growth(statistics.Prefix+statistics.Enters.Name, "")), number(v.own(statistics.Overflows.Name, "")))))
+			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, starved %s times", memory(v.own(statistics.PoolBytes.Name, "")), memory(v.own(statistics.PoolParked.Name, "")), number(v.total(statistics.Starved)))),
+			row("enters", number(v.growth(statistics.Prefix+statistics.Enters.Name, ""))+"/s", fmt.Sprintf("%s completions each, %s overflows total", number(v.growth(statistics.Prefix+statistics.Completions.Name, "")/v.growth(statistics.Prefix+statistics.Enters.Name, "")), number(v.own(statistics.Overflows.Name, "")))))
 	}
 	return append(lines, row("process", percent(v.growth("process_cpu_seconds_total", "")), fmt.Sprintf("of a CPU; %s, %s of %s descriptors",
 		memory(v.value("process_resident_memory_bytes", "")), number(v.value("process_open_fds", "")), number(v.value("process_max_fds", "")))))

@@ -33,7 +33,7 @@ func newEngine(name engineName, features ring.Selection, policy *forward.Policy,
 	if name == engineUring {
 		return nil, fmt.Errorf("--engine=uring: %s", reason)
 	}
-	log.Info("forwarding by epoll, as io_uring cannot be used", "reason", reason)
+	log.Info("io_uring cannot be used, forwarding with epoll", "reason", reason)
 	return newEpoll(policy)
 }
 

@@ -107,7 +107,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	if len(policy.Routes) > 0 {
 		policy.Deaf = func() {
 			sockets.closeListeners(log)
-			log.Debug("listening has ended")
+			log.Debug("stopped listening")
 		}
 	}
 	policy.Pulse = newPulse(policy, notifier, func() statistics.Counts { return engine.Counters() })
@@ -224,7 +224,7 @@ func fitMemory(policy *forward.Policy, opts *options) {
 	usual := policy.Limits
 	policy.Limits = usual.Within(memory, policy.Workers, given)
 	if l := policy.Limits; l != usual {
-		policy.Log.Debug("holding less, to fit the memory limit of the control group", "limit", formatSize(memory),
+		policy.Log.Debug("buffering less to fit the memory limit of the control group", "limit", formatSize(memory),
 			"buffer-size", formatSize(uint64(l.BufferSize)), "pool-size", formatSize(uint64(l.PoolSize)), "unsent", formatSize(uint64(l.Unsent)))
 	}
 }

@@ -28,7 +28,7 @@ func reserveMemory(connections int) error {
 	heap := heapAtLeast + heapForConnection*connections
 	room, err := bufpool.Map(heap + runtimeSpare)
 	if err != nil {
-		return errors.New("the address space or the data of the process is limited too narrowly: " +
+		return errors.New("the limit on the address space or the data of the process is too low: " +
 			"raise LimitAS= (ulimit -v) or LimitDATA= (ulimit -d), or give a smaller --connections-max=")
 	}
 	bufpool.Unmap(room)

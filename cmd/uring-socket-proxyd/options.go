@@ -101,32 +101,32 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false
 	flags.Usage = func() {}
-	flags.VarP(&o.connectionsMax, "connections-max", "c", "let in at most N connections at a time and\nrefuse more")
-	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or as in \"5min 20s\", which\nsystemd.time(7) explains")
-	flags.Var(&o.drainTimeout, "drain-timeout", "at the end, give connections TIME to finish\nbefore they are reset")
-	flags.Var(&o.connectTimeout, "connect-timeout", "give up the lookup of the target, or one of its\naddresses, after TIME")
+	flags.VarP(&o.connectionsMax, "connections-max", "c", "allow at most N connections at a time and\nrefuse any more")
+	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or a time span such as \"5min 20s\",\nsee systemd.time(7)")
+	flags.Var(&o.drainTimeout, "drain-timeout", "on shutdown, give connections TIME to finish\nbefore resetting them")
+	flags.Var(&o.connectTimeout, "connect-timeout", "give up resolving the target, or connecting to\nan address of it, after TIME")
 	flags.Var(&o.connectRetry, "connect-retry", "keep trying to reach the target for TIME while\nthe client waits")
-	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections on which nothing has moved\nfor TIME")
-	flags.Var(&o.keepalive, "keepalive", "ask TCP peers that are silent for TIME whether\nthey are there, and again after TIME each; reset\nthose that miss three answers")
-	flags.Var(&o.family, "family", "take targets for CID:PORT of VSOCK (vsock), or\nfor what they look like (auto)")
-	flags.Var((*addressList)(&o.listen), "listen", "listen on ADDRESS too, in the syntax of\nListenStream=, and call it NAME; may be given\nmore than once")
-	flags.Var(&o.targets.mapped, "map", "forward from the sockets called NAME to TARGET;\nmay be given more than once")
-	flags.Var(&o.metrics, "metrics", "tell at ADDRESS how it is going, over HTTP and in\nthe format of Prometheus")
-	flags.Var(&o.workers, "workers", "move bytes by N threads, each with a ring (or\nepoll set) and buffers of its own, among which\nconnections are spread evenly")
-	flags.Var(&o.bufferSize, "buffer-size", "let each direction of a connection hold up to\nSIZE (4K to 1G) that its receiver has not\ntaken; less by default where a control group\nlimits memory")
-	flags.Var(&o.poolSize, "pool-size", "let each worker's ring receive into a pool of\nSIZE (1M to 4G), which is divided into a power\nof two of buffers of whole pages, the rest left\nout; the epoll engine has none; less\nby default where a control group limits\nmemory")
-	flags.Var(&o.engine, "engine", "move bytes by uring, epoll, or auto: uring\nwhere the system allows it")
-	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nwhile that pays: less delay, more CPU")
-	flags.Var(&o.proxyProtocol, "proxy-protocol", "tell the target the client's address first, by a\nheader of the PROXY protocol, v1 or v2")
-	flags.VarPF(&o.acceptHeader, "accept-proxy-protocol", "", "take such a header, v1 or v2, from each client\nfirst, and reset those that send none").NoOptDefVal = answered
-	flags.VarPF(&o.logConnections, "log-connections", "", "log each connection when it ends: who, bytes, how\nlong, and why").NoOptDefVal = answered
-	flags.VarPF(&o.fastOpen, "fast-open", "", "send what is there for the target with the\nconnect, and let clients do so (TCP Fast Open)").NoOptDefVal = answered
-	flags.Var(&o.mark, "mark", "mark the packets to the target, for routing and\npacket filters; N may be hexadecimal, as in 0x2a")
-	flags.Var(&o.bind, "bind", "connect to the target from ADDRESS, one of this\nmachine's; may be given once for IPv4 and once\nfor IPv6")
-	flags.VarPF(&o.transparent, "transparent", "", "connect to the target from the client's address;\ndocs/options.md tells the routes that this needs").NoOptDefVal = answered
-	flags.VarPF(&o.passFDs, "pass-fds", "", "pass on descriptors that are sent along over UNIX\nsockets (SCM_RIGHTS), where both sides are such").NoOptDefVal = answered
-	flags.Var(&o.ringFeatures, "ring-features", "switch features of io_uring off (-NAME) or on\n(+NAME); --probe=json tells the names")
-	flags.VarPF(&o.probe, "probe", "", "show what this kernel's io_uring has, what of it\nis used, and exit; as a table, or as json").NoOptDefVal = string(probeTable)
+	flags.Var(&o.idleTimeout, "idle-timeout", "reset connections that have moved no data for\nTIME")
+	flags.Var(&o.keepalive, "keepalive", "send keepalive probes to TCP peers silent for\nTIME, one every TIME; reset those that leave\nthree unanswered")
+	flags.Var(&o.family, "family", "read targets as CID:PORT of VSOCK (vsock), or as\nwhat they look like (auto)")
+	flags.Var((*addressList)(&o.listen), "listen", "also listen on ADDRESS, in the syntax of\nListenStream=, under the name NAME; may be given\nmore than once")
+	flags.Var(&o.targets.mapped, "map", "forward from the sockets named NAME to TARGET;\nmay be given more than once")
+	flags.Var(&o.metrics, "metrics", "serve metrics at ADDRESS, over HTTP, in the text\nformat of Prometheus")
+	flags.Var(&o.workers, "workers", "forward with N threads, each with a ring (or\nepoll set) and buffers of its own; connections\nare spread evenly among them")
+	flags.Var(&o.bufferSize, "buffer-size", "buffer up to SIZE (4K to 1G) in each direction of\na connection, of what its receiver has not taken;\nless by default where a control group limits\nmemory")
+	flags.Var(&o.poolSize, "pool-size", "receive into a pool of SIZE (1M to 4G) for each\nworker's ring; it is divided into a power of two\nof buffers of whole pages, and what remains is\nunused; the epoll engine has no pool; less by\ndefault where a control group limits\nmemory")
+	flags.Var(&o.engine, "engine", "forward with uring, epoll, or auto: uring where\nthe system allows it")
+	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nas long as it pays off: lower latency, more\nCPU")
+	flags.Var(&o.proxyProtocol, "proxy-protocol", "send the target the client's address first, in a\nPROXY protocol header, v1 or v2")
+	flags.VarPF(&o.acceptHeader, "accept-proxy-protocol", "", "expect a PROXY protocol header, v1 or v2, first\nfrom each client, and reset those that send none").NoOptDefVal = answered
+	flags.VarPF(&o.logConnections, "log-connections", "", "log each connection when it ends: client, bytes,\nduration and outcome").NoOptDefVal = answered
+	flags.VarPF(&o.fastOpen, "fast-open", "", "send data that is ready for the target with the\nconnect, and let clients do so (TCP Fast Open)").NoOptDefVal = answered
+	flags.Var(&o.mark, "mark", "mark packets to the target, for routing and\npacket filters; N may be hexadecimal, as in 0x2a")
+	flags.Var(&o.bind, "bind", "connect to the target from ADDRESS, an address of\nthis machine; may be given once for IPv4 and once\nfor IPv6")
+	flags.VarPF(&o.transparent, "transparent", "", "connect to the target from the client's address;\ndocs/options.md has the routes that this needs").NoOptDefVal = answered
+	flags.VarPF(&o.passFDs, "pass-fds", "", "pass on descriptors sent over UNIX sockets\n(SCM_RIGHTS), where both sides are UNIX sockets").NoOptDefVal = answered
+	flags.Var(&o.ringFeatures, "ring-features", "turn features of io_uring off (-NAME) or on\n(+NAME); --probe=json lists the names")
+	flags.VarPF(&o.probe, "probe", "", "show which io_uring features this kernel has and\nwhich are used, and exit; as a table or as json").NoOptDefVal = string(probeTable)
 	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered
 	flags.VarPF((*answer)(&o.version), "version", "", "show the version and exit").NoOptDefVal = answered
 	flags.SetNormalizeFunc(expandPrefix(flags))
@@ -221,7 +221,7 @@ func explain(err error, flags *pflag.FlagSet) error {
 	case errors.As(err, &unknown):
 		given := unknown.GetSpecifiedName()
 		if matches := complete(longNames(flags), given); len(matches) > 1 {
-			return fmt.Errorf("option %q is short for --%s; write more of it", "--"+given, strings.Join(matches, " or --"))
+			return fmt.Errorf("option %q may be --%s; write it out", "--"+given, strings.Join(matches, " or --"))
 		}
 		return fmt.Errorf("unknown option %q; see --help", "--"+given)
 	case errors.As(err, &malformed):

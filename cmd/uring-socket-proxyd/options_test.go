@@ -195,7 +195,7 @@ func TestAmbiguousPrefix(t *testing.T) {
 			t.Errorf("%s sets %q, %v; want %q", arg, got, err, want)
 		}
 	}
-	const want = `option "--buf" is short for --buffer or --buffer-size; write more of it`
+	const want = `option "--buf" may be --buffer or --buffer-size; write it out`
 	if _, err := parse("--buf=1"); err == nil || err.Error() != want {
 		t.Errorf("--buf=1:\n got %v\nwant %v", err, want)
 	}

@@ -50,11 +50,11 @@ func (b *bindAddresses) Set(value string) error {
 	}
 	switch {
 	case ip.IsUnspecified(), ip.IsMulticast(), ip == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return errors.New("no address to come from; need one of this machine")
+		return errors.New("cannot be a source address; need an address of this machine")
 	case place.IsValid():
-		return fmt.Errorf("%s is given already; there may be one address of each family", place)
+		return fmt.Errorf("%s is already given; give at most one address of each family", place)
 	case ip.Zone() != "" && !ip.IsLinkLocalUnicast():
-		return fmt.Errorf("only link-local addresses have an interface; leave out %%%s", ip.Zone())
+		return fmt.Errorf("only link-local addresses take an interface; leave out %%%s", ip.Zone())
 	}
 	*place = ip
 	return nil
@@ -92,7 +92,7 @@ func prepareOutbound(policy *forward.Policy, s sockets) error {
 		}
 	}
 	if err := forward.CheckFastOpen(); err != nil {
-		policy.Log.Warn("--fast-open does nothing for targets", "reason", err)
+		policy.Log.Warn("--fast-open has no effect towards targets", "reason", err)
 	}
 	return nil
 }

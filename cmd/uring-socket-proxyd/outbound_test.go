@@ -46,12 +46,12 @@ func TestOutboundOptions(t *testing.T) {
 		"--bind=192.0.2.1:80":    `--bind="192.0.2.1:80": need an IPv4 or IPv6 address of this machine, without a port and without brackets`,
 		"--bind=[::1]":           `--bind="[::1]": need an IPv4 or IPv6 address of this machine, without a port and without brackets`,
 		"--bind=localhost":       `--bind="localhost": need an IPv4 or IPv6 address of this machine, without a port and without brackets`,
-		"--bind=0.0.0.0":         `--bind="0.0.0.0": no address to come from; need one of this machine`,
-		"--bind=::":              `--bind="::": no address to come from; need one of this machine`,
-		"--bind=224.0.0.1":       `--bind="224.0.0.1": no address to come from; need one of this machine`,
-		"--bind=255.255.255.255": `--bind="255.255.255.255": no address to come from; need one of this machine`,
-		"--bind=ff02::1%eth0":    `--bind="ff02::1%eth0": no address to come from; need one of this machine`,
-		"--bind=2001:db8::1%e0":  `--bind="2001:db8::1%e0": only link-local addresses have an interface; leave out %e0`,
+		"--bind=0.0.0.0":         `--bind="0.0.0.0": cannot be a source address; need an address of this machine`,
+		"--bind=::":              `--bind="::": cannot be a source address; need an address of this machine`,
+		"--bind=224.0.0.1":       `--bind="224.0.0.1": cannot be a source address; need an address of this machine`,
+		"--bind=255.255.255.255": `--bind="255.255.255.255": cannot be a source address; need an address of this machine`,
+		"--bind=ff02::1%eth0":    `--bind="ff02::1%eth0": cannot be a source address; need an address of this machine`,
+		"--bind=2001:db8::1%e0":  `--bind="2001:db8::1%e0": only link-local addresses take an interface; leave out %e0`,
 		"--fast-open=yes":        `--fast-open="yes": takes no value; leave it out`,
 		"--transparent=":         `--transparent="": takes no value; leave it out`,
 	} {
@@ -59,7 +59,7 @@ func TestOutboundOptions(t *testing.T) {
 			t.Errorf("%s:\n got %v\nwant %v", argument, err, want)
 		}
 	}
-	if _, err := parseOptions(args("--bind=192.0.2.1 --bind=192.0.2.2 /x")); err == nil || err.Error() != `--bind="192.0.2.2": 192.0.2.1 is given already; there may be one address of each family` {
+	if _, err := parseOptions(args("--bind=192.0.2.1 --bind=192.0.2.2 /x")); err == nil || err.Error() != `--bind="192.0.2.2": 192.0.2.1 is already given; give at most one address of each family` {
 		t.Errorf("two of a family: %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func printProbe(out io.Writer, format probeFormat) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(report)
 	}
-	fmt.Fprintf(out, "io_uring on Linux %s, as far as it is looked at here:\n\n", report.Kernel)
+	fmt.Fprintf(out, "io_uring on Linux %s, the features that matter here:\n\n", report.Kernel)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FEATURE\tSINCE\tHERE\tUSED\tWHY")
 	for _, f := range report.Features {
@@ -53,7 +53,7 @@ func printProbe(out io.Writer, format probeFormat) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n--engine=auto takes %s here", report.Engine)
+	fmt.Fprintf(out, "\n--engine=auto chooses %s here", report.Engine)
 	if report.Reason != "" {
 		fmt.Fprintf(out, ": %s", report.Reason)
 	}

@@ -35,7 +35,7 @@ func (s *shutdown) onSignals(signals <-chan os.Signal) {
 	if s.timeout > 0 {
 		s.drain()
 		second := <-signals
-		s.policy.Log.Warn("asked again, resetting the connections that are left", "signal", second.String(), "connections", s.policy.Gate.Current())
+		s.policy.Log.Warn("second signal, resetting the remaining connections", "signal", second.String(), "connections", s.policy.Gate.Current())
 	}
 	s.engine.Stop()
 }
@@ -48,7 +48,7 @@ func (s *shutdown) drain() {
 		return
 	}
 	time.AfterFunc(s.timeout.Duration(), func() {
-		s.policy.Log.Warn("the drain timeout is over, resetting the connections that are left", "connections", s.policy.Gate.Current())
+		s.policy.Log.Warn("the drain timeout has expired, resetting the remaining connections", "connections", s.policy.Gate.Current())
 		s.engine.Stop()
 	})
 }
@@ -68,7 +68,7 @@ func (s *shutdown) announce() {
 		select {
 		case <-told:
 		case <-time.After(logging.FlushTime):
-			s.policy.Log.Warn("the service manager does not read that shutdown has begun")
+			s.policy.Log.Warn("the service manager has not read that shutdown has begun")
 		}
 	})
 }
@@ -79,7 +79,7 @@ func (s *shutdown) tell() {
 		extra = min(s.timeout.Duration(), math.MaxInt64-stopMargin) + stopMargin
 	}
 	if err := s.notifier.Stopping(extra); err != nil {
-		s.policy.Log.Warn("cannot tell the service manager that shutdown has begun", "error", err)
+		s.policy.Log.Warn("cannot notify the service manager that shutdown has begun", "error", err)
 	}
 }
 

@@ -17,7 +17,7 @@ func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters fu
 	}
 	return forward.NewPulse(forward.StatusInterval, func() {
 		if err := notifier.Status(policy.Status(counters())); err != nil {
-			policy.Log.Debug("cannot tell the service manager how it is going", "error", err)
+			policy.Log.Debug("cannot send the status to the service manager", "error", err)
 		}
 	})
 }
@@ -29,12 +29,12 @@ func announceReady(notifier *activation.Notifier, log *slog.Logger) {
 	go func() {
 		defer close(told)
 		if err := notifier.Ready(); err != nil {
-			log.Warn("cannot tell the service manager that start-up is complete", "error", err)
+			log.Warn("cannot notify the service manager that start-up is complete", "error", err)
 		}
 	}()
 	select {
 	case <-told:
 	case <-time.After(logging.FlushTime):
-		log.Warn("the service manager does not read that start-up is complete")
+		log.Warn("the service manager has not read that start-up is complete")
 	}
 }

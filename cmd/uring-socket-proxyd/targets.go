@@ -27,7 +27,7 @@ func (m *mappings) Set(value string) error {
 		return errors.New("need NAME=TARGET, with the name of a listener")
 	}
 	if m.index(name) >= 0 {
-		return fmt.Errorf("the listener %q has a target already", name)
+		return fmt.Errorf("listener %q already has a target", name)
 	}
 	*m = append(*m, mapping{name: name, text: text})
 	return nil
@@ -81,7 +81,7 @@ func (t targets) pair(s sockets) ([]forward.Route, []forward.Client, error) {
 func (t targets) routes(listeners []*activation.Listener) ([]forward.Route, error) {
 	for _, one := range t.mapped {
 		if !slices.ContainsFunc(listeners, func(l *activation.Listener) bool { return l.Name == one.name }) {
-			return nil, fmt.Errorf("--map=%q: no listener is called %q; there is %s",
+			return nil, fmt.Errorf("--map=%q: no listener is named %q; choose from %s",
 				one.name+"="+one.target.String(), one.name, names(listeners))
 		}
 	}
@@ -106,7 +106,7 @@ func (t targets) of(l *activation.Listener) (target.Target, error) {
 		to = t.mapped[i].target
 	}
 	if to.String() == "" {
-		return target.Target{}, fmt.Errorf("no target given; write --map=%s=TARGET, or a target for all that have none", l.Name)
+		return target.Target{}, fmt.Errorf("no target given; write --map=%s=TARGET, or a target for all listeners without one", l.Name)
 	}
 	return to.For(l.Name, l.Port)
 }

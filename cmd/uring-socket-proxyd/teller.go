@@ -34,7 +34,7 @@ func (t *teller) begin(policy *forward.Policy, engine forward.Engine, log *slog.
 	}
 	t.server, err = metrics.Serve(t.listener, &metrics.Source{Version: version, Policy: policy, Engine: engine}, log)
 	if err == nil {
-		log.Debug("telling metrics", "address", t.listener.Address)
+		log.Debug("serving metrics", "address", t.listener.Address)
 	}
 	return err
 }

@@ -26,7 +26,7 @@ func provideThreads(o *options) error {
 	runtime.GOMAXPROCS(1) // makeRoomFor raises it
 	need, remedy := threadsFor(o)
 	if more := need - threads(); more > 0 && !preflight.ThreadsFit(more) {
-		return fmt.Errorf("fewer than the %d threads that these options need may be started; "+
+		return fmt.Errorf("cannot start the %d threads that these options need; "+
 			"%s TasksMax= or LimitNPROC= (ulimit -u)", need, remedy)
 	}
 	if o.passed() > 0 {

@@ -65,7 +65,7 @@ func (t *keepaliveTime) Set(value string) error {
 		return err
 	}
 	if span%second != 0 || span > longestKeepalive {
-		return fmt.Errorf("need a time in whole seconds, of at most 32767, or 0 for none")
+		return fmt.Errorf("need a time in whole seconds, at most 32767, or 0 for no probes")
 	}
 	*t = keepaliveTime(span)
 	return nil

@@ -65,7 +65,7 @@ func TestSizesAndWorkers(t *testing.T) {
 		"--pool-size=1023K":        `--pool-size="1023K": need a size from 1M to 4G, in bytes, K, M or G`,
 		"--pool-size=4294967297":   `--pool-size="4294967297": need a size from 1M to 4G, in bytes, K, M or G`,
 		"--pool-size=17179869184G": `--pool-size="17179869184G": need a size from 1M to 4G, in bytes, K, M or G`,
-		"--b=1M":                   `option "--b" is short for --buffer-size or --busy-poll or --bind; write more of it`,
+		"--b=1M":                   `option "--b" may be --buffer-size or --busy-poll or --bind; write it out`,
 	} {
 		if _, err := parseOptions([]string{argument, "/x"}); err == nil || err.Error() != want {
 			t.Errorf("%s:\n got %v\nwant %v", argument, err, want)

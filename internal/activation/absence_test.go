@@ -15,7 +15,7 @@ func TestAbsence(t *testing.T) {
 		never         string
 	}{
 		"nothing":         {false, nil, "no sockets passed in; start it from a socket unit", "StandardInput"},
-		"another process": {false, []string{"LISTEN_PID=1", "LISTEN_FDS=1"}, "$LISTEN_PID names 1; a wrapper must become the program (exec)", "socket unit"},
+		"another process": {false, []string{"LISTEN_PID=1", "LISTEN_FDS=1"}, "$LISTEN_PID names 1; a wrapper must exec the program", "socket unit"},
 		"no count":        {false, []string{"LISTEN_PID=1"}, "no sockets passed in; start it from a socket unit", "LISTEN_PID"},
 		"another life":    {false, []string{"LISTEN_PID=" + ownPID, "LISTEN_FDS=1", "LISTEN_PIDFDID=1"}, "$LISTEN_PIDFDID names another one", "exec"},
 		"standard input":  {true, nil, "standard input is a socket", "exec"},

@@ -30,7 +30,7 @@ func (o offer) inspect() error {
 func inspectDescriptor(fd int) string {
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
-		return fmt.Sprintf("cannot be used (%v): $LISTEN_FDS promises more than was passed", err)
+		return fmt.Sprintf("cannot be used (%v): $LISTEN_FDS names more descriptors than were passed", err)
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return "is " + fileKind(stat.Mode) + ", " + needStream

@@ -157,7 +157,7 @@ func TestListenTwice(t *testing.T) {
 			continue
 		}
 		text := err.Error()
-		if !strings.HasPrefix(text, `--listen="`+specs[1]+`": this program listens on `) || !strings.Contains(text, `itself ("web"); `) {
+		if !strings.HasPrefix(text, `--listen="`+specs[1]+`": this program already listens on `) || !strings.Contains(text, `("web"); `) {
 			t.Errorf("%q: %v", specs, err)
 		}
 		if time.Since(began) > patience {
@@ -168,7 +168,7 @@ func TestListenTwice(t *testing.T) {
 		}
 	}
 	l := mustListen(t, "127.0.0.1:0")
-	if _, err := ListenFor("--metrics", l.Address, []*Listener{l}); err == nil || !strings.HasPrefix(err.Error(), `--metrics="`+l.Address+`": this program listens on `+l.Address) {
+	if _, err := ListenFor("--metrics", l.Address, []*Listener{l}); err == nil || !strings.HasPrefix(err.Error(), `--metrics="`+l.Address+`": this program already listens on `+l.Address) {
 		t.Errorf("another option: %v", err)
 	}
 }

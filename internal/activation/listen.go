@@ -133,7 +133,7 @@ func open(name string, where endpoint, ours []*Listener) (*Listener, error) {
 			return l, err
 		}
 		if own := where.takenBy(ours); own != nil {
-			return nil, fmt.Errorf("this program listens on %s itself (%q); leave one of the two out", own.Address, own.Name)
+			return nil, fmt.Errorf("this program already listens on %s (%q); remove one of the two", own.Address, own.Name)
 		}
 		if !where.awaitFree(deadline) {
 			return nil, err
@@ -144,7 +144,7 @@ func open(name string, where endpoint, ours []*Listener) (*Listener, error) {
 func openOnce(name string, where endpoint) (*Listener, error) {
 	fd, err := unix.Socket(where.family(), unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("socket: %w; is the address family there (for VSOCK: modprobe vsock), and allowed (RestrictAddressFamilies=)?", err)
+		return nil, fmt.Errorf("socket: %w; is the address family available (for VSOCK: modprobe vsock) and allowed (RestrictAddressFamilies=)?", err)
 	}
 	l := &Listener{FD: fd, Name: name, Family: where.family()}
 	if err := l.start(where); err != nil {
@@ -201,7 +201,7 @@ func remedy(family int, err error) string {
 	case errors.Is(err, unix.EADDRINUSE):
 		return "stop the process that listens there, or choose another address"
 	case errors.Is(err, unix.EADDRNOTAVAIL) && family == unix.AF_VSOCK:
-		return "this machine has no such CID; vsock::PORT takes each that it has"
+		return "this machine has no such CID; vsock::PORT listens on each that it has"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return "no network interface has this address (yet)"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):

@@ -37,8 +37,8 @@ func readOffer() (offer, error) {
 	}
 	count, err := strconv.Atoi(text)
 	if err != nil || count <= 0 || count > math.MaxInt32-firstDescriptor {
-		return offer{}, fmt.Errorf("LISTEN_FDS=%q is not a count of descriptors, need a number from 1: "+
-			"leave setting it to the service manager", text)
+		return offer{}, fmt.Errorf("LISTEN_FDS=%q is not a number of descriptors, need at least 1: "+
+			"let the service manager set it", text)
 	}
 	return offer{count: count, names: strings.Split(os.Getenv("LISTEN_FDNAMES"), ":")}, nil
 }
@@ -51,7 +51,7 @@ func listenPIDIsOurs() (bool, error) {
 	pid, err := strconv.Atoi(text)
 	if err != nil || pid <= 0 {
 		return false, fmt.Errorf("LISTEN_PID=%q is not a process id: "+
-			"leave setting it to the service manager", text)
+			"let the service manager set it", text)
 	}
 	if pid != os.Getpid() {
 		return false, nil
@@ -70,7 +70,7 @@ func listenPIDFDIDIsOurs() (bool, error) {
 	wanted, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
 		return false, fmt.Errorf("LISTEN_PIDFDID=%q is not the inode of a pidfd: "+
-			"leave setting it to the service manager", text)
+			"let the service manager set it", text)
 	}
 	own, known := ownPIDFDID()
 	return !known || own == wanted, nil
@@ -101,13 +101,13 @@ func Absence() error {
 	const remedy = "start it from a socket unit, or give --listen=ADDRESS"
 	switch pid := os.Getenv("LISTEN_PID"); {
 	case pid == strconv.Itoa(os.Getpid()) && os.Getenv("LISTEN_FDS") != "":
-		return fmt.Errorf("no sockets passed in to this process: $LISTEN_PIDFDID names another one, which had its process id; %s", remedy)
+		return fmt.Errorf("no sockets passed in to this process: $LISTEN_PIDFDID names another one that had the same process id; %s", remedy)
 	case pid != "" && os.Getenv("LISTEN_FDS") != "":
 		return fmt.Errorf("no sockets passed in to this process, %d: $LISTEN_PID names %s; "+
-			"a wrapper must become the program (exec), or give --listen=ADDRESS", os.Getpid(), pid)
+			"a wrapper must exec the program, or give --listen=ADDRESS", os.Getpid(), pid)
 	case stdinIsSocket():
-		return errors.New("no sockets passed in, but standard input is a socket, which is not forwarded from: " +
-			"leave StandardInput=socket out of the unit, or inetd, and " + remedy)
+		return errors.New("no sockets passed in, but standard input is a socket, which cannot be forwarded from: " +
+			"remove StandardInput=socket from the unit, or do without inetd, and " + remedy)
 	}
 	return errors.New("no sockets passed in; " + remedy)
 }

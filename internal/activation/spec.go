@@ -52,7 +52,7 @@ func splitName(text string) (name, address string, err error) {
 	case name == "":
 		return "", "", errors.New("the name before = is empty; write NAME=ADDRESS, or ADDRESS alone")
 	case !validName(name):
-		return "", "", fmt.Errorf("%q cannot be a listener's name; use up to %d printable characters of ASCII, no colon", name, maxName)
+		return "", "", fmt.Errorf("%q cannot be a listener's name; use up to %d printable ASCII characters without a colon", name, maxName)
 	}
 	return name, address, nil
 }
@@ -156,7 +156,7 @@ func explainIP(text string) error {
 		return errors.New("the address is missing; for all addresses write the port alone")
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		return fmt.Errorf("%q is not an IP address; host names are not looked up, as in ListenStream=", host)
+		return fmt.Errorf("%q is not an IP address; host names are not resolved, as in ListenStream=", host)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return badPort(port)

@@ -18,11 +18,11 @@ func watchdogInterval() (time.Duration, error) {
 	// around pass as some other interval.
 	text := os.Getenv("WATCHDOG_USEC")
 	if usec, err := strconv.ParseInt(text, 10, 64); err == nil && usec > math.MaxInt64/int64(time.Microsecond) {
-		return 0, fmt.Errorf("watchdog is off: WATCHDOG_USEC=%q is out of range", text)
+		return 0, fmt.Errorf("WATCHDOG_USEC=%q is out of range", text)
 	}
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		return 0, fmt.Errorf("watchdog is off: %w", err)
+		return 0, fmt.Errorf("reading WATCHDOG_USEC and WATCHDOG_PID: %w", err)
 	}
 	return interval, nil
 }

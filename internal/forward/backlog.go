@@ -32,7 +32,7 @@ const (
 )
 
 // ErrBacklogFull is why a connection was given up.
-var ErrBacklogFull = errors.New("its backlog is full, and has been for 15 s")
+var ErrBacklogFull = errors.New("its backlog has been full for 15 s")
 
 type waitsForBacklog[C any] struct {
 	connection C

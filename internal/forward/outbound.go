@@ -92,13 +92,13 @@ func clientAddress(prologue *Prologue, peer unix.Sockaddr) (netip.Addr, error) {
 		case *unix.SockaddrUnix:
 			return netip.Addr{}, nil
 		default:
-			return netip.Addr{}, errors.New("the client has no IP address that --transparent could keep")
+			return netip.Addr{}, errors.New("the client has no IP address for --transparent to keep")
 		}
 	}
 	// The kernel would bind to the first of these without a word, and choose the
 	// address itself.
 	if client.IsValid() && !isHost(client) {
-		return netip.Addr{}, errors.New("the client's address, which --transparent keeps, is nobody's")
+		return netip.Addr{}, errors.New("the client's address, which --transparent keeps, is not a usable source address")
 	}
 	return client, nil
 }

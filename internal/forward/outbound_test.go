@@ -64,7 +64,7 @@ func TestOutfit(t *testing.T) {
 		{"transparent", transparent, "198.51.100.1:80", v6, "is IPv6"},
 		{"transparent", transparent, "[2001:db8::2]:80", mapped, "is IPv4"},
 		{"transparent", transparent, "198.51.100.1:80", nil, ErrClientLeft.Error()},
-		{"transparent", transparent, "198.51.100.1:80", &unix.SockaddrInet4{}, "is nobody's"},
+		{"transparent", transparent, "198.51.100.1:80", &unix.SockaddrInet4{}, "is not a usable source address"},
 	} {
 		outfit, err := test.outbound.Outfit(addressOf(t, test.to), nil, test.peer)
 		switch {
@@ -143,10 +143,10 @@ func TestOutboundCheck(t *testing.T) {
 		{"bound", Outbound{Bind4: here4}, []string{"*:80"}, ""},
 		{"bound", Outbound{Bind4: here4}, []string{"[::ffff:127.0.0.1]:80"}, ""},
 		{"bound", Outbound{Bind4: here4}, []string{"/x", "127.0.0.1:80"}, ""},
-		{"bound", Outbound{Bind4: here4}, []string{"/x"}, `target "/x": --mark=, --bind= and --transparent are for targets on TCP`},
-		{"bound", Outbound{Bind4: here4}, []string{"[::1]:80"}, `target "[::1]:80": no IPv6 address to connect from; add --bind= with one`},
-		{"bound", Outbound{Bind6: here6}, []string{"127.0.0.1:80"}, `target "127.0.0.1:80": no IPv4 address to connect from; add --bind= with one`},
-		{"both", Outbound{Bind4: here4, Transparent: true}, []string{"127.0.0.1:80"}, "--bind= and --transparent each say where connections to the target come from; leave one out"},
+		{"bound", Outbound{Bind4: here4}, []string{"/x"}, `target "/x": --mark=, --bind= and --transparent are for TCP targets`},
+		{"bound", Outbound{Bind4: here4}, []string{"[::1]:80"}, `target "[::1]:80": no IPv6 address to connect from; add --bind= with an IPv6 address`},
+		{"bound", Outbound{Bind6: here6}, []string{"127.0.0.1:80"}, `target "127.0.0.1:80": no IPv4 address to connect from; add --bind= with an IPv4 address`},
+		{"both", Outbound{Bind4: here4, Transparent: true}, []string{"127.0.0.1:80"}, "--bind= and --transparent each set the source address of connections to the target; leave one out"},
 		{"foreign", Outbound{Bind4: netip.MustParseAddr("192.0.2.1")}, []string{"127.0.0.1:80"}, "--bind=192.0.2.1: bind: cannot assign requested address; no network interface has this address"},
 		{"no interface", Outbound{Bind6: netip.MustParseAddr("fe80::1")}, []string{"[::1]:80"}, "--bind=fe80::1: bind: invalid argument; a link-local address needs its interface: ADDRESS%INTERFACE"},
 	} {

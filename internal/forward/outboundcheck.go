@@ -12,7 +12,7 @@ import (
 )
 
 // ErrNoFastOpen is why connects to targets are ordinary ones in spite of FastOpen.
-var ErrNoFastOpen = errors.New("the sysctl net.ipv4.tcp_fastopen has it switched off for clients; set its bit 1")
+var ErrNoFastOpen = errors.New("the sysctl net.ipv4.tcp_fastopen disables it for clients; set its bit 1")
 
 // Check finds out at start what would fail at each connection: privileges that are
 // missing, addresses that this machine does not have, targets that are none for these
@@ -22,7 +22,7 @@ func (o *Outbound) Check(targets ...target.Target) error {
 		return nil
 	}
 	if o.binds() && o.Transparent {
-		return errors.New("--bind= and --transparent each say where connections to the target come from; leave one out")
+		return errors.New("--bind= and --transparent each set the source address of connections to the target; leave one out")
 	}
 	if err := o.checkTargets(targets); err != nil {
 		return err
@@ -60,11 +60,11 @@ func (o *Outbound) checkTargets(targets []target.Target) error {
 			reachable = reachable || o.bindFor(address.IP()).IsValid()
 		}
 		if !reachable {
-			return fmt.Errorf("target %q: no %[2]s address to connect from; add --bind= with one of %[2]s", t, familyName(addresses[0].IP()))
+			return fmt.Errorf("target %q: no %[2]s address to connect from; add --bind= with an %[2]s address", t, familyName(addresses[0].IP()))
 		}
 	}
 	if overTCP == 0 && len(targets) > 0 {
-		return fmt.Errorf("target %q: --mark=, --bind= and --transparent are for targets on TCP; leave them out", targets[0])
+		return fmt.Errorf("target %q: --mark=, --bind= and --transparent are for TCP targets; leave them out", targets[0])
 	}
 	return nil
 }

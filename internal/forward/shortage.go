@@ -33,7 +33,7 @@ const (
 )
 
 // errSpare stands for the kernel's refusal of a descriptor that we do not take.
-var errSpare = os.NewSyscallError("keeping some spare", unix.EMFILE)
+var errSpare = os.NewSyscallError("the last descriptors are kept in reserve", unix.EMFILE)
 
 // Spare returns an EMFILE if a new descriptor is one of the last, which connections
 // leave to others. The kernel hands out the lowest number that is free, so the number

@@ -40,8 +40,8 @@ var troubleLines = [troubles]struct {
 	troubleUnreachable: {slog.LevelError, "cannot reach the target, closing the connection"},
 	troubleAccept:      {slog.LevelWarn, "cannot accept a connection"},
 	troubleShortage:    {slog.LevelWarn, "out of descriptors or memory, connections wait until others end"},
-	troubleIdle:        {slog.LevelInfo, "nothing has moved for the idle timeout, resetting the connection"},
-	troubleHeader:      {slog.LevelWarn, "no PROXY header that can be used, resetting the connection"},
+	troubleIdle:        {slog.LevelInfo, "the idle timeout has expired, resetting the connection"},
+	troubleHeader:      {slog.LevelWarn, "no usable PROXY header, resetting the connection"},
 	troublePassing:     {slog.LevelWarn, "descriptors cannot be passed on, resetting the connection"},
 	troubleGivenUp:     {slog.LevelWarn, "connection limit reached, resetting a connection that one side has left"},
 	troubleMemory:      {slog.LevelError, "no memory to hold what a slow peer has not taken, resetting the connection"},
@@ -96,6 +96,6 @@ func (p *Policy) report(kind trouble, attributes func() []any) {
 func (p *Policy) reportLeftOut(kind trouble) {
 	if n := p.throttles[kind].end(); n > 0 {
 		line := troubleLines[kind]
-		p.Log.Log(context.Background(), line.level, line.message+", and so again", "times", n)
+		p.Log.Log(context.Background(), line.level, line.message+", repeated", "times", n)
 	}
 }

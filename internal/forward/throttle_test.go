@@ -29,7 +29,7 @@ func TestTroubleIsThrottled(t *testing.T) {
 		if n := strings.Count(text, "\n"); n != throttleLines+3 {
 			t.Errorf("%d lines, want %d:\n%s", n, throttleLines+3, text)
 		}
-		for _, want := range []string{"number=4\n", "cannot accept a connection", "and so again\" times=995", "number=late"} {
+		for _, want := range []string{"number=4\n", "cannot accept a connection", "repeated\" times=995", "number=late"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in:\n%s", want, text)
 			}

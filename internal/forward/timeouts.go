@@ -22,7 +22,7 @@ func (t Timeouts) Any() bool { return t != Timeouts{} }
 func (p *Policy) Clocked() bool { return p.Timeouts.Any() || p.Keepalive > 0 }
 
 // ErrTimedOut is why a lookup was given up.
-var ErrTimedOut = errors.New("looking it up took longer than the connect timeout")
+var ErrTimedOut = errors.New("resolving it took longer than the connect timeout")
 
 // Between two tries to reach a target that is not up yet, a connection waits twice as
 // long as before, from firstBackoff to lastBackoff, and a quarter more or less, so

@@ -37,7 +37,7 @@ func NewQueued(out io.Writer, wishes Wishes) (log, last *slog.Logger, queue *Que
 	queue = newQueue(writer, lines, func(leftOut uint64) record {
 		var gap lastRecord
 		slog.New(&lineHandler{out: &gap, level: level, fields: native}).
-			Warn("the log was not read in time, so lines are missing here", "lines", leftOut)
+			Warn("the log was read too slowly, lines were dropped here", "lines", leftOut)
 		return record(gap)
 	})
 	log = slog.New(&lineHandler{out: queue, level: level, fields: native})

@@ -25,7 +25,7 @@ func TestStuckLog(t *testing.T) {
 	writer.Close()
 	numbered, missing, last := 0, 0, -1
 	for line := range strings.Lines(<-text) {
-		if n, err := fmt.Sscanf(line, "the log was not read in time, so lines are missing here: lines=%d", &missing); n == 1 && err == nil {
+		if n, err := fmt.Sscanf(line, "the log was read too slowly, lines were dropped here: lines=%d", &missing); n == 1 && err == nil {
 			continue
 		}
 		number := 0

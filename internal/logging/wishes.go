@@ -96,6 +96,6 @@ func isYes(value string) bool {
 // nothing.
 func (w Wishes) Complain(log *slog.Logger) {
 	for _, name := range w.unknown {
-		log.Warn("SYSTEMD_LOG_LEVEL= has what is no level; write debug, info, notice, warning, err or crit", "value", name)
+		log.Warn("SYSTEMD_LOG_LEVEL= has an unknown level; write debug, info, notice, warning, err or crit", "value", name)
 	}
 }

@@ -29,8 +29,8 @@ func (s *Source) write(t *text) {
 	sample := s.Engine.Sample()
 	counts := s.Engine.Counters()
 	s.about(t)
-	t.single(prefix+"connections", gauge, float64(open), "Connections that are open.")
-	t.single(prefix+"connections_max", gauge, float64(s.Policy.Gate.Limit()), "Connections that are let in at a time.")
+	t.single(prefix+"connections", gauge, float64(open), "Open connections.")
+	t.single(prefix+"connections_max", gauge, float64(s.Policy.Gate.Limit()), "Maximum number of open connections.")
 	writeTotals(t, &counts, false)
 	t.distribution(&statistics.ConnectTimes, &counts)
 	t.distribution(&statistics.LifeTimes, &counts)
@@ -48,17 +48,17 @@ func (s *Source) write(t *text) {
 
 // about says what runs.
 func (s *Source) about(t *text) {
-	t.family(prefix+"build_info", gauge, "Always 1; the labels tell the program's version and the Go release that built it.")
+	t.family(prefix+"build_info", gauge, "Always 1; the labels give the program's version and the Go release that built it.")
 	t.sample(prefix+"build_info", 1, label{"version", s.Version}, label{"goversion", runtime.Version()})
-	t.family(prefix+"engine_info", gauge, "Always 1; the labels tell the engine and the kernel.")
+	t.family(prefix+"engine_info", gauge, "Always 1; the labels give the engine and the kernel.")
 	t.sample(prefix+"engine_info", 1, label{"engine", s.Engine.Name()}, label{"kernel", kernel()})
 	if features := s.Engine.Features(); len(features) > 0 {
-		t.family(prefix+"feature_info", gauge, "Always 1, for each feature of the kernel that the engine has a choice about and uses.")
+		t.family(prefix+"feature_info", gauge, "Always 1, for each optional kernel feature that the engine uses.")
 		for _, name := range features {
 			t.sample(prefix+"feature_info", 1, label{"feature", name})
 		}
 	}
-	t.single(prefix+"workers", gauge, float64(s.Policy.Workers), "Threads that move bytes.")
+	t.single(prefix+"workers", gauge, float64(s.Policy.Workers), "Worker threads, which move the bytes.")
 }
 
 // kernel is the release of the running kernel.

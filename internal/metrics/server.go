@@ -68,7 +68,7 @@ func runtimeListener(listener *activation.Listener) (net.Listener, error) {
 func (s *Server) Close() {
 	_ = s.accepting.Close()
 	if err := s.listener.Close(); err != nil {
-		s.log.Warn("cannot close the socket of the metrics", "error", err)
+		s.log.Warn("cannot close the metrics socket", "error", err)
 	}
 }
 
@@ -88,7 +88,7 @@ func (s *Server) serve() {
 			return
 		case errors.As(err, &errno):
 			if pause == 0 {
-				s.log.Warn("cannot accept who asks for metrics", "error", err)
+				s.log.Warn("cannot accept a metrics client", "error", err)
 			}
 			pause = forward.AcceptPause(errno, pause)
 		default:
@@ -160,7 +160,7 @@ func (s *Server) reply(head string) []byte {
 func (s *Server) metrics() (answer []byte) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			s.log.Error("cannot tell the metrics", "error", fault)
+			s.log.Error("cannot serve the metrics", "error", fault)
 			answer = page(statusFault, "", nil)
 		}
 	}()

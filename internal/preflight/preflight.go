@@ -28,11 +28,11 @@ const (
 
 // The lines are in the form of the program's last one, see logging.NewQueued.
 var (
-	threadsLine = "uring-socket-proxyd: fewer than the " + threadsText + " threads that it needs may be started; raise TasksMax= or LimitNPROC= (ulimit -u)\n"
+	threadsLine = "uring-socket-proxyd: cannot start the " + threadsText + " threads that it needs; raise TasksMax= or LimitNPROC= (ulimit -u)\n"
 
-	addressSpaceLine = "uring-socket-proxyd: the address space may not have the " + addressSpaceText + " MiB that it needs; raise LimitAS= (ulimit -v)\n"
+	addressSpaceLine = "uring-socket-proxyd: the limit on the address space is below the " + addressSpaceText + " MiB that it needs; raise LimitAS= (ulimit -v)\n"
 
-	dataLine = "uring-socket-proxyd: the data may not have the " + dataText + " MiB that it needs; raise LimitDATA= (ulimit -d)\n"
+	dataLine = "uring-socket-proxyd: the limit on data is below the " + dataText + " MiB that it needs; raise LimitDATA= (ulimit -d)\n"
 )
 
 // What the runtime opens in place of standard streams that are closed, and what the entry

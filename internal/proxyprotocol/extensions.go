@@ -18,7 +18,7 @@ const (
 // extensionHead is how many bytes of an extension come before its value.
 const extensionHead = 3
 
-var errExtensions = errors.New("its extensions are cut off, or none")
+var errExtensions = errors.New("its extensions are truncated or malformed")
 
 // passable are those of a header that can go with another: all but checksum and padding.
 func passable(extensions []byte) (kept []byte, err error) {

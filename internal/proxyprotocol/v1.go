@@ -11,8 +11,8 @@ import (
 // What is wrong with a line of v1. None of these shows what a client has sent.
 var (
 	errLine    = errors.New("the line is neither PROXY TCP4 (or TCP6) SOURCE DESTINATION PORT PORT nor PROXY UNKNOWN, with CR and LF at its end")
-	errAddress = errors.New("the line has something for an IP address that is none")
-	errPort    = errors.New("the line has something for a port that is none")
+	errAddress = errors.New("the line has an invalid IP address")
+	errPort    = errors.New("the line has an invalid port")
 )
 
 // parseV1 reads a line. Its addresses need not be of the family that it names, nor of the

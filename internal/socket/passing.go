@@ -13,7 +13,7 @@ const MaxPassed = 253
 
 // ErrLost tells that the kernel did not hand over all descriptors that came: the process
 // has as many as it may have, or a security module forbids it one of them.
-var ErrLost = errors.New("not all of those that came could be received")
+var ErrLost = errors.New("not all descriptors that arrived could be received")
 
 // Passer receives and sends bytes over UNIX stream sockets with the descriptors that are
 // passed along with them (SCM_RIGHTS, unix(7)). One worker owns it.

@@ -37,15 +37,15 @@ type RingTotal struct {
 
 // What --metrics= tells of the rings, and RingTotals, all of it.
 var (
-	Enters = RingTotal{Metric{Name: "ring_enters_total", Help: "Calls of io_uring_enter."},
+	Enters = RingTotal{Metric{Name: "ring_enters_total", Help: "Calls to io_uring_enter."},
 		func(r *RingCounts) *uint64 { return &r.Enters }}
-	Submissions = RingTotal{Metric{Name: "ring_submissions_total", Help: "Operations given to the kernel."},
+	Submissions = RingTotal{Metric{Name: "ring_submissions_total", Help: "Operations submitted to the kernel."},
 		func(r *RingCounts) *uint64 { return &r.Submissions }}
-	Completions = RingTotal{Metric{Name: "ring_completions_total", Help: "Completions taken from the kernel."},
+	Completions = RingTotal{Metric{Name: "ring_completions_total", Help: "Completions reaped from the kernel."},
 		func(r *RingCounts) *uint64 { return &r.Completions }}
-	Overflows = RingTotal{Metric{Name: "ring_overflows_total", Help: "Times a completion queue was found overflown: the kernel keeps what does not fit."},
+	Overflows = RingTotal{Metric{Name: "ring_overflows_total", Help: "Times a completion queue was found to have overflowed; the kernel keeps what does not fit."},
 		func(r *RingCounts) *uint64 { return &r.Overflows }}
-	Dropped = RingTotal{Metric{Name: "ring_dropped_total", Help: "Completions that the kernel has lost for want of memory."},
+	Dropped = RingTotal{Metric{Name: "ring_dropped_total", Help: "Completions lost by the kernel for lack of memory."},
 		func(r *RingCounts) *uint64 { return &r.Dropped }}
 	Full = RingTotal{Metric{Name: "ring_full_total", Help: "Times a submission queue was full, which costs an extra call."},
 		func(r *RingCounts) *uint64 { return &r.Full }}
@@ -61,13 +61,13 @@ type PoolGauge struct {
 
 // What --metrics= tells of the pools, and PoolGauges, all of it.
 var (
-	PoolBytes = PoolGauge{Metric{Name: "pool_bytes", Help: "Bytes that the buffers of all workers hold."},
+	PoolBytes = PoolGauge{Metric{Name: "pool_bytes", Help: "Total size of the buffers of all workers, in bytes."},
 		func(p *PoolUse) *int { return &p.Bytes }}
-	PoolBuffers = PoolGauge{Metric{Name: "pool_buffers", Help: "Buffers of all workers."},
+	PoolBuffers = PoolGauge{Metric{Name: "pool_buffers", Help: "Number of buffers of all workers."},
 		func(p *PoolUse) *int { return &p.Buffers }}
 	PoolAvailable = PoolGauge{Metric{Name: "pool_buffers_available", Help: "Buffers that the kernel can receive into."},
 		func(p *PoolUse) *int { return &p.Available }}
-	PoolParked = PoolGauge{Metric{Name: "pool_parked_bytes", Help: "Bytes of memory beside the pool for what slow peers have not taken."},
+	PoolParked = PoolGauge{Metric{Name: "pool_parked_bytes", Help: "Bytes of memory outside the pool that hold what slow peers have not taken."},
 		func(p *PoolUse) *int { return &p.Parked }}
 
 	PoolGauges = [...]PoolGauge{PoolBytes, PoolBuffers, PoolAvailable, PoolParked}

@@ -44,9 +44,9 @@ type Total struct {
 // for each of them, and that of the limit is "refused".
 const (
 	refused     = "connections_refused_total"
-	refusedHelp = "Clients that never got to the target: for the limit on connections, as the target could not be reached, or for want of a usable PROXY header."
+	refusedHelp = "Clients that never reached the target: because of the connection limit, because the target was unreachable, or for lack of a usable PROXY header."
 	bytesMoved  = "forwarded_bytes_total"
-	bytesHelp   = "Bytes sent on, by where they went."
+	bytesHelp   = "Bytes forwarded, by direction."
 )
 
 // Refusals are the reasons to be refused.
@@ -54,7 +54,7 @@ var Refusals = [...]ID{Refused, Failed, BadHeader}
 
 // Totals is the table of the counters, in the order of the log.
 var Totals = [totals]Total{
-	Accepted: {Metric{Name: "connections_accepted_total", Help: "Connections let in."}, // whoever serves them
+	Accepted: {Metric{Name: "connections_accepted_total", Help: "Connections admitted."}, // whoever serves them
 		"accepted", func(c *Counters) *Counter { return &c.Accepted }},
 	Refused: {Metric{Name: refused, Label: "reason", Value: "limit", Help: refusedHelp},
 		"refused", func(c *Counters) *Counter { return &c.Refused }},
@@ -68,7 +68,7 @@ var Totals = [totals]Total{
 		"bytes-to-client", func(c *Counters) *Counter { return &c.BytesToClient }},
 	TimedOut: {Metric{Name: "connections_timed_out_total", Help: "Connections reset after the idle timeout."},
 		"timed-out", func(c *Counters) *Counter { return &c.TimedOut }},
-	Retried: {Metric{Name: "target_retries_total", Help: "Times that a target was tried again."},
+	Retried: {Metric{Name: "target_retries_total", Help: "Times a target was retried."},
 		"retried", func(c *Counters) *Counter { return &c.Retried }},
 	GivenUp: {Metric{Name: "connections_given_up_total", Help: "Connections that one side had left, reset at the limit in favour of new clients."},
 		"given-up", func(c *Counters) *Counter { return &c.GivenUp }},
@@ -78,7 +78,7 @@ var Totals = [totals]Total{
 		"starved", func(c *Counters) *Counter { return &c.Starved }},
 	Parked: {Metric{Name: "pool_parkings_total", Help: "Times a slow peer's bytes were moved out of the pool.", Uring: true},
 		"parked", func(c *Counters) *Counter { return &c.Parked }},
-	Stale: {Metric{Name: "stale_events_total", Help: "Events, or completions of operations, that came when their connection was over."},
+	Stale: {Metric{Name: "stale_events_total", Help: "Events and completions that arrived after their connection had ended."},
 		"stale-events", func(c *Counters) *Counter { return &c.Stale }},
 	Passed: {Metric{Name: "passed_descriptors_total", Help: "Descriptors passed on."},
 		"passed-descriptors", func(c *Counters) *Counter { return &c.Passed }},
@@ -93,8 +93,8 @@ type Times struct {
 
 // The two histograms.
 var (
-	ConnectTimes = Times{Metric{Name: "connect_duration_seconds", Help: "Time from accept until the target was connected, of connections that came so far."},
+	ConnectTimes = Times{Metric{Name: "connect_duration_seconds", Help: "Time from accept until the target was connected, for connections that got there."},
 		&ConnectBounds, func(c *Counts) *Distribution { return &c.Connects }}
-	LifeTimes = Times{Metric{Name: "connection_duration_seconds", Help: "Time from accept to close of connections that have ended."},
+	LifeTimes = Times{Metric{Name: "connection_duration_seconds", Help: "Time from accept to close, for connections that have ended."},
 		&LifeBounds, func(c *Counts) *Distribution { return &c.Lives }}
 )

@@ -62,7 +62,7 @@ func FromAddrPort(endpoint netip.AddrPort) (Address, error) {
 		copy(a.raw[offsetIPv6:], ip.AsSlice())
 		binary.NativeEndian.PutUint32(a.raw[offsetScopeID:], scopeID)
 	default:
-		return Address{}, fmt.Errorf("%v is no IP address and port", endpoint)
+		return Address{}, fmt.Errorf("%v is not an IP address and port", endpoint)
 	}
 	binary.BigEndian.PutUint16(a.raw[offsetPort:], endpoint.Port())
 	return a, nil

@@ -38,7 +38,7 @@ func (t Target) checkService() error {
 	if _, err := t.lookupPort(context.Background()); !errors.As(err, &unknown) || !unknown.IsNotFound {
 		return nil
 	}
-	return fmt.Errorf("%q is no port, and no service has that name; use 1 to 65535", t.service)
+	return fmt.Errorf("%q is not a port, and no service has that name; use 1 to 65535", t.service)
 }
 
 // Fault is what the file at an address is instead of a socket, "" if it is one, is not
@@ -52,9 +52,9 @@ func (a Address) Fault() string {
 	case err != nil, file.Mode()&os.ModeSocket != 0:
 		return ""
 	case file.IsDir():
-		return "is a directory, no socket"
+		return "is a directory, not a socket"
 	case file.Mode().IsRegular():
-		return "is a regular file, no socket"
+		return "is a regular file, not a socket"
 	}
-	return "is no socket"
+	return "is not a socket"
 }

@@ -30,11 +30,11 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		dir:                     "is a directory, no socket; write the path of a socket",
-		path("file"):            "is a regular file, no socket",
-		"unix:" + path("file"):  "is a regular file, no socket",
-		path("to-file"):         "is a regular file, no socket",
-		path("fifo"):            "is no socket",
+		dir:                     "is a directory, not a socket; write the path of a socket",
+		path("file"):            "is a regular file, not a socket",
+		"unix:" + path("file"):  "is a regular file, not a socket",
+		path("to-file"):         "is a regular file, not a socket",
+		path("fifo"):            "is not a socket",
 		path("socket"):          "",
 		path("to-socket"):       "",
 		path("to-nothing"):      "",
@@ -49,9 +49,9 @@ func TestCheck(t *testing.T) {
 		"16777215":              "a port needs a host",
 		"0":                     "",
 		"12346:80":              "",
-		"localhost:8o80":        `"8o80" is no port, and no service has that name; use 1 to 65535`,
-		"127.0.0.1:0x50":        `"0x50" is no port`,
-		"[::1]:80a":             `"80a" is no port`,
+		"localhost:8o80":        `"8o80" is not a port, and no service has that name; use 1 to 65535`,
+		"127.0.0.1:0x50":        `"0x50" is not a port`,
+		"[::1]:80a":             `"80a" is not a port`,
 		"localhost:http":        "",
 		"localhost:unknown-yet": "",
 	} {

@@ -35,7 +35,7 @@ func (t *Target) parseHostPort() error {
 	}
 	t.ips = parseIPs(t.host)
 	if bracketed && (len(t.ips) != 1 || !t.ips[0].Is6()) {
-		return fmt.Errorf("%q is no IPv6 address; write [IPV6]:PORT or HOST:PORT", t.host)
+		return fmt.Errorf("%q is not an IPv6 address; write [IPV6]:PORT or HOST:PORT", t.host)
 	}
 	t.literal, err = literals(t.ips, t.port)
 	return err
@@ -73,7 +73,7 @@ func splitLastColon(s string) (host, service string, err error) {
 		return "", "", fmt.Errorf("an IPv6 address needs brackets; write [%s]:PORT", s)
 	}
 	if strings.Contains(host, ":") && !isIPv6(host) {
-		return "", "", fmt.Errorf("%q is no IPv6 address; write [IPV6]:PORT or HOST:PORT", host)
+		return "", "", fmt.Errorf("%q is not an IPv6 address; write [IPV6]:PORT or HOST:PORT", host)
 	}
 	if host == "" {
 		return "", "", fmt.Errorf("no host before the port; write localhost:%s or another HOST:PORT", service)

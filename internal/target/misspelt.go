@@ -34,7 +34,7 @@ func refuseSlash(text string) error {
 		return nil
 	}
 	if rest, prefixed := strings.CutPrefix(text, "unix:"); prefixed {
-		return refuse("a path must begin at the root", "/"+strings.TrimLeft(rest, "/"))
+		return refuse("a path must be absolute", "/"+strings.TrimLeft(rest, "/"))
 	}
 	if scheme, rest, isURL := strings.Cut(text, "://"); isURL {
 		return refuseURL(scheme, rest)
@@ -46,17 +46,17 @@ func refuseSlash(text string) error {
 	isPath := strings.Contains(plain, "/")
 	switch {
 	case strings.HasPrefix(text, "./"), strings.HasPrefix(text, "../"), text[0] == '~':
-		return errors.New("a path must begin at the root; write /PATH")
+		return errors.New("a path must be absolute; write /PATH")
 	case isPath && strings.ContainsAny(before[max(0, len(before)-1):], ":@"): // unix@/PATH
-		return refuse("no host or port has a slash", "/"+after)
+		return refuse("a host or port cannot contain a slash", "/"+after)
 	case !isPath && isDigits(plain):
-		return refuse("a port needs a host, and nothing behind it", "localhost:"+plain)
+		return refuse("a port needs a host, and nothing after it", "localhost:"+plain)
 	case !isPath:
-		return refuse("no host or port has a slash", plain)
+		return refuse("a host or port cannot contain a slash", plain)
 	case strings.Contains(before, ":"), strings.Contains(before, ".") && parseIPs(before) != nil:
-		return refuse("no host or port has a slash", before)
+		return refuse("a host or port cannot contain a slash", before)
 	}
-	return refuse("a path must begin at the root", "/"+text)
+	return refuse("a path must be absolute", "/"+text)
 }
 
 // refuseURL tells what to write instead of scheme://rest.
@@ -70,7 +70,7 @@ func refuseURL(scheme, rest string) error {
 		}
 		host += ":" + port
 	}
-	return refuse("a URL is no target", host)
+	return refuse("a URL is not a target", host)
 }
 
 // refusePort tells what to write instead of a port alone. getaddrinfo(3) takes a number

@@ -49,7 +49,7 @@ func (t Template) isFixed() bool {
 // misspelt. In the names of UNIX sockets they are legal, and stay as they are.
 func refuseUnknown(s string) error {
 	if _, isUnix := cutUnix(s); !isUnix && strings.ContainsAny(strings.NewReplacer(portPlaceholder, "", namePlaceholder, "").Replace(s), "{}") {
-		return errors.New("only {port} and {name} may stand in braces; they are the listener's")
+		return errors.New("only the listener's {port} and {name} may stand in braces")
 	}
 	return nil
 }

@@ -46,11 +46,11 @@ func TestTemplateRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                 `target "": empty; `,
 		"host:0":           `target "host:0": port 0 is out of range`,
-		"localhost:{prot}": `target "localhost:{prot}": only {port} and {name} may stand in braces; they are the listener's`,
-		"{host}:{port}":    `target "{host}:{port}": only {port} and {name}`,
-		"localhost:{port":  `only {port} and {name}`,
-		"localhost:{}":     `only {port} and {name}`,
-		"localhost:{PORT}": `only {port} and {name}`,
+		"localhost:{prot}": `target "localhost:{prot}": only the listener's {port} and {name} may stand in braces`,
+		"{host}:{port}":    `target "{host}:{port}": only the listener's {port} and {name}`,
+		"localhost:{port":  `only the listener's {port} and {name}`,
+		"localhost:{}":     `only the listener's {port} and {name}`,
+		"localhost:{PORT}": `only the listener's {port} and {name}`,
 	} {
 		if template, err := ParseTemplate(text); err == nil || !strings.Contains(err.Error(), want) || template.String() != "" {
 			t.Errorf("ParseTemplate(%q) = %q, %v; want …%s…", text, template, err, want)
@@ -65,7 +65,7 @@ func TestTemplateRefuses(t *testing.T) {
 		{":{port}", "web", 80, `target ":80": no host before the port`},
 		{"127.0.0.1:1{port}", "web", 65535, `target "127.0.0.1:165535": port 165535 is out of range`},
 		{"{name}:80", "a b", 0, `target "a b:80": contains white space`},
-		{"/{name}", "", 0, `target "/": the root directory is no socket`},
+		{"/{name}", "", 0, `target "/": the root directory is not a socket`},
 	} {
 		template, err := ParseTemplate(test.text)
 		if err != nil {

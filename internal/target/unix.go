@@ -25,18 +25,18 @@ const (
 func FromUnix(path string) (Address, error) {
 	switch {
 	case strings.IndexByte(path, 0) >= 0:
-		return Address{}, errors.New("contains a NUL byte; a UNIX socket address cannot name it")
+		return Address{}, errors.New("contains a NUL byte; a UNIX socket address cannot contain one")
 	case strings.HasPrefix(path, "@"):
 		return fromAbstract(path[1:])
 	case strings.HasPrefix(path, "/"):
 		return fromPath(path)
 	}
-	return Address{}, errors.New("no UNIX socket address; write /PATH or @NAME")
+	return Address{}, errors.New("not a UNIX socket address; write /PATH or @NAME")
 }
 
 func fromPath(path string) (Address, error) {
 	if path == "/" {
-		return Address{}, errors.New("the root directory is no socket; write /PATH")
+		return Address{}, errors.New("the root directory is not a socket; write /PATH")
 	}
 	if len(path) > maxPath {
 		return Address{}, fmt.Errorf("path of %d bytes, the limit is %d; move the socket or use a symbolic link", len(path), maxPath)

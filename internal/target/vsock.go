@@ -20,7 +20,7 @@ const (
 // fromVsock returns the address of a VSOCK socket to connect to.
 func fromVsock(to vsock.Address) (Address, error) {
 	if to.CID == unix.VMADDR_CID_ANY {
-		return Address{}, errors.New("no CID to connect to; write that of the machine: host, or a number")
+		return Address{}, errors.New("no CID to connect to; write that of the machine, host or a number")
 	}
 	a := newAddress(unix.AF_VSOCK, unix.SizeofSockaddrVM)
 	binary.NativeEndian.PutUint32(a.raw[offsetVsockPort:], to.Port)

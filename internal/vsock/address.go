@@ -29,7 +29,7 @@ var names = map[string]uint32{
 const form = "write vsock:CID:PORT"
 
 // ErrNotStream is what is wrong with an address of another type of socket.
-var ErrNotStream = errors.New("not for streams; " + form)
+var ErrNotStream = errors.New("not a stream socket; " + form)
 
 // Cut splits what is written as an address of a VSOCK socket, with CID:PORT behind the
 // prefix that tells so. Without such a prefix it reports false.
@@ -53,19 +53,19 @@ func OfAnotherType(text string) bool {
 func Parse(cidPort string) (Address, error) {
 	cid, port, ok := strings.Cut(cidPort, ":")
 	if !ok {
-		return Address{}, errors.New("no port of a VSOCK address; " + form)
+		return Address{}, errors.New("not a VSOCK address with a port; " + form)
 	}
 	a := Address{CID: unix.VMADDR_CID_ANY}
 	if cid != "" {
 		if a.CID, ok = names[cid]; !ok {
 			if a.CID, ok = parseNumber(cid); !ok {
-				return Address{}, fmt.Errorf("%q is no CID; write a number, or host, local or hypervisor", cid)
+				return Address{}, fmt.Errorf("%q is not a CID; write a number, or host, local or hypervisor", cid)
 			}
 		}
 	}
 	// The kernel takes VMADDR_PORT_ANY for no port at all, as systemd does.
 	if a.Port, ok = parseNumber(port); !ok || a.Port == unix.VMADDR_PORT_ANY {
-		return Address{}, fmt.Errorf("%q is no port of VSOCK; write a number up to %d", port, uint32(unix.VMADDR_PORT_ANY-1))
+		return Address{}, fmt.Errorf("%q is not a VSOCK port; write a number up to %d", port, uint32(unix.VMADDR_PORT_ANY-1))
 	}
 	return a, nil
 }

@@ -84,7 +84,7 @@ func ParseSelection(list string) (Selection, error) {
 		}
 		name := item[1:]
 		if (item[0] != '-' && item[0] != '+') || !slices.Contains(toggles(), name) {
-			return nil, fmt.Errorf("no feature can be switched by %q; write -NAME or +NAME with one of %s", item, strings.Join(toggles(), ", "))
+			return nil, fmt.Errorf("%q names no feature that can be switched; write -NAME or +NAME with one of %s", item, strings.Join(toggles(), ", "))
 		}
 		s[name] = item[0] == '+'
 	}

@@ -305,7 +305,7 @@ func acceptedNames(t *testing.T, p *harness.Program) {
 		t.Errorf("ended with %s", status)
 	}
 	process = startWith(t, p, harness.Options{Env: []string{"LISTEN_FDNAMES=connection"}, Args: []string{"--map=web=/x"}, MayFail: true}, acceptOn(t, harness.TCP4, 0))
-	wantRefusal(t, process, `no listener is called "web"; there is "connection"`)
+	wantRefusal(t, process, `no listener is named "web"; choose from "connection"`)
 }
 
 func acceptedLimit(t *testing.T, p *harness.Program) {

@@ -94,7 +94,7 @@ func acceptedProxyProtocol(t *testing.T, p *harness.Program) {
 	taken.client.Close()
 	far.ExpectEnd()
 	far.Close()
-	process.AwaitLine("no PROXY header that can be used")
+	process.AwaitLine("no usable PROXY header")
 	wantEnd(t, process, 1)
 }
 
@@ -113,7 +113,7 @@ func acceptedTimeouts(t *testing.T, p *harness.Program) {
 	far.SendText("yes")
 	c.client.ExpectText("yes")
 	c.client.ExpectReset()
-	process.AwaitLine("nothing has moved for the idle timeout")
+	process.AwaitLine("the idle timeout has expired")
 	if status := process.AwaitExit(); status != "exit status 0" {
 		t.Errorf("ended with %s", status)
 	}

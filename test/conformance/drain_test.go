@@ -48,7 +48,7 @@ func startDraining(t *testing.T, p *harness.Program, timeout string, args ...str
 	}
 	proxy.Signal(syscall.SIGTERM)
 	proxy.AwaitLine(`letting connections finish.*connections=2 drain-timeout=`)
-	proxy.AwaitLine(`listening has ended`)
+	proxy.AwaitLine(`stopped listening`)
 	refusesNow(t, proxy.Address)
 	return proxy, clients, fars
 }
@@ -78,7 +78,7 @@ func drainFinishes(t *testing.T, p *harness.Program) {
 
 func drainTimesOut(t *testing.T, p *harness.Program) {
 	proxy, clients, fars := startDraining(t, p, "500ms")
-	proxy.AwaitLine(`drain timeout is over.*connections=2`)
+	proxy.AwaitLine(`drain timeout has expired.*connections=2`)
 	wantExit(t, p, proxy.Process, "")
 	for i := range clients {
 		clients[i].ExpectReset()
@@ -89,7 +89,7 @@ func drainTimesOut(t *testing.T, p *harness.Program) {
 func drainEndsOnSecondSignal(t *testing.T, p *harness.Program) {
 	proxy, clients, fars := startDraining(t, p, "1h")
 	proxy.Signal(syscall.SIGTERM)
-	proxy.AwaitLine(`asked again.*connections=2`)
+	proxy.AwaitLine(`second signal.*connections=2`)
 	wantExit(t, p, proxy.Process, "")
 	for i := range clients {
 		clients[i].ExpectReset()

@@ -372,7 +372,7 @@ func fastOpenOff(t *testing.T, p *harness.Program) {
 	x.proxy.Sysctl(t, "ipv4/tcp_fastopen", "0")
 	server := serve(t, x.target, f.on(f.target), harness.Echo)
 	proxy := x.start(t, p, f.on(f.near), "--fast-open", server.Target())
-	proxy.AwaitLine(`--fast-open does nothing for targets.*net.ipv4.tcp_fastopen`)
+	proxy.AwaitLine(`--fast-open has no effect towards targets.*net.ipv4.tcp_fastopen`)
 	prime(t, x.client, proxy)
 	prime(t, x.client, proxy)
 }

@@ -196,6 +196,6 @@ func fullBacklogGivenUp(t *testing.T, p *harness.Program) {
 		if after := time.Since(began); after < bound {
 			t.Errorf("given up after %v already", after)
 		}
-		proxy.AwaitLine(`cannot reach the target.*backlog is full`)
+		proxy.AwaitLine(`cannot reach the target.*backlog has been full`)
 	})
 }

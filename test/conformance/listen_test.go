@@ -189,7 +189,7 @@ func listenBothFamilies(t *testing.T, p *harness.Program) {
 		wantExit(t, p, process, "")
 	}
 	process := harness.Start(t, p, harness.Options{Args: listenArgs(target.Target(), "web=127.0.0.1:"+port, port), MayFail: true})
-	wantRefusal(t, process, "--listen", `this program listens on 127.0.0.1:`+port+` itself ("web")`)
+	wantRefusal(t, process, "--listen", `this program already listens on 127.0.0.1:`+port+` ("web")`)
 }
 
 func listenStale(t *testing.T, p *harness.Program) {

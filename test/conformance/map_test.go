@@ -185,7 +185,7 @@ type mapMistake struct {
 var mapMistakes = []mapMistake{
 	{"no target", []string{"--map=web=/x", "--map=own=/x"}, []string{`listener "admin" (127.0.0.1:`, "no target given", "--map=admin="}},
 	{"no target for an own listener", []string{"--map=web=/x", "--map=admin=/x"}, []string{`listener "own" (/`, "no target given"}},
-	{"no such name", []string{"--map=wbe=/x", "/y"}, []string{`--map="wbe=/x"`, `no listener is called "wbe"`, `"web", "admin", "own"`}},
+	{"no such name", []string{"--map=wbe=/x", "/y"}, []string{`--map="wbe=/x"`, `no listener is named "wbe"`, `"web", "admin", "own"`}},
 	{"twice", []string{"--map=web=/x", "--map=web=/y", "/z"}, []string{`--map="web=/y"`, "already"}},
 	{"no port", []string{"--map=admin=/x", "127.0.0.1:{port}"}, []string{`listener "own" (/`, `target "127.0.0.1:{port}"`, "no port"}},
 	{"no placeholder", []string{"--map=web=127.0.0.1:{prot}", "/x"}, []string{`target "127.0.0.1:{prot}"`, "{port} and {name}"}},

@@ -338,7 +338,7 @@ func metricsDrain(t *testing.T, p *harness.Program) {
 	proxy, metrics := startTold(t, p, harness.Unix, target.Target(), "--drain-timeout=infinity")
 	client, far := join(t, proxy, accepted)
 	proxy.Signal(syscall.SIGTERM)
-	proxy.AwaitLine(`listening has ended`)
+	proxy.AwaitLine(`stopped listening`)
 	wantOwn(t, harness.Scrape(t, metrics), map[string]float64{"connections": 1})
 	client.EndWriting()
 	far.ExpectEnd()

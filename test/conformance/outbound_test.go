@@ -227,9 +227,9 @@ func transparentHeader(t *testing.T, p *harness.Program) {
 	}
 	for _, test := range []struct{ header, reason string }{
 		{"PROXY TCP6 2001:db8::1 2001:db8::2 1000 80\r\n", "the client's address, which --transparent keeps, is IPv6"},
-		{"PROXY TCP4 0.0.0.0 192.0.2.8 1000 80\r\n", "is nobody's"},
-		{"PROXY TCP4 224.0.0.1 192.0.2.8 1000 80\r\n", "is nobody's"},
-		{"PROXY TCP4 255.255.255.255 192.0.2.8 1000 80\r\n", "is nobody's"},
+		{"PROXY TCP4 0.0.0.0 192.0.2.8 1000 80\r\n", "is not a usable source address"},
+		{"PROXY TCP4 224.0.0.1 192.0.2.8 1000 80\r\n", "is not a usable source address"},
+		{"PROXY TCP4 255.255.255.255 192.0.2.8 1000 80\r\n", "is not a usable source address"},
 	} {
 		client := dialFrom(t, x.client, proxy)
 		client.SendText(test.header)

@@ -161,7 +161,7 @@ func passAndDie(t *testing.T, p *harness.Program) {
 			to.Close()
 		}},
 		{"idle", "--idle-timeout=5s", func(proxy *harness.Proxy, from, to *harness.Conn) {
-			proxy.AwaitLine("nothing has moved")
+			proxy.AwaitLine("the idle timeout has expired")
 			from.Close()
 			to.Close() // what has reached its socket
 		}},
@@ -235,7 +235,7 @@ func passWhileDraining(t *testing.T, p *harness.Program) {
 	sent := jam(t, proxy, client, writer, 5)
 	writer.Close()
 	proxy.Signal(syscall.SIGTERM)
-	proxy.AwaitLine(`listening has ended`)
+	proxy.AwaitLine(`stopped listening`)
 	for i := range sent {
 		data, files, err := far.ReceiveWith(100)
 		if !bytes.Equal(data, []byte{byte(i)}) || len(files) != 5 || err != nil {
@@ -285,7 +285,7 @@ func passWithoutRoom(t *testing.T, p *harness.Program) {
 		}
 		harness.Until(t, "the descriptors to be closed", func() bool { return proxy.Descriptors() <= before-2 })
 	}
-	proxy.AwaitLine(`descriptors cannot be passed on, resetting the connection.*not all of those.*hint=`)
+	proxy.AwaitLine(`descriptors cannot be passed on, resetting the connection.*not all descriptors.*hint=`)
 	proxy.AwaitLine(`connection closed: .*outcome=descriptors-lost`)
 }
 

@@ -171,7 +171,7 @@ func headerProbe(t *testing.T, p *harness.Program) {
 			cut.Send(sentHeader(t, 2)[:20])
 			cut.EndWriting()
 			cut.ExpectGone()
-			proxy.AwaitLine(`no PROXY header that can be used.* error="the client left before its header was complete"`)
+			proxy.AwaitLine(`no usable PROXY header.* error="the client left before its header was complete"`)
 			proxy.AwaitLine(`^connection closed: .* outcome=bad-header$`) // and is counted right then
 			harness.Until(t, "the counters to tell all", func() bool {
 				proxy.Signal(syscall.SIGUSR1)

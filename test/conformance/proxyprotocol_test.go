@@ -291,7 +291,7 @@ func headerMalformed(t *testing.T, p *harness.Program) {
 		client.ExpectGone()
 		figures.Count("faults", 1)
 	}
-	proxy.AwaitLine(`no PROXY header that can be used.*client=127\.0\.0\.1:`)
+	proxy.AwaitLine(`no usable PROXY header.*client=127\.0\.0\.1:`)
 	good := proxy.Dial(t)
 	good.Send(append(sentHeader(t, 2), "good"...))
 	(<-accepted).ExpectText("good")

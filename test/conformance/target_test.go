@@ -116,7 +116,7 @@ func targetNoSocket(t *testing.T, p *harness.Program) {
 		t.Fatal(err)
 	}
 	proxy.Dial(t).ExpectGone()
-	proxy.AwaitLine(`cannot reach the target.*connection refused: it is a regular file, no socket`)
+	proxy.AwaitLine(`cannot reach the target.*connection refused: it is a regular file, not a socket`)
 	if err := os.Remove(address.Text); err != nil {
 		t.Fatal(err)
 	}

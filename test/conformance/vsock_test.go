@@ -271,7 +271,7 @@ func vsockProxyProtocol(t *testing.T, p *harness.Program) {
 	}
 	// The client itself does not know its CID: the kernel has bound it to a port alone.
 	from := strings.Replace(bad.LocalAddr().String(), "vsock::", "vsock:1:", 1)
-	proxy.AwaitLine(`no PROXY header that can be used.*client=` + from + ` listener=` + regexp.QuoteMeta(proxy.Address.Text) + `$`)
+	proxy.AwaitLine(`no usable PROXY header.*client=` + from + ` listener=` + regexp.QuoteMeta(proxy.Address.Text) + `$`)
 }
 
 func vsockRefusals(t *testing.T, p *harness.Program) {
@@ -281,14 +281,14 @@ func vsockRefusals(t *testing.T, p *harness.Program) {
 	}{
 		{[]string{"vsock::80"}, []string{`"vsock::80"`, "no CID to connect to"}},
 		{[]string{"vsock:4294967295:80"}, []string{"no CID to connect to"}},
-		{[]string{"vsock:2:4294967295"}, []string{`"4294967295" is no port`}},
-		{[]string{"vsock:guest:80"}, []string{`"guest" is no CID; write a number`}},
-		{[]string{"--family=vsock", "2"}, []string{"no port of a VSOCK address"}},
-		{[]string{"--family=vsock", "/run/x"}, []string{"no port of a VSOCK address"}},
+		{[]string{"vsock:2:4294967295"}, []string{`"4294967295" is not a VSOCK port`}},
+		{[]string{"vsock:guest:80"}, []string{`"guest" is not a CID; write a number`}},
+		{[]string{"--family=vsock", "2"}, []string{"not a VSOCK address with a port"}},
+		{[]string{"--family=vsock", "/run/x"}, []string{"not a VSOCK address with a port"}},
 		{[]string{"--family=inet", "2:80"}, []string{"--family", "choose auto or vsock"}},
-		{[]string{"--listen=vsock:80", "/x"}, []string{"--listen", "no port of a VSOCK address"}},
-		{[]string{"--listen=vsock:1:http", "/x"}, []string{"--listen", `"http" is no port`}},
-		{[]string{"--listen=vsock-dgram:1:80", "/x"}, []string{"--listen", "not for streams"}},
+		{[]string{"--listen=vsock:80", "/x"}, []string{"--listen", "not a VSOCK address with a port"}},
+		{[]string{"--listen=vsock:1:http", "/x"}, []string{"--listen", `"http" is not a VSOCK port`}},
+		{[]string{"--listen=vsock-dgram:1:80", "/x"}, []string{"--listen", "not a stream socket"}},
 		{[]string{"--listen=vsock:4242:1234", "/x"}, []string{"--listen"}}, // the kernel's reason, of which there are some
 	} {
 		process := harness.Start(t, p, harness.Options{Args: append([]string{"--listen=127.0.0.1:0"}, c.args...), MayFail: true})

@@ -50,7 +50,7 @@ func (s *stage) drain() {
 	s.t.Helper()
 	injected(1)
 	s.Signal(unix.SIGTERM)
-	s.AwaitLine("listening has ended")
+	s.AwaitLine("stopped listening")
 	if c, err := harness.TryDial(s.Address, harness.SocketOptions{}); err == nil {
 		c.Close()
 		s.t.Error("a client got in during the drain")
@@ -112,7 +112,7 @@ func drainStuckPeers(t *testing.T, p *harness.Program) {
 	}
 	s.drain()
 	s.leave()
-	s.AwaitLine("drain timeout is over.*connections=10")
+	s.AwaitLine("drain timeout has expired.*connections=10")
 	s.endsWell()
 	for i, sender := range senders {
 		sender.expectBroken()

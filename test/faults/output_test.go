@@ -180,7 +180,7 @@ func notifyStuckAtStart(t *testing.T, p *harness.Program) {
 		s := set(t, p, setting{options: harness.Options{Env: []string{"NOTIFY_SOCKET=" + path}}})
 		injected(1)
 		s.progress("before the service manager has read")
-		s.AwaitLine("the service manager does not read that start-up is complete")
+		s.AwaitLine("the service manager has not read that start-up is complete")
 		if !readsLater {
 			s.terminate()
 			continue

@@ -204,7 +204,7 @@ func noMemoryForPool(t *testing.T, p *harness.Program) {
 	auto := *p
 	auto.Args = append(p.Args[:len(p.Args):len(p.Args)], "--engine=auto")
 	s := set(t, under(t, &auto, limit), setting{options: harness.Options{Args: []string{"--pool-size=4G"}}})
-	s.AwaitLine("forwarding by epoll.*memory")
+	s.AwaitLine("forwarding with epoll.*memory")
 	s.end()
 }
 
@@ -225,7 +225,7 @@ func noMemoryForSecondPool(t *testing.T, p *harness.Program) {
 	proxy := harness.StartProxyWith(t, under(t, &auto, limit), harness.TCP4, harness.Options{
 		Args: []string{"--pool-size=4G", "--workers=2", target.Target()}, Env: []string{notify.Environment()},
 	})
-	proxy.AwaitLine("forwarding by epoll.*memory")
+	proxy.AwaitLine("forwarding with epoll.*memory")
 	client := proxy.Dial(t)
 	client.SendText("hello")
 	client.ExpectText("hello")

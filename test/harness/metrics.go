@@ -32,7 +32,7 @@ func (m Metrics) Own(t testing.TB, name string) float64 {
 // --metrics= and SYSTEMD_LOG_LEVEL=debug.
 func (p *Process) MetricsAddress() Address {
 	p.t.Helper()
-	line := p.AwaitLine(`^telling metrics: address=`)
+	line := p.AwaitLine(`^serving metrics: address=`)
 	text := regexp.MustCompile(`address=(\S+)`).FindStringSubmatch(line)[1]
 	if text[0] == '/' || text[0] == '@' {
 		return Address{Network: "unix", Text: text}

@@ -85,7 +85,7 @@ func (s *stage) descriptors() descriptors {
 }
 
 // harmless matches what the proxy may log in a mix like this.
-var harmless = regexp.MustCompile(`^(connection limit reached, refusing a connection|cannot reach the target, closing the connection|out of descriptors or memory, connections wait until others end)(, and so again)?: `)
+var harmless = regexp.MustCompile(`^(connection limit reached, refusing a connection|cannot reach the target, closing the connection|out of descriptors or memory, connections wait until others end)(, repeated)?: `)
 
 // logIsHarmless looks at the lines that are new.
 func (s *stage) logIsHarmless() {

@@ -132,7 +132,7 @@ func wantNothingWritable(t *testing.T, m *Machine, process string) {
 func fallsBack(t *testing.T, m *Machine) {
 	m.Start()
 	m.Fetch()
-	const reason = "^forwarding by epoll, as io_uring cannot be used: reason=.*a seccomp filter refuses io_uring, .*" +
+	const reason = "^io_uring cannot be used, forwarding with epoll: reason=.*a seccomp filter refuses io_uring, .*" +
 		"allow io_uring_setup, io_uring_enter and io_uring_register in the one"
 	m.Await(proxyService, reason)
 	m.wantEngine()

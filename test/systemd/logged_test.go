@@ -19,7 +19,7 @@ var journalCases = []Case{{
 var priorities = []struct{ message, priority string }{
 	{"^cannot reach the target, closing the connection: target=/run/nobody tried=", "3"},
 	{"^connection limit reached, ", "4"},
-	{"^forwarding by epoll, as io_uring cannot be used: ", "6"},
+	{"^io_uring cannot be used, forwarding with epoll: ", "6"},
 	{"^forwarding: ", "7"},
 	{"^stopping: ", "7"},
 	{"^ended: ", "7"},
