@@ -168,6 +168,11 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		w.release()
 		return nil, err
 	}
+	if index == 0 { // and so it is with the others
+		for _, unmet := range features.Unmet() {
+			policy.Log.Warn("io_uring is used without a feature", "feature", unmet.Toggle, "reason", unmet.Why)
+		}
+	}
 	return w, nil
 }
 

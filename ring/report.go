@@ -29,8 +29,9 @@ func Report() (reports []FeatureReport, err error) {
 	for _, f := range uring.Probed {
 		report := FeatureReport{Name: f.Name, Since: f.Since, Toggle: f.Toggle, Why: f.Why}
 		if tried {
-			present := features.Has(f)
-			report.Present = &present
+			if present := features.Has(f); features.Failure(f) == nil {
+				report.Present = &present
+			}
 			report.Used = features.Uses(f) && err == nil
 		}
 		reports = append(reports, report)

@@ -23,6 +23,9 @@ const (
 // be used, and says so once; a name that was asked for fails instead.
 func newEngine(name engineName, features ring.Selection, policy *forward.Policy, log *slog.Logger) (forward.Engine, error) {
 	if name == engineEpoll {
+		if len(features) > 0 {
+			log.Warn("--ring-features does nothing", "reason", "--engine=epoll has no ring")
+		}
 		return newEpoll(policy)
 	}
 	engine, err := ring.New(policy, features)

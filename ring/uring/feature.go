@@ -1,6 +1,7 @@
 package uring
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,8 +113,16 @@ func (s Selection) wants(f *Feature) bool {
 // Features is what a probe found.
 type Features struct {
 	present   map[*Feature]bool
+	failed    map[*Feature]error // what could not be tried, or set up, though the kernel may have it
 	selection Selection
 }
+
+func newFeatures(s Selection) Features {
+	return Features{make(map[*Feature]bool), make(map[*Feature]error), s}
+}
+
+// Failure is why it is not known whether the kernel has a feature; nil if it is.
+func (f Features) Failure(feature *Feature) error { return f.failed[feature] }
 
 // Has tells whether the kernel has a feature.
 func (f Features) Has(feature *Feature) bool { return f.present[feature] }
@@ -141,12 +150,44 @@ func (f Features) InUse() (toggles []string) {
 	return toggles
 }
 
+// Unmet is a wish that has come to nothing.
+type Unmet struct {
+	Toggle string
+	Why    error
+}
+
+// Unmet are the features that the engine does without though it wants them: those that
+// were asked for by name, and those that have failed on a kernel that may have them.
+func (f Features) Unmet() (unmet []Unmet) {
+	for _, feature := range Probed {
+		why := f.failed[feature]
+		switch {
+		case f.Uses(feature) || !f.selection.wants(feature):
+			continue
+		case why != nil:
+		case !f.selection[feature.Toggle]:
+			continue
+		case feature == FeatureDeferTaskrun && f.present[FeatureSQPoll]:
+			why = errors.New("no ring has it together with sqpoll")
+		case f.present[feature]:
+			why = errors.New("it needs recv-limit, which this kernel lacks")
+		default:
+			why = &tooOld{feature.Name, feature.Since}
+		}
+		unmet = append(unmet, Unmet{feature.Toggle, why})
+	}
+	return unmet
+}
+
 // Missing returns an error that names the first feature that the engine cannot do
-// without and the kernel lacks, nil if there is none. It is an
-// errors.ErrUnsupported.
+// without and that is not there, nil if there is none. It is an errors.ErrUnsupported if
+// the kernel lacks it.
 func (f Features) Missing() error {
 	for _, feature := range required {
-		if !f.present[feature] {
+		switch err := f.failed[feature]; {
+		case err != nil:
+			return err
+		case !f.present[feature]:
 			return &tooOld{feature.Name, feature.Since}
 		}
 	}

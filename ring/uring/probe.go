@@ -28,8 +28,17 @@ func setupFlag(flags uint32) func(*prober) (bool, error) {
 		if err == nil {
 			ring.Close()
 		}
-		return err == nil, nil
+		return answer(err)
 	}
+}
+
+// answer is what an error says of a feature that was tried: it is there without one, and
+// lacking if the kernel does not know it. Any other, as for want of memory, tells nothing.
+func answer(err error) (bool, error) {
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // featureBit probes an IORING_FEAT_* bit that the kernel reports at set-up.
@@ -44,7 +53,7 @@ func ProbeAll() (Features, error) {
 		return Features{}, err
 	}
 	// What is restricted cannot be asked about what else there is.
-	features := Features{make(map[*Feature]bool), Selection{FeatureRestrictions.Toggle: false}}
+	features := newFeatures(Selection{FeatureRestrictions.Toggle: false})
 	ring, err := features.setup(Config{Entries: 8, CQEntries: 16})
 	if err != nil {
 		return Features{}, err
@@ -54,7 +63,8 @@ func ProbeAll() (Features, error) {
 	return features, features.probe(ring, func(*Feature) bool { return true })
 }
 
-// probe tries the wanted features on a ring, if it is not known that they are there.
+// probe tries the wanted features on a ring, if it is not known that they are there. One
+// that cannot be tried is noted.
 func (f Features) probe(ring *Ring, wanted func(*Feature) bool) error {
 	p, err := newProber(ring)
 	if err != nil {
@@ -66,8 +76,9 @@ func (f Features) probe(ring *Ring, wanted func(*Feature) bool) error {
 			continue
 		}
 		has, err := feature.probe(p)
+		delete(f.failed, feature)
 		if err != nil {
-			return fmt.Errorf("probing %s: %w", feature.Name, err)
+			f.failed[feature] = fmt.Errorf("probing %s: %w", feature.Name, err)
 		}
 		f.present[feature] = has
 	}
@@ -115,10 +126,7 @@ func (p *prober) close() {
 func (p *prober) register(flags uint16) (bool, error) {
 	reg := giouring.BufReg{RingAddr: uint64(uintptr(unsafe.Pointer(&p.memory[0]))), RingEntries: 2, Bgid: proberGroup, Pad: flags}
 	_, err := p.ring.ring.RegisterBufferRing(&reg, 0)
-	if errors.Is(err, syscall.EINVAL) {
-		return false, nil
-	}
-	return err == nil, err
+	return answer(err)
 }
 
 func (p *prober) bufferRing() (bool, error) {
@@ -178,10 +186,12 @@ func (p *prober) recvMultishot(limit uint32) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if first.Errno() != 0 {
+	if errno := first.Errno(); errno != 0 {
 		// Take the byte that the failed recv has left.
-		_, err := unix.Read(p.pair[0], make([]byte, 1))
-		return false, err
+		if _, err := unix.Read(p.pair[0], make([]byte, 1)); err != nil {
+			return false, err
+		}
+		return answer(errno)
 	}
 	if first.More() {
 		if _, err := p.cancel(1); err != nil {
@@ -209,7 +219,10 @@ func (p *prober) acceptMultishot() (bool, error) {
 	}
 	p.ring.AcceptMultishot(listener, 1)
 	last, err := p.cancel(1)
-	return last.Errno() == syscall.ECANCELED, err
+	if err != nil || last.Errno() == syscall.ECANCELED {
+		return err == nil, err
+	}
+	return answer(last.Errno())
 }
 
 // cancel cancels an operation and returns its last completion.

@@ -42,10 +42,10 @@ func (r *Ring) restrict() error {
 	}
 	add(giouring.RestrictionSQEFlagsAllowed, restrictedFlags)
 	if _, err := r.ring.RegisterRestrictions(all); err != nil {
-		return fmt.Errorf("io_uring_register: restricting the ring: %w", err)
+		return fmt.Errorf("restricting the ring: %w", err)
 	}
 	if _, err := r.ring.EnableRings(); err != nil {
-		return fmt.Errorf("io_uring_register: enabling the ring: %w", err)
+		return fmt.Errorf("enabling the ring: %w", err)
 	}
 	return nil
 }
@@ -55,11 +55,11 @@ func (r *Ring) restrict() error {
 func (*prober) restrictions() (bool, error) {
 	ring, err := setup(Config{Entries: 1, CQEntries: 2}, giouring.SetupCoopTaskrun|giouring.SetupRDisabled)
 	if err != nil {
-		return false, nil
+		return answer(err)
 	}
 	defer ring.Close()
 	if err := ring.restrict(); err != nil {
-		return false, nil
+		return answer(err)
 	}
 	ring.next().PrepareNop()
 	if err := ring.SubmitAndWait(Forever); err != nil || ring.ready() == 0 {

@@ -105,12 +105,12 @@ func New(cfg Config, s Selection) (*Ring, Features, error) {
 	if err := deadly(); err != nil {
 		return nil, Features{}, err
 	}
-	features := Features{make(map[*Feature]bool), s}
+	features := newFeatures(s)
 	ring, err := features.setup(cfg)
 	if err != nil {
 		return nil, Features{}, err
 	}
-	err = features.probe(ring, func(f *Feature) bool { return f.Used || s.wants(f) })
+	err = features.probe(ring, func(f *Feature) bool { return !f.atSetup() && (f.Used || s.wants(f)) })
 	if err == nil {
 		err = features.Missing()
 	}
@@ -121,8 +121,13 @@ func New(cfg Config, s Selection) (*Ring, Features, error) {
 	return ring, features, nil
 }
 
+// atSetup tells whether the ring that was set up tells of a feature.
+func (f *Feature) atSetup() bool {
+	return f == FeatureSQPoll || f == FeatureDeferTaskrun || f == FeatureRestrictions
+}
+
 // setup sets up a ring with the best IORING_SETUP_* flags that are wanted and that
-// the kernel takes.
+// the kernel takes. Without those that the kernel has and has no means for, it goes on.
 func (f Features) setup(cfg Config) (*Ring, error) {
 	for _, choice := range []struct {
 		feature *Feature
@@ -134,10 +139,12 @@ func (f Features) setup(cfg Config) (*Ring, error) {
 		if !f.selection.wants(choice.feature) {
 			continue
 		}
-		if ring, err := f.open(cfg, choice.flags); err == nil {
+		ring, err := f.open(cfg, choice.flags)
+		if err == nil {
 			f.present[choice.feature] = true
 			return ring, nil
 		}
+		f.fail(choice.feature, err)
 	}
 	return f.open(cfg, giouring.SetupCoopTaskrun) // 5.19: no interrupt to run completions
 }
@@ -150,13 +157,21 @@ func (f Features) open(cfg Config, flags uint32) (*Ring, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ring.restrict() == nil {
+		if err = ring.restrict(); err == nil {
 			f.present[FeatureRestrictions] = true
 			return ring, nil
 		}
+		f.failed[FeatureRestrictions] = err // whatever it is: every kernel with the rest has it
 		ring.Close()
 	}
 	return setup(cfg, flags)
+}
+
+// fail notes an error that does not say that the kernel lacks a feature.
+func (f Features) fail(feature *Feature, err error) {
+	if !errors.Is(err, errors.ErrUnsupported) {
+		f.failed[feature] = err
+	}
 }
 
 // deferTaskrun are the flags of FeatureDeferTaskrun, which come together only.

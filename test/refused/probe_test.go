@@ -23,7 +23,7 @@ type probeAnswer struct {
 
 func probe(t *testing.T, program *harness.Program) probeAnswer {
 	t.Helper()
-	out, err := exec.Command(program.Executable(t), "--probe=json").Output()
+	out, err := exec.Command(program.Executable(t), append(program.Args[:len(program.Args):len(program.Args)], "--probe=json")...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
