@@ -4,7 +4,7 @@
 // and splicing streams.
 //
 // What a connection does outside its bytes is in package connection. The way of a byte is in
-// the words and the order of package ring, file by file: receive.go, send.go, proceed.go.
+// the words and the order of package ring, file by file: recv.go, send.go, proceed.go.
 //
 // Invariants:
 //   - A connection belongs to one worker, from when that takes the client, at

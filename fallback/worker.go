@@ -27,7 +27,7 @@ type worker struct {
 	timers    timers
 	busyPoll  forward.BusyPoll
 	budget    int             // bytes that the half at hand may still receive in its turn
-	line      connection.Line // halves whose turn is to come, in order
+	streams   connection.Line // halves whose turn is to come
 }
 
 // kind is what an event belongs to.
@@ -74,7 +74,7 @@ func (w *worker) run() error {
 		if next := w.UntilAlarm(); next >= 0 && (timeout < 0 || next < timeout) {
 			timeout = next
 		}
-		if w.line.Len() > 0 {
+		if w.streams.Len() > 0 {
 			timeout = 0
 		}
 		n, err := w.wait(timeout)
@@ -204,14 +204,14 @@ func (w *worker) goOn(h *half) {
 func (w *worker) schedule(h *half) {
 	if !h.scheduled {
 		h.scheduled = true
-		w.line.Join(&h.Half)
+		w.streams.Join(&h.Half)
 	}
 }
 
 // advance gives the first half in line its turn. Between two turns the worker looks
 // for events, so that a message waits for one of them at most.
 func (w *worker) advance() {
-	if first := w.line.Pop(); first != nil {
+	if first := w.streams.Pop(); first != nil {
 		h := w.halfOf(first)
 		h.scheduled = false
 		w.proceed(h)
