@@ -14,9 +14,10 @@ type Pipe struct {
 
 // Pipes hands out empty pipes and keeps a few idle ones for reuse.
 type Pipes struct {
-	size int
-	keep int
-	free []*Pipe
+	size  int
+	keep  int
+	spare func(fd int) error
+	free  []*Pipe
 }
 
 // MaxPipe is what a pipe holds at most, bytes: the kernel gives no more by default
@@ -24,12 +25,26 @@ type Pipes struct {
 const MaxPipe = 1 << 20
 
 // NewPipes returns a pool of pipes of size bytes, at most MaxPipe, that keeps up to
-// keep idle ones.
-func NewPipes(size, keep int) *Pipes { return &Pipes{size: min(size, MaxPipe), keep: keep} }
+// keep idle ones. spare refuses one whose higher descriptor is wanted for something else.
+func NewPipes(size, keep int, spare func(fd int) error) *Pipes {
+	return &Pipes{size: min(size, MaxPipe), keep: keep, spare: spare}
+}
 
-// Get returns an empty pipe. A user over pipe-user-pages-soft gets smaller ones
+// Get returns an empty pipe that can be spared. A user over pipe-user-pages-soft gets smaller ones
 // (pipe(7)), and goes on with those.
 func (p *Pipes) Get() (*Pipe, error) {
+	pipe, err := p.get()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.spare(max(pipe.Read, pipe.Write)); err != nil {
+		p.Discard(pipe)
+		return nil, err
+	}
+	return pipe, nil
+}
+
+func (p *Pipes) get() (*Pipe, error) {
 	if n := len(p.free); n > 0 {
 		pipe := p.free[n-1]
 		p.free = p.free[:n-1]

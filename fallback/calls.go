@@ -7,7 +7,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/target"
 )
+
+// system is the real sockets.
+type system struct{ socket.System }
 
 // The system calls of the data path. None of them waits (but for poll), so they
 // go past the Go scheduler, which would otherwise be told twice for each.
@@ -26,8 +32,9 @@ func send(fd int, block []byte) (int, syscall.Errno) {
 	return int(n), errno
 }
 
-// connect connects a non-blocking socket to a sockaddr.
-func connect(fd int, sockaddr []byte) syscall.Errno {
+// Connect connects a non-blocking socket, and does not wait for it.
+func (system) Connect(fd int, to *target.Address) syscall.Errno {
+	sockaddr := to.Sockaddr()
 	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
 	return errno
 }

@@ -1,35 +1,12 @@
 package fallback
 
 import (
-	"time"
-
-	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/connection"
 )
 
-// state is where a connection is in its life:
-//
-//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done─> (closing ─>) free
-//	                └────────────────┴─────────────┴─ no address left, or the engine stops ┘
-type state uint8
-
-const (
-	stateFree       state = iota // the slot belongs to nobody
-	stateGreeting                // the client has yet to send its PROXY header
-	stateResolving               // waits for the resolver, for a descriptor, or to try again
-	stateConnecting              // a connect is under way
-	stateForwarding              // the target is connected
-	stateClosing                 // another thread closes its sockets: see passing.go
-)
-
-// noFD stands for a descriptor that is not open.
-const noFD = -1
-
-// side is one socket of a connection and what epoll has said of it. Events are
-// edge-triggered: each flag stays until a call on the socket says otherwise.
+// side is what epoll has said of one socket of a connection. Events are edge-triggered:
+// each flag stays until a call on the socket says otherwise.
 type side struct {
-	fd       int // owned; noFD when not open
-	tcp      bool
 	readable bool
 	writable bool
 	ended    bool // its peer has ended its stream, or is gone
@@ -44,71 +21,43 @@ type side struct {
 	drained bool
 }
 
-func newSide(fd, family int) side {
-	return side{fd: fd, tcp: socket.IsIP(family), drained: socket.IsIP(family)}
-}
-
-// connection joins a client to a target. Its worker alone touches it, from
-// accept to close.
-type connection struct {
-	slot       uint32
-	generation uint32 // counts the slot's uses; part of each event's data
-	state      state
-	route      *forward.Route
-
-	client, target side              // until there is a target, its descriptor may be a reserve
-	dial           forward.Dial      // of the target's addresses
-	prologue       *forward.Prologue // nil if there is none, or it is with toTarget
+// transfer is a connection as this engine moves its bytes.
+type transfer struct {
+	connection.Connection
 
 	toTarget, toClient half
+	client, target     side
 
-	account  *forward.Account // nil unless connections are logged
-	outcome  forward.Outcome
-	passing  bool // passes descriptors on
-	closings int  // times that another thread has been asked to close something, and is not done
-
-	alarm    forward.Alarm
-	since    forward.Tick    // when it was accepted
-	began    time.Duration   // the same by the stopwatch
-	silence  forward.Silence // since when nothing has moved
-	halfOpen forward.HalfOpen
-	place    forward.BacklogPlace // in line for a target's backlog, in stateConnecting
-	tries    uint8                // to reach the target, that have failed
-	lookups  uint32               // of the target's name, that have begun
-	retrying bool                 // waits for the next one, in stateResolving
-	inLine   bool                 // waits for a descriptor, in stateResolving
-	attempt  uint32               // counts the sockets that were to be connected; part of their events
-	early    int                  // bytes that have travelled with the last one
-
-	late   bool // has waited for its target since its client has ended its stream
-	broken bool // to be closed with a reset
+	attempt uint32 // counts the sockets that were to be connected; part of their events
+	late    bool   // has waited for its target since its client has ended its stream
 }
 
-// begin makes a free slot a connection of the accepted descriptor client.
-func (c *connection) begin(slot uint32, route *forward.Route, client int) {
-	c.slot = slot
-	c.generation++
-	c.state = stateResolving
-	c.route = route
-	c.client, c.target = newSide(client, route.Listener.Family), side{fd: noFD}
-	c.dial = forward.Dial{}
-	c.alarm.Connection = slot
-	c.silence, c.halfOpen = forward.Silence{}, forward.HalfOpen{}
-	c.outcome = 0
-	c.tries, c.retrying, c.inLine = 0, false, false
-	c.early = 0
-	c.broken, c.late = false, false
-	c.passing, c.closings = false, 0
-	c.toTarget = half{connection: c, source: &c.client, destination: &c.target}
-	c.toClient = half{connection: c, source: &c.target, destination: &c.client}
+// begin makes a free slot that of another connection.
+func (c *transfer) begin() {
+	c.toTarget = half{transfer: c, from: &c.client, to: &c.target}
+	c.toClient = half{transfer: c, from: &c.target, to: &c.client}
+	c.client, c.target, c.late = side{}, side{}, false
 }
 
-// stop notes that a connection ends with the program, unless it is over already.
-func (c *connection) stop() {
-	if !c.finished() {
-		c.outcome.Note(forward.Stopped)
+// of is what the engine knows of a connection.
+func (w *worker) of(c *connection.Connection) *transfer { return w.transfers[c.Slot] }
+
+// halfOf is what it knows of one direction.
+func (w *worker) halfOf(h *connection.Half) *half {
+	c := w.of(h.Connection)
+	if h.FromClient() {
+		return &c.toTarget
 	}
+	return &c.toClient
 }
 
-// finished tells that neither half has anything left to do.
-func (c *connection) finished() bool { return c.toTarget.done && c.toClient.done }
+// NewSlot implements connection.Mover.
+func (w *worker) NewSlot() *connection.Connection {
+	c := &transfer{}
+	c.Bind(&c.toTarget.Half, &c.toClient.Half)
+	w.transfers = append(w.transfers, c)
+	return &c.Connection
+}
+
+// Begin implements connection.Mover.
+func (w *worker) Begin(c *connection.Connection) { w.of(c).begin() }

@@ -3,6 +3,7 @@ package fallback
 import (
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -18,103 +19,45 @@ func (w *worker) proceed(h *half) {
 		}
 	}
 	switch {
-	case h.done:
-	case h.ended && h.empty():
-		w.end(h)
-	case h.source.readable && h.destination.writable && !h.closing:
+	case h.Done:
+	case h.Ended && h.empty():
+		w.EndHalf(&h.Half)
+	case h.from.readable && h.to.writable && !h.Closing:
 		w.schedule(h) // has not come to a stop yet
 	}
-	w.settle(h.connection)
+	w.Settle(h.Connection)
 }
 
-// end finishes a half that has delivered everything: its destination learns of
-// the end, or of the failure, of its source.
-func (w *worker) end(h *half) {
-	h.done = true
-	switch {
-	case h.failed:
-		h.connection.broken = true
-	case h.opposite().done:
-		// Closing the descriptor says the same.
-	default:
-		w.sockets.ShutdownWrite(h.destination.fd)
-		w.halfOpen(h.connection)
-	}
-}
+// Proceed implements connection.Mover.
+func (w *worker) Proceed(h *connection.Half) { w.proceed(w.halfOf(h)) }
 
-// discard finishes a half whose bytes can no longer be delivered.
-func (w *worker) discard(h *half) {
-	if !h.done {
-		h.connection.broken = true
-		w.drop(h)
-	}
-}
-
-// drop finishes a half that delivers nothing more, and is not missed.
-func (w *worker) drop(h *half) {
-	h.done = true
-	if !h.source.tcp && !h.ended && !h.opposite().done && h.connection.state == stateForwarding {
-		w.sockets.ShutdownRead(h.source.fd) // its peer is told, if it is on a UNIX socket
-	}
+// LetGo implements connection.Mover.
+func (w *worker) LetGo(of *connection.Half) {
+	h := w.halfOf(of)
 	w.putBlock(h)
-	w.closePassed(h)
 	if h.pipe != nil {
 		w.pipes.Discard(h.pipe)
 		h.pipe, h.queued = nil, 0
 	}
 }
 
-// settle closes a connection that has nothing left to do.
-func (w *worker) settle(c *connection) {
-	if c.state == stateFree || c.state == stateClosing || !c.finished() {
-		return
-	}
-	if c.passing {
-		w.closeSockets(c)
-	} else {
-		w.close(c.target.fd, c.broken)
-		w.close(c.client.fd, c.broken)
-	}
-	if c.broken {
-		w.counters.Broken.Add(1)
-	}
-	w.policy.Close(c.account, c.route, &c.dial, c.toTarget.moved, c.toClient.moved, c.outcome)
-	c.account = nil
-	w.stopwatch.Ended(&w.counters, c.began)
-	w.wheel.Cancel(&c.alarm)
-	c.place.Leave()
-	w.forgetPrologue(c)
-	c.dial = forward.Dial{}
-	if c.closings > 0 && w.mode != modeStopping {
-		c.state = stateClosing
-		return
-	}
-	w.vacate(c)
+// AtRest implements connection.Mover.
+func (w *worker) AtRest(*connection.Connection) bool { return true }
+
+// Receives implements connection.Mover.
+func (w *worker) Receives(of *connection.Half) bool {
+	h := w.halfOf(of)
+	return !h.Done && !h.Ended && h.empty()
 }
 
-// vacate gives the slot of a closed connection back, and its place.
-func (w *worker) vacate(c *connection) {
-	c.state = stateFree
-	w.connections.Free(c.slot)
-	w.counters.Ended.Add(1)
-	w.crew.Leave(w.index, c.halfOpen)
+// Holds implements connection.Mover.
+func (w *worker) Holds(of *connection.Connection) bool {
+	c := w.of(of)
+	return !c.toTarget.empty() || !c.toClient.empty()
 }
 
-// close closes a descriptor, with a reset if the transfer is broken; epoll
-// forgets it.
-func (w *worker) close(fd int, reset bool) {
-	if fd == noFD {
-		return
-	}
-	if reset {
-		w.sockets.ResetOnClose(fd)
-	}
-	unix.Close(fd)
-}
+// DropPipes implements connection.Mover.
+func (w *worker) DropPipes() bool { return w.pipes.Drop() }
 
-// abort ends a connection in whatever state it is, with a reset.
-func (w *worker) abort(c *connection) {
-	w.discard(&c.toTarget)
-	w.discard(&c.toClient)
-	w.settle(c)
-}
+// Close implements connection.Mover; epoll forgets the socket.
+func (w *worker) Close(fd int) { unix.Close(fd) }

@@ -2,8 +2,6 @@ package fallback
 
 import (
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/forward"
 )
 
 // When a half changes between copying and splicing.
@@ -20,9 +18,9 @@ const (
 // room, and reports whether anything came of it.
 func (w *worker) receive(h *half) bool {
 	switch {
-	case !h.source.readable || h.ended || h.done:
+	case !h.from.readable || h.Ended || h.Done:
 		return false
-	case h.connection.passing:
+	case h.Connection.Passing:
 		return w.receivePassing(h)
 	case h.splicing && len(h.rest) == 0:
 		return w.receiveSplicing(h)
@@ -35,31 +33,31 @@ func (w *worker) receive(h *half) bool {
 // receiveCopying reads into the worker's block and sends that on at once; what
 // does not go moves to a block of the half's own.
 func (w *worker) receiveCopying(h *half) bool {
-	n, errno := recv(h.source.fd, w.block)
+	n, errno := recv(h.Source.FD, w.block)
 	switch {
-	case errno == unix.EAGAIN && h.source.urgent && w.sockets.Events(h.source.fd, unix.POLLIN) != 0:
+	case errno == unix.EAGAIN && h.from.urgent && w.sockets.Events(h.Source.FD, unix.POLLIN) != 0:
 		// A receive at the urgent mark says that there is nothing while a signal is
 		// pending (tcp_recvmsg_locked in net/ipv4/tcp.c).
 		return true
 	case errno == unix.EAGAIN:
-		h.source.readable = false
+		h.from.readable = false
 		return false
 	case errno == unix.EINTR:
 		return true
 	case errno != 0:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 		return true
 	case n == 0:
 		w.sourceEnded(h)
 		return true
 	}
 	if n < len(w.block) {
-		h.source.readable = !h.source.drained
+		h.from.readable = !h.from.drained
 		h.full = 0
-	} else if h.full++; h.full >= streamAfter && !h.noSplice && w.policy.Limits.BufferSize > smallSplice {
+	} else if h.full++; h.full >= streamAfter && !h.noSplice && w.Policy.Limits.BufferSize > smallSplice {
 		h.splicing, h.small = true, 0
 	}
-	h.connection.silence.Active = w.now
+	h.Connection.Silence.Active = w.Now
 	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 	return true
@@ -69,22 +67,18 @@ func (w *worker) receiveCopying(h *half) bool {
 func (w *worker) receiveSplicing(h *half) bool {
 	if h.pipe == nil {
 		pipe, err := w.pipes.Get()
-		if err == nil && w.policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
-			w.pipes.Discard(pipe)
-			pipe = nil
-		}
-		if pipe == nil {
+		if err != nil {
 			// Connections may want the descriptors: copying needs none.
 			h.noSplice, h.splicing, h.full = true, false, 0
 			return true
 		}
 		h.pipe = pipe
 	}
-	room := min(min(h.pipe.Size, w.policy.Limits.BufferSize)-h.queued, w.budget)
+	room := min(min(h.pipe.Size, w.Policy.Limits.BufferSize)-h.queued, w.budget)
 	if room <= 0 {
 		return false
 	}
-	n, errno := w.sockets.Splice(h.source.fd, h.pipe.Write, room)
+	n, errno := w.sockets.Splice(h.Source.FD, h.pipe.Write, room)
 	defer w.putPipe(h)
 	switch {
 	case (errno == unix.EAGAIN || errno == 0 && n == 0) && h.queued > 0:
@@ -102,11 +96,11 @@ func (w *worker) receiveSplicing(h *half) bool {
 		h.noSplice, h.splicing, h.full = true, false, 0
 		return true
 	case errno != 0:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 		return true
 	}
 	h.queued += n
-	h.connection.silence.Active = w.now
+	h.Connection.Silence.Active = w.Now
 	w.budget -= n
 	if n > smallSplice {
 		h.small = 0
@@ -122,13 +116,4 @@ func (w *worker) putPipe(h *half) {
 		w.pipes.Put(h.pipe)
 		h.pipe = nil
 	}
-}
-
-// sourceFailed handles a source that broke. What came before is still sent, as long as the
-// destination takes any, then that is reset; nothing more can be sent to the source.
-func (w *worker) sourceFailed(h *half) {
-	h.ended, h.failed = true, true
-	w.notForLong(h)
-	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-	w.discard(h.opposite())
 }

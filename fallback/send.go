@@ -4,15 +4,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/forward"
 )
 
 // send writes what a half holds to its destination, and reports whether any of
 // it went.
 func (w *worker) send(h *half) bool {
 	switch {
-	case !h.destination.writable || h.done:
+	case !h.to.writable || h.Done:
 		return false
 	case len(h.rest) > 0:
 		n := len(h.rest)
@@ -26,17 +24,17 @@ func (w *worker) send(h *half) bool {
 
 // sendCopying sends bytes from a block, and keeps what does not go.
 func (w *worker) sendCopying(h *half, bytes []byte) {
-	for len(bytes) > 0 && h.destination.writable {
+	for len(bytes) > 0 && h.to.writable {
 		n, errno := w.sendBytes(h, bytes)
 		switch errno {
 		case 0:
-			w.countBytes(h, n)
+			w.Count(&h.Half, n)
 			bytes = bytes[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
-			h.destination.writable = false
+			h.to.writable = false
 		default:
-			w.destinationFailed(h, errno)
+			w.DestinationFailed(&h.Half, errno)
 			return
 		}
 	}
@@ -44,10 +42,10 @@ func (w *worker) sendCopying(h *half, bytes []byte) {
 }
 
 func (w *worker) sendBytes(h *half, bytes []byte) (int, syscall.Errno) {
-	if len(h.passed) > 0 {
+	if len(h.Passed) > 0 {
 		return w.sendPassing(h, bytes)
 	}
-	return send(h.destination.fd, bytes[:h.piece(len(bytes))])
+	return send(h.Destination.FD, bytes[:h.Piece(len(bytes))])
 }
 
 // keep stores what could not be sent of the worker's block, or of the half's.
@@ -60,11 +58,7 @@ func (w *worker) keep(h *half, bytes []byte) {
 	default:
 		block, err := w.blocks.Get()
 		if err != nil {
-			w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-				"bytes", len(bytes), "error", err)
-			h.connection.outcome.Note(forward.OutOfMemory)
-			w.discard(h)
-			w.discard(h.opposite())
+			w.OutOfMemory(&h.Half, len(bytes), err)
 			return
 		}
 		h.block = block
@@ -81,48 +75,19 @@ func (w *worker) putBlock(h *half) {
 
 // sendSplicing moves bytes from the pipe to the destination.
 func (w *worker) sendSplicing(h *half) bool {
-	n, errno := w.sockets.Splice(h.pipe.Read, h.destination.fd, h.piece(h.queued))
+	n, errno := w.sockets.Splice(h.pipe.Read, h.Destination.FD, h.Piece(h.queued))
 	switch errno {
 	case 0:
-		h.short = h.short || n < h.queued
+		h.Short = h.Short || n < h.queued
 		h.queued -= n
-		w.countBytes(h, n)
+		w.Count(&h.Half, n)
 		w.putPipe(h)
 	case unix.EINTR:
 	case unix.EAGAIN:
-		h.destination.writable = false
+		h.to.writable = false
 		return false
 	default:
-		w.destinationFailed(h, errno)
+		w.DestinationFailed(&h.Half, errno)
 	}
 	return true
-}
-
-// destinationFailed handles a destination that takes nothing more.
-func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
-	if len(h.passed) > 0 && !forward.Gone(errno) {
-		w.policy.ReportPassing(h.connection.route.Listener, errno)
-		h.connection.outcome.Note(forward.DescriptorsLost)
-	}
-	h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
-	w.discard(h)
-	switch {
-	case !forward.Gone(errno):
-		w.discard(h.opposite())
-	case h.destination.tcp: // it has reset, or the kernel would wait for it
-		w.notForLong(h.opposite())
-	}
-}
-
-func (w *worker) countBytes(h *half, n int) {
-	h.connection.silence.Active = w.now
-	h.moved += uint64(n)
-	if h.fromClient() {
-		w.counters.BytesToTarget.Add(uint64(n))
-		if h.connection.halfOpen.Dormant() {
-			w.policy.Gate.Stir()
-		}
-	} else {
-		w.counters.BytesToClient.Add(uint64(n))
-	}
 }

@@ -3,15 +3,17 @@ package fallback
 import (
 	"slices"
 	"time"
+
+	"uring-socket-proxyd/internal/connection"
 )
 
 // timers are a worker's own few timers: accept pauses, watchdog, full backlogs.
 // Connections have none while they forward.
 type timers struct {
-	pending []timer // by time
+	pending []firing // by time
 }
 
-type timer struct {
+type firing struct {
 	at   time.Time
 	fire func()
 }
@@ -19,13 +21,13 @@ type timer struct {
 // start calls fire once, after d.
 func (t *timers) start(d time.Duration, fire func()) {
 	at := time.Now().Add(d)
-	i, _ := slices.BinarySearchFunc(t.pending, at, func(other timer, at time.Time) int {
+	i, _ := slices.BinarySearchFunc(t.pending, at, func(other firing, at time.Time) int {
 		if other.at.After(at) {
 			return 1
 		}
 		return -1 // behind those of the same time
 	})
-	t.pending = slices.Insert(t.pending, i, timer{at, fire})
+	t.pending = slices.Insert(t.pending, i, firing{at, fire})
 }
 
 // wait is the time until the next timer fires, negative if there is none.
@@ -43,4 +45,29 @@ func (t *timers) run() {
 		t.pending = slices.Delete(t.pending, 0, 1)
 		fire()
 	}
+}
+
+// NewTimer implements connection.Mover.
+func (w *worker) NewTimer(fire func()) connection.Timer { return w.timers.add(fire) }
+
+// add returns a timer of its own that calls fire.
+func (t *timers) add(fire func()) *timer { return &timer{of: t, fire: fire} }
+
+// timer can be started again once it has fired.
+type timer struct {
+	of      *timers
+	running bool
+	fire    func()
+}
+
+// Running implements connection.Timer.
+func (t *timer) Running() bool { return t.running }
+
+// Start implements connection.Timer.
+func (t *timer) Start(d time.Duration) {
+	t.running = true
+	t.of.start(d, func() {
+		t.running = false
+		t.fire()
+	})
 }

@@ -3,10 +3,18 @@ package ring
 import (
 	"syscall"
 	"time"
+
+	"uring-socket-proxyd/internal/connection"
 )
 
 // recancelPause is how long to wait before an operation is cancelled again.
 const recancelPause = 5 * time.Millisecond
+
+// missed is what cancels have missed.
+type missed struct {
+	operations []userData // to cancel again
+	timer      *timer
+}
 
 // cancel asks the kernel to end an operation, whose own completion tells when it
 // has.
@@ -24,16 +32,16 @@ func (w *worker) cancelled(data userData, errno syscall.Errno) {
 	if errno == 0 || !w.pending(data) {
 		return
 	}
-	w.missed = append(w.missed, data)
-	if !w.recancel.running {
-		w.start(w.recancel, recancelPause)
+	w.missed.operations = append(w.missed.operations, data)
+	if !w.missed.timer.Running() {
+		w.missed.timer.Start(recancelPause)
 	}
 }
 
 // cancelMissed cancels again what a cancel has missed.
 func (w *worker) cancelMissed() {
-	missed := w.missed
-	w.missed = nil
+	missed := w.missed.operations
+	w.missed.operations = nil
 	for _, data := range missed {
 		if w.pending(data) {
 			w.cancel(data)
@@ -46,21 +54,21 @@ func (w *worker) pending(data userData) bool {
 	op := data.operation()
 	switch op {
 	case opAccept:
-		return w.listeners[data.slot()].accepting && (w.mode != modeServing || len(w.postponed) > 0)
+		return w.Listener(data.slot()).Accepting && !w.MayAccept()
 	case opTimer:
 		return false // it ends by itself
 	}
-	c := w.connections.At(data.slot())
-	if c.generation != data.generation() || c.state == stateFree {
+	c := w.transfers[data.slot()]
+	if c.Generation != data.generation() || c.State == connection.Free {
 		return false
 	}
 	switch op {
 	case opConnect:
-		return c.connecting && (c.finished() || c.timedOut)
+		return c.attempt != attemptNone && (c.Finished() || c.timedOut)
 	case opRecvClient, opRecvTarget:
-		return c.half(op).stopping && c.half(op).receiving
+		return c.half(op).reading.stops()
 	case opWatchClient, opWatchTarget:
-		return c.half(op).watching
+		return c.half(op).watched.watching
 	}
-	return c.half(op).sending
+	return c.half(op).writing.inFlight()
 }

@@ -5,209 +5,113 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
 )
 
-// resolve finds the addresses of a connection's target: at once when they are
-// literal, else through the resolver, whose answer comes back by the inbox.
-func (w *worker) resolve(c *connection) {
-	if !w.reserve(c) || !w.introduce(c) {
-		return
-	}
-	w.limit(c, w.policy.Timeouts.Connect)
-	if addresses, ok := c.route.Target.Literal(); ok {
-		w.resolved(c, forward.Answer{Addresses: addresses})
-		return
-	}
-	w.lookUp(c)
-}
+// attempt is what a connect in the ring is about.
+type attempt uint8
 
-// lookUp asks for the addresses of a connection's target, or for all of them if those of
-// one family were of no use. Only the answer to the last question counts, and none once the
-// connection has been given up.
-func (w *worker) lookUp(c *connection) {
-	c.lookups++
-	generation, lookup := c.generation, c.lookups
-	w.policy.Resolver.Lookup(c.route.Target, c.dial.Partial(), func(answer forward.Answer) {
-		w.inbox.Post(func() {
-			if c.generation == generation && c.lookups == lookup && c.state == stateResolving && !c.retrying && !c.finished() {
-				w.resolved(c, answer)
-			}
-		})
-	})
-}
+const (
+	attemptNone    attempt = iota // none is in flight
+	attemptConnect                // a connect
+	attemptPoll                   // a poll for the end of one that has begun outside the ring
+)
 
-func (w *worker) resolved(c *connection, answer forward.Answer) {
-	switch {
-	case forward.Shortage(answer.Err):
-		w.postpone(c, answer.Err)
-	case answer.Err != nil:
-		w.unreachable(c, answer.Err)
-	default:
-		c.dial.Extend(answer)
-		w.connectNext(c)
-	}
-}
-
-// connectNext tries the next address of a connection's target.
-func (w *worker) connectNext(c *connection) {
-	for address := c.dial.Next(); address != nil; address = c.dial.Next() {
-		err := w.connect(c, address)
-		switch {
-		case err == nil, w.gaveUp(c, err):
-			return
-		case forward.Shortage(err):
-			c.dial.Again()
-			w.postpone(c, err)
-			return
-		}
-		c.dial.Fail(err)
-	}
-	if c.dial.Partial() {
-		c.state = stateResolving
-		w.limit(c, w.policy.Timeouts.Connect)
-		w.lookUp(c)
-		return
-	}
-	w.unreachable(c, nil)
-}
-
-func (w *worker) connect(c *connection, address *target.Address) error {
-	if err := w.addresses.put(c.slot, address); err != nil {
-		return err
-	}
-	w.giveReserve(c)
+// Open implements connection.Mover: a blocking socket, so that io_uring waits for
+// readiness instead of failing with EAGAIN, which never blocks the submitter; but for UNIX
+// sockets, which never wait.
+func (w *worker) Open(_ *connection.Connection, address *target.Address) (fd int, err error) {
 	w.closeFirst()
-	fd, err := w.openTarget(address)
-	if err != nil {
-		return err
-	}
-	c.target = fd
-	if c.passing {
-		w.sockets.Prepare(fd)
-	}
-	if err = w.fit(c); err == nil && address.Family != unix.AF_UNIX {
-		err = w.begin(c)
-	}
-	if err != nil {
-		w.close(fd, false)
-		c.target = noFD
-		return err
-	}
-	c.state = stateConnecting
-	c.toClient.sourceIP = socket.IsIP(int(address.Family))
-	w.limit(c, w.policy.Timeouts.Connect)
-	if address.Family == unix.AF_UNIX {
-		w.connectUNIX(c)
-	} else {
-		w.submitConnect(c)
-	}
-	return nil
-}
-
-// openTarget makes the socket that is to be connected to an address: a blocking one, so
-// that io_uring waits for readiness instead of failing with EAGAIN, which never blocks the
-// submitter; but for UNIX sockets, see backlog.go.
-func (w *worker) openTarget(address *target.Address) (fd int, err error) {
 	flags := 0
 	if address.Family == unix.AF_UNIX {
 		flags = unix.SOCK_NONBLOCK
 	}
-	fd, err = w.sockets.Open(int(address.Family), flags)
-	if err != nil && w.pipes.Drop() {
-		fd, err = w.sockets.Open(int(address.Family), flags)
+	return w.sockets.Open(int(address.Family), flags)
+}
+
+// Connect implements connection.Mover.
+//
+// IORING_OP_CONNECT calls connect(2) again whenever it is woken (since 6.7, and stable
+// kernels of that time), which VSOCK answers by EALREADY while it is connecting, and for
+// ever after it was refused; before, the first time that it was woken without an error was
+// a success. So the ring does not connect there.
+func (w *worker) Connect(of *connection.Connection, progress connection.Progress) error {
+	c, address := w.of(of), of.Dial.Current()
+	switch {
+	case progress == connection.Done:
+		w.Reached(of)
+		return nil
+	case address.Family == unix.AF_VSOCK:
+		if errno := w.sockets.ConnectVSOCK(c.Target.FD, address.VSOCK()); errno != 0 && errno != unix.EINPROGRESS {
+			return errno
+		}
+		progress = connection.Begun
 	}
-	return fd, err
+	if progress == connection.Begun {
+		w.submitConnect(c, attemptPoll)
+		return nil
+	}
+	if err := w.addresses.put(c.Slot, address); err != nil {
+		return err
+	}
+	w.submitConnect(c, attemptConnect)
+	return nil
 }
 
 // submitConnect has the ring connect, or wait for the connect that has begun outside it.
-func (w *worker) submitConnect(c *connection) {
+func (w *worker) submitConnect(c *transfer, attempt attempt) {
 	c.inFlight++
-	c.connecting = true
-	if c.begun {
-		w.ring.Poll(c.target, unix.POLLOUT, uint64(c.userData(opConnect)))
+	c.attempt = attempt
+	if attempt == attemptPoll {
+		w.ring.Poll(c.Target.FD, unix.POLLOUT, uint64(c.userData(opConnect)))
 		return
 	}
-	addr, length := w.addresses.at(c.slot)
-	w.ring.Connect(c.target, addr, length, uint64(c.userData(opConnect)))
+	addr, length := w.addresses.at(c.Slot)
+	w.ring.Connect(c.Target.FD, addr, length, uint64(c.userData(opConnect)))
 }
 
 // connected handles the completion of a connect.
-func (w *worker) connected(c *connection, completion uring.Completion) {
+func (w *worker) connected(c *transfer, completion uring.Completion) {
+	attempt, timedOut := c.attempt, c.timedOut
 	c.inFlight--
-	c.connecting = false
-	if c.finished() { // aborted meanwhile
-		w.settle(c)
+	c.attempt, c.timedOut = attemptNone, false
+	if c.Finished() { // aborted meanwhile
+		w.Settle(&c.Connection)
 		return
 	}
-	errno, timedOut := completion.Errno(), c.timedOut
-	c.timedOut = false
-	if errno == 0 && c.begun {
-		if errno = w.sockets.Connected(c.target); errno == unix.EINPROGRESS && !timedOut {
-			w.submitConnect(c)
+	errno := completion.Errno()
+	if errno == 0 && attempt == attemptPoll {
+		if errno = w.sockets.Connected(c.Target.FD); errno == unix.EINPROGRESS && !timedOut {
+			w.submitConnect(c, attempt)
 			return
 		}
 	}
 	switch {
 	case errno != 0 && timedOut:
-		w.connectFailed(c, syscall.ETIMEDOUT)
+		w.ConnectFailed(&c.Connection, syscall.ETIMEDOUT)
 	case errno == syscall.ECANCELED, errno == syscall.EINTR: // not by us
-		w.submitConnect(c)
-	case c.dial.Taken(errno): // the target took the connection, and has reset it
-		c.outcome.Note(forward.TargetReset)
-		c.state = stateForwarding
-		w.abort(c)
-	case errno != 0:
-		w.connectFailed(c, errno)
-	case c.toClient.sourceIP && w.sockets.MetItself(c.target, c.dial.Current()):
-		// Nobody listens there; and as long as this socket has the port, nobody can.
-		w.sockets.ResetOnClose(c.target)
-		w.connectFailed(c, syscall.ECONNREFUSED)
+		w.submitConnect(c, attempt)
 	default:
-		w.reached(c)
+		w.Connected(&c.Connection, errno)
 	}
 }
 
-// reached goes on with a connection whose target is connected.
-func (w *worker) reached(c *connection) {
-	c.state = stateForwarding
-	w.stopwatch.Connected(&w.counters, c.began)
-	w.wheel.Cancel(&c.alarm)
-	w.limit(c, w.policy.FirstReview(&c.silence, w.now))
+// TimeOut implements connection.Mover.
+func (w *worker) TimeOut(of *connection.Connection) {
+	c := w.of(of)
+	c.timedOut = true
+	w.cancel(c.userData(opConnect))
+}
+
+// Forward implements connection.Mover.
+func (w *worker) Forward(of *connection.Connection) {
+	c := w.of(of)
 	w.hearAgain(c)
-	c.toTarget.bulk, c.toClient.bulk = !w.recvLimit, !w.recvLimit
-	w.takeEarly(c)
+	c.toTarget.way, c.toClient.way = w.firstWay(), w.firstWay()
+	w.TakeEarly(of)
 	w.sendPrologue(c)
 	w.proceed(&c.toTarget)
 	w.proceed(&c.toClient)
-}
-
-// connectFailed goes on to the next address, or tries the same one again after a
-// shortage.
-func (w *worker) connectFailed(c *connection, err error) {
-	c.place.Leave()
-	w.close(c.target, false)
-	c.target = noFD
-	if forward.Shortage(err) {
-		c.dial.Again()
-		w.postpone(c, err)
-		return
-	}
-	c.dial.Fail(err)
-	w.connectNext(c)
-}
-
-// unreachable ends a connection whose target cannot be reached, or has it try again.
-func (w *worker) unreachable(c *connection, err error) {
-	if w.retry(c) {
-		return
-	}
-	w.counters.Failed.Add(1)
-	c.outcome.Note(forward.TargetUnreachable)
-	w.policy.ReportUnreachable(c.route, &c.dial, err)
-	c.toTarget.done, c.toClient.done = true, true
-	w.settle(c)
 }

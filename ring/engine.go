@@ -2,16 +2,16 @@
 // one ring and one buffer pool, move the bytes of all connections by submitting
 // operations and handling their completions.
 //
-// The way of a byte, one file for each step: accept.go, connect.go, recv.go,
-// send.go, proceed.go (what comes next, end and close); splice.go for streams, passing.go
-// for passed descriptors. What crosses threads
-// crosses in forward.Inbox.
+// What a connection does outside its bytes is in package connection. The way of a byte, one
+// file for each step: recv.go, send.go, proceed.go (what comes next, and the end); splice.go
+// for streams, passing.go for passed descriptors. What crosses threads crosses in
+// forward.Inbox.
 //
 // Invariants:
 //   - A connection belongs to one worker, from when that takes the client, at
 //     accept or out of its inbox, to close; no locks.
 //   - A descriptor is closed, a buffer reused and a slot freed only when no
-//     operation that knows of it is in flight (connection.inFlight).
+//     operation that knows of it is in flight (transfer.inFlight).
 //   - The kernel's memory (buffers, addresses, timespecs) is off the Go heap.
 package ring
 
@@ -19,9 +19,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
@@ -34,7 +34,7 @@ var ringSize = uring.Config{Entries: 1024, CQEntries: 8192}
 
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
-	crew      *forward.Crew
+	*forward.Crew
 	begin     chan struct{} // closed when the workers may go on
 	abandoned bool          // ... to their end at once
 	ended     chan error    // of each worker
@@ -56,10 +56,10 @@ func New(policy *forward.Policy, selection Selection) (*Engine, error) {
 // newEngine is New with the size of the rings. hired, if not nil, is called with each
 // worker, on its thread, before that does anything.
 func newEngine(policy *forward.Policy, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
-	e := &Engine{crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
+	e := &Engine{Crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
 	for index := range policy.Workers {
 		makeWorker := func() (*worker, error) {
-			w, err := newWorker(policy, selection, size, e.crew, index)
+			w, err := newWorker(policy, selection, size, e.Crew, index)
 			if err == nil && hired != nil {
 				hired(w)
 			}
@@ -82,7 +82,7 @@ func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
 		runtime.LockOSThread()
 		w, err := makeWorker()
 		if err == nil {
-			e.crew.Join(w)
+			e.Crew.Join(w)
 			e.features = w.features
 		}
 		ready <- err
@@ -93,7 +93,7 @@ func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
 		if !e.abandoned {
 			err = w.run()
 		}
-		e.crew.End(index)
+		e.Crew.End(index)
 		w.release()
 		e.ended <- err
 	}()
@@ -120,31 +120,16 @@ func Refusal(err error) string {
 
 // Run implements forward.Engine.
 func (e *Engine) Run() error {
-	e.crew.Begin(false) // as accept leaves them
+	e.Crew.Begin(false) // as accept leaves them
 	close(e.begin)
-	return e.crew.Await(e.ended)
+	return e.Crew.Await(e.ended)
 }
-
-// Stop implements forward.Engine.
-func (e *Engine) Stop() { e.crew.Stop() }
-
-// StopIfIdle implements forward.Engine.
-func (e *Engine) StopIfIdle() { e.crew.StopIfIdle() }
-
-// Drain implements forward.Engine.
-func (e *Engine) Drain() { e.crew.Drain() }
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
 
 // Features implements forward.Engine.
 func (e *Engine) Features() []string { return e.features }
-
-// Counters implements forward.Engine.
-func (e *Engine) Counters() forward.Counts { return e.crew.Counters() }
-
-// Sample implements forward.Engine.
-func (e *Engine) Sample() forward.Sample { return e.crew.Sample() }
 
 // newWorker makes a worker on the calling thread.
 func newWorker(policy *forward.Policy, selection Selection, size uring.Config, crew *forward.Crew, index int) (*worker, error) {
@@ -161,18 +146,11 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		return nil, err
 	}
 	w := &worker{
-		policy:          policy,
 		ring:            ring,
 		pool:            pool,
-		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes),
+		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
 		sockets:         system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
-		crew:            crew,
-		index:           index,
 		closesAtOnce:    policy.Workers > 1,
-		tight:           policy.Limits.Tight(),
-		timed:           policy.Clocked(),
-		clock:           forward.NewClock(),
-		stopwatch:       forward.NewStopwatch(policy.Timed),
 		features:        features.InUse(),
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot) && !policy.Limits.Tight(),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
@@ -180,16 +158,12 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		splices:         features.Uses(uring.FeatureSplice),
 		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
 		tuning:          defaultTuning,
-		backlogs:        forward.NewBacklogs[*connection](policy.Timeouts),
-		headers:         forward.HeaderLine[*connection]{Time: forward.HeaderTime},
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
+	w.Init(policy, crew, index, w.sockets, w)
 	// A buffer's end cuts pieces short, and so does what a half may hold.
 	w.bulkSize = min(w.bulkSize, int32(shape.Size/2), int32(policy.Limits.BufferSize/2))
 	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
-	if policy.Outbound.FastOpen {
-		w.early = make([]byte, forward.EarlyRoom)
-	}
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err
@@ -200,41 +174,19 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 // prepare makes what does not depend on the kernel's features.
 func (w *worker) prepare() error {
 	var err error
-	if w.inbox, err = forward.NewInbox(); err != nil {
-		return err
-	}
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = newTimerTable(7 + len(w.policy.Routes)); err != nil {
+	if w.timers, err = w.newTimerTable(3 + connection.Timers + len(w.Policy.Routes)); err != nil {
 		return err
 	}
-	w.scarcity = w.timers.add(w.relieve)
-	w.recancel = w.timers.add(w.cancelMissed)
-	w.backlogTimer = w.timers.add(w.connectWaiting)
-	w.lookout = w.timers.add(w.look)
-	w.shortage = w.timers.add(w.goOn)
-	w.headerTimer = w.timers.add(w.endLate)
-	for i := range w.policy.Routes {
-		l := &listener{index: uint32(i), route: &w.policy.Routes[i]}
-		l.timer = w.timers.add(func() { w.accept(l) })
-		w.listeners = append(w.listeners, l)
+	if err := w.Prepare(); err != nil {
+		return err
 	}
-	if heart := w.policy.Heart; heart != nil {
-		w.beat(heart.Interval())
-	}
+	w.scarcity.timer = w.timers.add(w.relieve)
+	w.missed.timer = w.timers.add(w.cancelMissed)
+	w.lookout.timer = w.timers.add(w.look)
 	return nil
-}
-
-// beat tells the watchdog, from the event loop itself, that the loop is alive,
-// and does so again every interval.
-func (w *worker) beat(interval time.Duration) {
-	var pulse *timer
-	pulse = w.timers.add(func() {
-		w.policy.Heart.Beat(w.index)
-		w.start(pulse, interval)
-	})
-	w.start(pulse, interval)
 }
 
 // release frees what the worker holds. The ring goes first: it knows the rest.
@@ -244,8 +196,8 @@ func (w *worker) release() {
 	w.pool.Close()
 	w.pipes.Drop()
 	w.addresses.close()
-	if w.inbox != nil {
-		w.inbox.Close()
+	if w.Box != nil {
+		w.Box.Close()
 	}
 	for _, memory := range [][]byte{w.timers.memory, w.wakeups} {
 		if memory != nil {

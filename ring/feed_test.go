@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/forward"
 )
 
 // TestFeedWhileThePipeHoldsBytes gives a buffer to a half that has waited for one,
@@ -14,9 +16,8 @@ func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	slot, c := w.connections.Allocate()
-	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
-	c.state, c.target = stateForwarding, s.socket(nil).fd
+	c := begun(w, s)
+	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
 	h := &c.toTarget
 	w.starve(h)
 	if !w.getPipe(h) {
@@ -24,7 +25,7 @@ func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
 	}
 	h.queued = 54 // in the pipe; the destination takes nothing at the moment
 	w.feed()
-	if h.receiving {
+	if h.reading.inFlight() {
 		t.Error("receives into the pool while older bytes are in the pipe")
 	}
 	w.discardPipe(h)

@@ -2,7 +2,7 @@ package ring
 
 import (
 	"uring-socket-proxyd/bufpool"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // half is one direction of a connection: recv -> buffer -> send -> end.
@@ -10,13 +10,14 @@ import (
 // Invariants:
 //   - At most one send is in flight, always of the queue's first piece; bytes
 //     leave in the order in which they came.
-//   - receiving and sending are true from submission to the last completion; a
+//   - reading and writing last from submission to the last completion; a
 //     descriptor is closed, and a piece released, only when the kernel is done
 //     with it.
 //   - Once done, nothing more is received or sent, and the queue is empty but
 //     for the piece of a send still in flight.
 type half struct {
-	connection     *connection
+	connection.Half
+	transfer       *transfer
 	recvOp, sendOp operation
 
 	queue  queue
@@ -24,93 +25,41 @@ type half struct {
 
 	pipe *bufpool.Pipe // holds what a stream's destination has not taken; empty while queue is not
 
-	passed  []int // descriptors, owned, that go with the first byte of queue
-	closing bool  // those that it had before are being closed: it receives nothing
+	reading reading // by its source
+	writing writing // to its destination
+	way     way
+	watched watched
 
-	receiving bool // a recv is in flight
-	awaiting  bool // ... or rather a poll of a stream's source
-	stopping  bool // ... and is being cancelled; stays until the next recv
-	sending   bool // a send is in flight
-	blocked   bool // ... or rather a poll of a stream's destination
-	unpinning bool // ... and is being cancelled, to move its bytes out of the pool
-	bulk      bool // receives piece by piece, each bounded
-	splicing  bool // is a stream: see splice.go
 	noSplice  bool // its source has no splice
 	readable  bool // the kernel has said that its source has something
 	scheduled bool // is in line for its turn
-	watching  bool // its source is polled for errors
-	starved   bool // waits in line for a free buffer
-	ended     bool // the source has no more bytes for us
-	failed    bool // ... because it broke: the destination is to be reset
-	done      bool
+	forNobody bool // its destination, a UNIX socket, has closed altogether
+	deafTo    bool // a poll for room is told of the end of its destination's own stream
 
 	large    uint32 // large pieces in a row
 	messages uint32 // messages in a row
 	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
-
-	sourceIP  bool   // its source is a TCP socket
-	forNobody bool   // its destination, a UNIX socket, has closed altogether
-	deafTo    bool   // a poll for room is told of the end of its destination's own stream
-	short     bool   // a splice to its destination came short, and may have taken the socket's error
-	fresh     bool   // has received since the last look, by a multishot recv
-	broke     bool   // its source is known to be broken, and is not read for want of room
-	looked    uint64 // moved, at the last look
-
-	moved uint64 // bytes sent so far
 }
 
-func (h *half) begin(c *connection, recvOp, sendOp operation) {
-	*h = half{connection: c, recvOp: recvOp, sendOp: sendOp, queue: queue{pieces: h.queue.pieces[:0]}}
+func (h *half) begin(c *transfer, recvOp, sendOp operation) {
+	*h = half{transfer: c, recvOp: recvOp, sendOp: sendOp, queue: queue{pieces: h.queue.pieces[:0]}}
 }
 
 // watchOp is the operation that watches a half's source.
 func (h *half) watchOp() operation {
-	if h.fromClient() {
+	if h.FromClient() {
 		return opWatchClient
 	}
 	return opWatchTarget
 }
 
-// fromClient tells whether a half's source is the client.
-func (h *half) fromClient() bool { return h.recvOp == opRecvClient }
-
-// source is the descriptor that a half reads from.
-func (h *half) source() int {
-	if h.fromClient() {
-		return h.connection.client
-	}
-	return h.connection.target
-}
-
-// destination is the descriptor that a half writes to.
-func (h *half) destination() int {
-	if h.fromClient() {
-		return h.connection.target
-	}
-	return h.connection.client
-}
-
-// end notes that the source has ended its stream.
-func (h *half) end() {
-	h.ended = true
-	h.connection.outcome.Note(forward.EndedBy(h.fromClient()))
-}
-
-// piece is how many of n bytes go to the destination at once.
-func (h *half) piece(n int) int {
-	if h.fromClient() {
-		return n
-	}
-	return h.connection.route.Piece(n)
-}
-
 // opposite is the half in the other direction.
 func (h *half) opposite() *half {
-	if h == &h.connection.toTarget {
-		return &h.connection.toClient
+	if h == &h.transfer.toTarget {
+		return &h.transfer.toClient
 	}
-	return &h.connection.toTarget
+	return &h.transfer.toTarget
 }
 
 // queue is a FIFO of pieces that keeps its memory, so that a connection in

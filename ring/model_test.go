@@ -13,6 +13,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
@@ -106,14 +107,14 @@ func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) *simu
 		t.Fatal(err)
 	}
 	s.stopped = s.stopped || !s.stopping // as all that were there were dormant
-	w.crew.End(0)
+	w.Crew.End(0)
 	s.check()
 	w.release()
 	if after := descriptors(t); after > before { // fewer: of an earlier test
 		t.Errorf("%d descriptors are open, %d were before: a pipe was lost", after, before)
 	}
-	if s.worker.counters.Stale.Load() > uint64(s.late) {
-		t.Errorf("%d completions were taken for late ones, %d were", s.worker.counters.Stale.Load(), s.late)
+	if s.worker.Counts.Stale.Load() > uint64(s.late) {
+		t.Errorf("%d completions were taken for late ones, %d were", s.worker.Counts.Stale.Load(), s.late)
 	}
 	figures.Count("seeds", 1)
 	return s
@@ -145,33 +146,33 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		LogConnections: true,
 	}
 	w := &worker{
-		policy: policy, sockets: s, crew: forward.NewCrew(policy), closesAtOnce: s.rng.IntN(2) == 0,
+		sockets: s, closesAtOnce: s.rng.IntN(2) == 0,
 		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, tuning: smallTuning, lowWater: policy.Limits.BufferSize / 2,
 	}
 	if s.rng.IntN(2) == 0 {
 		policy.Timeouts = forward.Timeouts{Connect: 20 * time.Millisecond, Idle: []time.Duration{time.Hour, 200 * time.Millisecond, 2 * time.Second}[s.rng.IntN(3)], Retry: time.Duration(s.rng.IntN(2)) * time.Second}
 	}
-	w.timed, w.clock = policy.Timeouts.Any(), s.clock
-	w.backlogs = forward.NewBacklogs[*connection](policy.Timeouts)
-	if w.backlogs.Time > 0 {
-		w.backlogs.Time = []time.Duration{time.Nanosecond, forward.BacklogTime}[s.rng.IntN(2)]
+	w.Init(policy, forward.NewCrew(policy), 0, s, w)
+	w.Clock = s.clock
+	if w.Backlogs.Time > 0 {
+		w.Backlogs.Time = []time.Duration{time.Nanosecond, forward.BacklogTime}[s.rng.IntN(2)]
 	}
 	s.useProxyProtocol(w)
 	s.useOutbound(w)
 	s.usePassing(w)
-	w.tight = s.rng.IntN(2) == 0
-	w.acceptMultishot = !w.tight
+	w.Tight = s.rng.IntN(2) == 0
+	w.acceptMultishot = !w.Tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w
-	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2)
+	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2, policy.SparePipe)
 	if w.pool, err = bufpool.New(shape, s); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.prepare(); err != nil {
 		t.Fatal(err)
 	}
-	w.crew.Join(w)
+	w.Crew.Join(w)
 	return w
 }
 
@@ -185,8 +186,8 @@ func (s *simulation) check() {
 	}
 	s.checkNoneLeft()
 	s.checkClosed()
-	s.lies["a connection given up at the limit"] += int(s.worker.counters.GivenUp.Load())
-	s.lies["a connection that stood idle"] += int(s.worker.counters.TimedOut.Load())
+	s.lies["a connection given up at the limit"] += int(s.worker.Counts.GivenUp.Load())
+	s.lies["a connection that stood idle"] += int(s.worker.Counts.TimedOut.Load())
 	for _, pair := range s.connected {
 		s.checkGreeting(pair)
 		if pair.target == nil {
@@ -201,10 +202,10 @@ func (s *simulation) check() {
 	if n := s.worker.pool.Parked(); n != 0 {
 		s.t.Errorf("%d bytes are still parked", n)
 	}
-	if n := s.worker.deaf; n != 0 {
+	if n := s.worker.lookout.deaf; n != 0 {
 		s.t.Errorf("%d connections still count as deaf", n)
 	}
-	if n := s.worker.policy.Gate.Current(); n != 0 {
+	if n := s.worker.Policy.Gate.Current(); n != 0 {
 		s.t.Errorf("the gate still counts %d connections", n)
 	}
 	s.checkAccounts()
@@ -216,13 +217,13 @@ func TestStaleCompletion(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int)}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	slot, c := w.connections.Allocate()
-	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
+	c := begun(w, s)
 	old := c.userData(opRecvClient)
-	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
+	w.Abort(&c.Connection)
+	c = begun(w, s)
 	s.queues.Post(uring.CQE{UserData: uint64(old), Res: 10, Flags: 2<<16 | 1})
 	w.ring.Reap(w.handle)
-	if n := w.counters.Stale.Load(); n != 1 {
+	if n := w.Counts.Stale.Load(); n != 1 {
 		t.Errorf("%d stale completions were counted, not 1", n)
 	}
 	if c.toTarget.queued != 0 {
@@ -239,13 +240,33 @@ func TestStaleTurn(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
-	slot, c := w.connections.Allocate()
-	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
-	c.state, c.target = stateForwarding, s.socket(nil).fd
+	c := begun(w, s)
+	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
 	w.stream(&c.toTarget)
-	c.begin(slot, &w.policy.Routes[0], s.socket(nil).fd)
+	w.Abort(&c.Connection)
+	c = begun(w, s)
 	w.advance()
-	if len(w.streams) != 0 || c.inFlight != 0 || c.toTarget.receiving {
-		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", len(w.streams), c.inFlight)
+	if w.streams.Len() != 0 || c.inFlight != 0 || c.toTarget.reading.inFlight() {
+		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", w.streams.Len(), c.inFlight)
 	}
+}
+
+// silent is a resolver that does not answer.
+type silent struct{}
+
+// Lookup implements forward.Resolver.
+func (silent) Lookup(target.Target, bool, func(forward.Answer)) {}
+
+// begun is a new connection, in the first slot, which waits for such a resolver.
+func begun(w *worker, s *simulation) *transfer {
+	to, err := target.Parse("back.test:80")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w.Tight, w.Policy.ProxyProtocol, w.Policy.Resolver = false, forward.ProxyProtocol{}, silent{}
+	client := forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd}
+	client.Route.Target, client.Route.Listener.Family = to, unix.AF_INET
+	w.Crew.Admit(client, w.Index, &w.Counts)
+	w.Take(client)
+	return w.transfers[0]
 }

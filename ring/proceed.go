@@ -4,66 +4,55 @@ import (
 	"fmt"
 	"syscall"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // proceed takes a half's next step after anything has happened to it: send what
 // is queued, keep reading while there is room, pass the end of the stream on.
 func (w *worker) proceed(h *half) {
 	switch {
-	case h.done:
-	case h.connection.passing && !(h.ended && h.queue.empty()):
+	case h.Done:
+	case h.Connection.Passing && !(h.Ended && h.queue.empty()):
 		w.stream(h)
 	case !h.queue.empty():
 		w.send(h)
-		if h.queued >= w.policy.Limits.BufferSize {
+		if h.queued >= w.Policy.Limits.BufferSize {
 			w.stopReceiving(h)
-			w.restless = true
+			w.lookout.restless = true
 		} else {
 			w.receive(h)
 		}
-	case h.pipe != nil, h.splicing && !h.ended:
+	case h.pipe != nil, h.way == waySplice && !h.Ended:
 		w.stream(h)
-	case h.ended:
+	case h.Ended:
 		w.end(h)
 	default:
 		w.receive(h)
 	}
-	w.settle(h.connection)
+	w.Settle(h.Connection)
 }
 
-// end finishes a half that has delivered everything: its destination learns of
-// the end, or of the failure, of its source.
+// end finishes a half that has delivered everything.
 func (w *worker) end(h *half) {
-	h.done = true
-	switch {
-	case h.failed:
-		h.connection.broken = true
-	case h.opposite().done:
-		// Closing the descriptor says the same.
-	default:
-		w.sockets.ShutdownWrite(h.destination())
-		w.turnDeaf(h.connection)
-		w.halfOpen(h.connection)
+	if w.EndHalf(&h.Half) {
+		w.turnDeaf(h.transfer)
 	}
 }
 
-// discard finishes a half whose bytes can no longer be delivered.
-func (w *worker) discard(h *half) {
-	if !h.done {
-		h.connection.broken = true
-		w.drop(h)
+// Proceed implements connection.Mover.
+func (w *worker) Proceed(of *connection.Half) {
+	h := w.halfOf(of)
+	if h.Ended {
+		w.stopReceiving(h)
 	}
+	w.proceed(h)
 }
 
-// drop finishes a half that delivers nothing more, and is not missed.
-func (w *worker) drop(h *half) {
-	h.done = true
-	if !h.sourceIP && !h.ended && !h.opposite().done && h.connection.state == stateForwarding {
-		w.sockets.ShutdownRead(h.source()) // its peer is told, if it is on a UNIX socket
-	}
+// LetGo implements connection.Mover.
+func (w *worker) LetGo(of *connection.Half) {
+	h := w.halfOf(of)
 	keep := 0
-	if h.sending && !h.blocked {
+	if h.writing.sends() {
 		keep = 1 // until its completion
 	}
 	for _, piece := range h.queue.all()[keep:] {
@@ -71,67 +60,33 @@ func (w *worker) drop(h *half) {
 	}
 	h.queue.truncate(keep)
 	w.discardPipe(h)
-	w.closePassed(h)
 	w.stopReceiving(h)
 	w.stopSending(h)
+	if c := h.transfer; h.recvOp == opRecvClient && c.attempt != attemptNone {
+		w.cancel(c.userData(opConnect))
+	}
 }
 
-// settle closes a connection that has nothing left to do and nothing in flight.
-func (w *worker) settle(c *connection) {
-	if c.state == stateFree || c.state == stateClosing || !c.finished() {
-		return
-	}
+// AtRest implements connection.Mover. But for watches, LetGo has ended what is under way.
+func (w *worker) AtRest(of *connection.Connection) bool {
+	c := w.of(of)
 	if c.inFlight > 0 {
 		w.unwatch(c)
-		return
+		return false
 	}
-	if c.passing {
-		w.closeSockets(c)
-	} else {
-		w.close(c.target, c.broken)
-		w.close(c.client, c.broken)
-	}
-	if c.broken {
-		w.counters.Broken.Add(1)
-	}
-	w.closeAccount(c)
-	w.stopwatch.Ended(&w.counters, c.began)
 	w.hearAgain(c)
-	w.wheel.Cancel(&c.alarm)
-	c.place.Leave()
-	w.forgetPrologue(c)
-	c.dial = forward.Dial{}
-	if c.closings > 0 && w.mode != modeStopping {
-		c.state = stateClosing
-		return
-	}
-	w.vacate(c)
+	return true
 }
 
-// vacate gives the slot of a closed connection back, and its place.
-func (w *worker) vacate(c *connection) {
-	c.state = stateFree
-	w.connections.Free(c.slot)
-	w.counters.Ended.Add(1)
-	w.crew.Leave(w.index, c.halfOpen)
+// Holds implements connection.Mover.
+func (w *worker) Holds(of *connection.Connection) bool {
+	c := w.of(of)
+	return c.toTarget.queued+c.toClient.queued > 0
 }
 
-// closeAccount logs a connection that ends, if connections are logged.
-func (w *worker) closeAccount(c *connection) {
-	w.policy.Close(c.account, c.route, &c.dial, c.toTarget.moved, c.toClient.moved, c.outcome)
-	c.account = nil
-}
-
-// close closes a descriptor, with a reset if the transfer is broken. It closes
-// in order with the other operations of the batch and completes only on an
-// error.
-func (w *worker) close(fd int, reset bool) {
-	if fd == noFD {
-		return
-	}
-	if reset {
-		w.sockets.ResetOnClose(fd)
-	}
+// Close implements connection.Mover. It closes in order with the other operations of the
+// batch, and completes only on an error.
+func (w *worker) Close(fd int) {
 	if w.closesAtOnce {
 		w.sockets.Close(fd)
 		return
@@ -144,7 +99,7 @@ func (w *worker) close(fd int, reset bool) {
 // that have made room at the limit. The kernel releases those that a batch closes only
 // after the batch, but sends the batch's SYN at once.
 func (w *worker) closeFirst() {
-	if gate := w.policy.Gate; w.closes > 0 && gate.Current()+w.closes > gate.Limit() {
+	if gate := w.Policy.Gate; w.closes > 0 && gate.Current()+w.closes > gate.Limit() {
 		w.closes = 0
 		if err := w.ring.Submit(); err != nil && w.fault == nil {
 			w.fault = err
@@ -168,40 +123,26 @@ func (w *worker) closeFailed(fd int, errno syscall.Errno) {
 
 // cutOff resets connections that a fault of the ring has left, which is closed.
 func (w *worker) cutOff() {
-	for _, c := range w.connections.All() {
-		if c.state == stateFree {
+	for _, c := range w.transfers {
+		if c.State == connection.Free {
 			continue
 		}
-		c.stop()
-		w.closeAccount(c)
-		closing := c.state == stateClosing
-		c.state = stateFree
-		w.discardPipe(&c.toTarget)
-		w.discardPipe(&c.toClient)
-		w.closePassed(&c.toTarget)
-		w.closePassed(&c.toClient)
-		if !closing {
-			w.counters.Broken.Add(1)
-			w.stopwatch.Ended(&w.counters, c.began)
+		for _, h := range []*half{&c.toTarget, &c.toClient} {
+			w.discardPipe(h)
+			w.ClosePassed(&h.Half)
 		}
-		for _, fd := range []int{c.target, c.client} {
-			if fd != noFD {
+		for _, fd := range []int{c.Target.FD, c.Client.FD} {
+			if fd != connection.NoFD {
 				w.sockets.ResetOnClose(fd)
 				w.sockets.Close(fd)
 			}
 		}
-		w.counters.Ended.Add(1)
-		w.crew.Leave(w.index, c.halfOpen)
+		w.CutOff(&c.Connection)
 	}
 }
 
-// abort ends a connection in whatever state it is, with a reset.
-func (w *worker) abort(c *connection) {
-	if c.state == stateConnecting {
-		c.place.Leave() // it may not be settled at once
-		w.cancel(c.userData(opConnect))
-	}
-	w.discard(&c.toTarget)
-	w.discard(&c.toClient)
-	w.settle(c)
-}
+// Receives implements connection.Mover.
+func (w *worker) Receives(h *connection.Half) bool { return w.halfOf(h).reading.inFlight() }
+
+// DropPipes implements connection.Mover.
+func (w *worker) DropPipes() bool { return w.pipes.Drop() }

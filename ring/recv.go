@@ -12,37 +12,37 @@ import (
 // older bytes in a pipe that it would overtake. A multishot recv is for TCP alone, and
 // looked after there: see truth.go.
 func (w *worker) receive(h *half) {
-	if h.receiving || h.splicing || h.pipe != nil || h.starved || h.ended || h.done || h.queued > w.lowWater {
+	if h.reading != readingNothing || h.way == waySplice || h.pipe != nil || h.Ended || h.Done || h.queued > w.lowWater {
 		return
 	}
-	h.receiving, h.stopping = true, false
-	h.fresh, w.restless = true, true
-	h.connection.inFlight++
-	data := uint64(h.connection.userData(h.recvOp))
-	room := uint32(w.policy.Limits.BufferSize - h.queued)
+	h.reading = readingRecv
+	h.watched.fresh, w.lookout.restless = true, true
+	h.transfer.inFlight++
+	data := uint64(h.transfer.userData(h.recvOp))
+	room := uint32(w.Policy.Limits.BufferSize - h.queued)
 	switch {
-	case !w.recvMultishot, h.bulk, !h.sourceIP:
-		w.ring.Recv(h.source(), bufpool.Group, room, data)
+	case !w.recvMultishot, h.way == wayPieces, !h.Source.TCP:
+		w.ring.Recv(h.Source.FD, bufpool.Group, room, data)
 	case w.recvLimit:
-		w.ring.RecvMultishot(h.source(), bufpool.Group, room, data)
+		w.ring.RecvMultishot(h.Source.FD, bufpool.Group, room, data)
 	default:
-		w.ring.RecvMultishot(h.source(), bufpool.Group, 0, data)
+		w.ring.RecvMultishot(h.Source.FD, bufpool.Group, 0, data)
 	}
 }
 
 // received handles a completion of a half's recv: a piece, the end of the
 // stream, or a reason to stop reading.
 func (w *worker) received(h *half, completion uring.Completion) {
-	if h.awaiting {
+	if h.reading.polls() {
 		w.readable(h, completion)
 		return
 	}
 	if !completion.More() {
-		h.receiving = false
-		h.connection.inFlight--
+		h.reading = readingNothing
+		h.transfer.inFlight--
 	}
-	h.connection.silence.Active = w.now
-	h.fresh, w.restless = true, true
+	h.Connection.Silence.Active = w.Now
+	h.watched.fresh, w.lookout.restless = true, true
 	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
 		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
@@ -57,7 +57,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	case syscall.ECANCELED, syscall.EINTR:
 		// Stopped by us, or by a signal: resumes when there is room.
 	default:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 	}
 	w.proceed(h)
 }
@@ -87,7 +87,7 @@ func (w *worker) judge(h *half, size int32) {
 		return
 	}
 	w.judgeStream(h, size)
-	if !w.recvLimit {
+	if !w.recvLimit && h.way != waySplice {
 		w.judgeMessages(h, size)
 	}
 }
@@ -98,11 +98,19 @@ func (w *worker) judgeStream(h *half, size int32) {
 	case size < w.bulkSize:
 		h.large = 0
 	case w.splices && !h.noSplice:
-		if h.large++; h.large >= streamAfter && !h.splicing {
-			h.splicing = true
+		if h.large++; h.large >= streamAfter && h.way != waySplice {
+			h.way = waySplice
 			w.stopReceiving(h)
 		}
 	}
+}
+
+// firstWay is how a half begins, and goes on after it was a stream.
+func (w *worker) firstWay() way {
+	if w.recvLimit {
+		return wayMessages
+	}
+	return wayPieces
 }
 
 // judgeMessages decides whether a half may receive by a multishot recv where the
@@ -114,22 +122,22 @@ func (w *worker) judgeMessages(h *half, size int32) {
 	switch {
 	case size >= w.bulkSize:
 		h.messages = 0
-		if !h.bulk {
-			h.bulk = true
+		if h.way != wayPieces {
+			h.way = wayPieces
 			w.stopReceiving(h)
 		}
 	case size > w.messageSize:
 		h.messages = 0
 	default:
 		if h.messages++; h.messages == w.messagesAfter {
-			h.messages, h.bulk = 0, false
+			h.messages, h.way = 0, wayMessages
 		}
 	}
 }
 
 // enqueue gives a half a received piece to send.
 func (w *worker) enqueue(h *half, piece bufpool.Piece) {
-	if h.done || piece.Len == 0 {
+	if h.Done || piece.Len == 0 {
 		w.pool.Release(piece)
 		return
 	}
@@ -148,19 +156,15 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	h.queue.push(piece)
 }
 
-// sourceFailed handles a source that broke. What came before is still sent, as long as the
-// destination takes any, then that is reset; nothing more can be sent to the source.
-func (w *worker) sourceFailed(h *half) {
-	h.ended, h.failed = true, true
-	w.notForLong(h)
-	h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-	w.discard(h.opposite())
-}
-
 // stopReceiving cancels a recv in flight. It goes on until its last completion.
 func (w *worker) stopReceiving(h *half) {
-	if h.receiving && !h.stopping {
-		h.stopping = true
-		w.cancel(h.connection.userData(h.recvOp))
+	switch h.reading {
+	case readingRecv:
+		h.reading = readingRecvStops
+	case readingPoll:
+		h.reading = readingPollStops
+	default:
+		return
 	}
+	w.cancel(h.transfer.userData(h.recvOp))
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // When buffers run out, two things keep one peer from starving the others:
@@ -16,6 +17,13 @@ import (
 //     from where sending goes on. What it can hold there is bounded, as it does
 //     not read while it is over its limit.
 
+// scarcity is a worker's lack of buffers.
+type scarcity struct {
+	line  connection.Line // halves that wait for a buffer
+	timer *timer
+	tick  uint32 // counts what the timer has done
+}
+
 // scarcityTick is how often slow halves are looked for while buffers are scarce.
 const scarcityTick = 50 * time.Millisecond
 
@@ -23,55 +31,41 @@ const scarcityTick = 50 * time.Millisecond
 // right after the send began, so two is the least that means anything.
 const slowTicks = 2
 
-// waiting is a half in a line: for a buffer, for its turn, for another try to connect.
-// The generation tells whether the connection is still the one that got in line.
-type waiting struct {
-	half       *half
-	generation uint32
-}
-
-// over tells that the half waits for no buffer any more: its connection has ended.
-func (n waiting) over() bool {
-	return n.half.done || !n.half.starved || n.half.connection.generation != n.generation
-}
-
 // starve puts a half at the end of the line.
 func (w *worker) starve(h *half) {
-	if h.starved || h.done {
+	if h.reading != readingNothing || h.Done {
 		return
 	}
-	h.starved = true
-	w.line = append(w.line, waiting{h, h.connection.generation})
-	w.counters.Starved.Add(1)
+	h.reading = readingStarved
+	w.scarcity.line.Join(&h.Half)
+	w.Counts.Starved.Add(1)
 }
 
 // feed lets halves at the head of the line resume, one for each buffer that the
 // kernel can pick from, and watches for scarcity.
 func (w *worker) feed() {
-	done := 0
-	for buffers := w.pool.Available(); done < len(w.line) && (buffers > 0 || w.line[done].over()); done++ {
-		if next := w.line[done]; !next.over() {
-			next.half.starved = false
-			w.receive(next.half)
+	for buffers := w.pool.Available(); buffers > 0 && w.scarcity.line.First() != nil; {
+		if h := w.halfOf(w.scarcity.line.Pop()); h.reading == readingStarved { // or it is a stream by now
+			h.reading = readingNothing
+			w.receive(h)
 			buffers--
 		}
 	}
-	w.line = w.line[:copy(w.line, w.line[done:])]
-	if !w.scarcity.running && w.scarce() {
-		w.start(w.scarcity, scarcityTick)
+	if !w.scarcity.timer.Running() && w.scarce() {
+		w.scarcity.timer.Start(scarcityTick)
 	}
 }
 
-func (w *worker) scarce() bool { return w.pool.Scarce() || len(w.line) > 0 }
+func (w *worker) scarce() bool { return w.pool.Scarce() || w.scarcity.line.Len() > 0 }
 
 // relieve is the scarcity tick: it moves slow halves out of the pool.
 func (w *worker) relieve() {
-	w.tick++
+	w.scarcity.tick++
 	if !w.scarce() {
 		return
 	}
-	for _, c := range w.connections.All() {
-		if c.state == stateForwarding {
+	for _, c := range w.transfers {
+		if c.State == connection.Forwarding {
 			w.unpin(&c.toTarget)
 			w.unpin(&c.toClient)
 		}
@@ -81,11 +75,11 @@ func (w *worker) relieve() {
 // unpin moves a slow half's bytes out of the pool.
 func (w *worker) unpin(h *half) {
 	switch {
-	case h.done || !h.sending || h.blocked || h.unpinning || w.tick-h.sendTick < slowTicks:
+	case h.Done || h.writing != writingSend || w.scarcity.tick-h.sendTick < slowTicks:
 	case h.queue.first().Parked():
 		w.parkQueue(h, 1)
 	default:
-		h.unpinning = true // the rest happens when the send has ended
+		h.writing = writingUnpin // the rest happens when the send has ended
 		w.stopSending(h)
 	}
 }
@@ -97,24 +91,21 @@ func (w *worker) parkQueue(h *half, first int) {
 	for first < len(pieces) && pieces[first].Parked() {
 		first++
 	}
-	if h.done || first >= len(pieces) {
+	if h.Done || first >= len(pieces) {
 		return
 	}
 	rest := slices.Clone(pieces[first:])
 	h.queue.truncate(first)
 	for i, piece := range rest {
 		if err := w.park(h, piece); err != nil {
-			w.policy.Log.Error("no memory to hold what a slow peer has not taken, resetting the connection",
-				"bytes", h.queued, "error", err)
 			for _, piece := range rest[i+1:] {
 				w.pool.Release(piece)
 			}
-			w.discard(h)
-			w.discard(h.opposite())
+			w.OutOfMemory(&h.Half, h.queued, err)
 			return
 		}
 	}
-	w.counters.Parked.Add(1)
+	w.Counts.Parked.Add(1)
 }
 
 // park queues a piece in memory of its own, behind what is there already. On an

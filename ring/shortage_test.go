@@ -109,7 +109,7 @@ func TestEmptyPool(t *testing.T) {
 			})
 			crowd(t, s, 200, 64<<10)
 			s.settled(0)
-			starved := w.counters.Starved.Load()
+			starved := w.Counts.Starved.Load()
 			if starved == 0 {
 				t.Error("no receive found the pool empty: it was not too small")
 			}

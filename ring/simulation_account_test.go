@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // ledger is a log that keeps what is said of each connection at its end.
@@ -47,12 +48,12 @@ func (l *ledger) Handle(_ context.Context, record slog.Record) error {
 // checkAccounts looks for connections that have ended without a line, or without a
 // reason, and for bytes that nobody has moved.
 func (s *simulation) checkAccounts() {
-	ledger, counters := s.worker.policy.Log.Handler().(*ledger), &s.worker.counters
+	ledger, counters := s.worker.Policy.Log.Handler().(*ledger), &s.worker.Counts
 	lines := 0
 	for _, n := range ledger.outcomes {
 		lines += n
 	}
-	if accepted := s.worker.crew.Counters().Accepted; uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
+	if accepted := s.worker.Crew.Counters().Of[statistics.Accepted]; uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
 		s.t.Errorf("of %d connections, the log has these outcomes: %v", accepted, ledger.outcomes)
 	}
 	if n := ledger.outcomes[forward.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {

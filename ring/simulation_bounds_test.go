@@ -1,6 +1,9 @@
 package ring
 
-import "uring-socket-proxyd/bufpool"
+import (
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
+)
 
 // checkBounds looks for a half that holds more than it may and reads on.
 func (s *simulation) checkBounds() {
@@ -10,12 +13,12 @@ func (s *simulation) checkBounds() {
 			s.t.Fatalf("%d bytes are mapped for %d blocks", mapped, blocks)
 		}
 	}()
-	for _, c := range s.worker.connections.All() {
+	for _, c := range s.worker.transfers {
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
 			blocks += s.checkBlocks(h)
 			s.checkPassing(h)
-			most := s.worker.policy.Limits.BufferSize
-			if c.state != stateForwarding || h.queued < most || !h.receiving || h.stopping {
+			most := s.worker.Policy.Limits.BufferSize
+			if c.State != connection.Forwarding || h.queued < most || !h.reading.inFlight() || h.reading.stops() {
 				continue
 			}
 			s.t.Fatalf("a half holds %d bytes of %d and reads on", h.queued, most)

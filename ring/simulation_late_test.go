@@ -4,6 +4,7 @@ import (
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -20,7 +21,7 @@ func (s *simulation) haunt() {
 		data = cancel
 	case op >= opClose || op == opAccept:
 		return
-	case s.worker.connections.At(data.slot()).generation == data.generation() && s.worker.connections.At(data.slot()).state != stateFree:
+	case s.worker.transfers[data.slot()].Generation == data.generation() && s.worker.transfers[data.slot()].State != connection.Free:
 		return // the kernel does not complete an operation twice
 	}
 	cqe := uring.CQE{UserData: uint64(data), Res: -int32([]unix.Errno{unix.ECANCELED, unix.ENOENT, unix.EALREADY, unix.ECONNRESET}[s.rng.IntN(4)])}

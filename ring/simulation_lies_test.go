@@ -7,6 +7,7 @@ import (
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 )
@@ -109,7 +110,7 @@ func (s *simulation) jump() {
 
 // comeLate has a client come at the limit when some have been silent for long.
 func (s *simulation) comeLate() {
-	if gate := s.worker.policy.Gate; gate.Current() >= gate.Limit() && s.rng.IntN(2) == 0 {
+	if gate := s.worker.Policy.Gate; gate.Current() >= gate.Limit() && s.rng.IntN(2) == 0 {
 		s.jumped += forward.Tick(3000)
 	}
 }
@@ -117,25 +118,25 @@ func (s *simulation) comeLate() {
 // checkIdleTimeouts looks for connections that were reset for idleness while bytes, or an
 // end, had come for a half that was receiving.
 func (s *simulation) checkIdleTimeouts() {
-	if s.worker == nil || s.worker.counters.TimedOut.Load() == s.timedOut {
+	if s.worker == nil || s.worker.Counts.TimedOut.Load() == s.timedOut {
 		return
 	}
-	s.timedOut = s.worker.counters.TimedOut.Load()
-	for _, c := range s.worker.connections.All() {
-		if c.state != stateForwarding || c.outcome != forward.IdleTimeout {
+	s.timedOut = s.worker.Counts.TimedOut.Load()
+	for _, c := range s.worker.transfers {
+		if c.State != connection.Forwarding || c.Outcome != forward.IdleTimeout {
 			continue
 		}
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
-			if p := s.sockets[h.source()]; h.receiving && !p.deafened && p.events()&unix.POLLIN != 0 && !s.seenIdle[p] {
+			if p := s.sockets[h.Source.FD]; h.reading.inFlight() && !p.deafened && p.events()&unix.POLLIN != 0 && !s.seenIdle[p] {
 				s.t.Fatalf("reset for idleness, though descriptor %d has %d bytes to receive", p.fd, len(p.incoming))
 			}
-			s.seenIdle[s.sockets[h.source()]] = true
+			s.seenIdle[s.sockets[h.Source.FD]] = true
 		}
 	}
 }
 
-// ConnectUNIX implements sockets.
-func (s *simulation) ConnectUNIX(fd int, _ *target.Address) syscall.Errno {
+// Connect implements sockets.
+func (s *simulation) Connect(fd int, _ *target.Address) syscall.Errno {
 	p := s.sockets[fd]
 	if p.closed || p.blocking || p.pair != nil {
 		s.t.Fatalf("connect of %d, which is closed, connected, or would wait", fd)
@@ -148,8 +149,8 @@ func (s *simulation) ConnectUNIX(fd int, _ *target.Address) syscall.Errno {
 	case 4:
 		return unix.ECONNREFUSED
 	}
-	for _, c := range s.worker.connections.All() {
-		if c.target == fd && c.state == stateConnecting {
+	for _, c := range s.worker.transfers {
+		if c.Target.FD == fd && (c.State == connection.Connecting || c.State == connection.WaitingForBacklog) {
 			s.join(c, p)
 			return 0
 		}
@@ -166,7 +167,7 @@ func (s *simulation) checkLimit() {
 			open++
 		}
 	}
-	switch limit := s.worker.policy.Limits.Connections; {
+	switch limit := s.worker.Policy.Limits.Connections; {
 	case open >= limit:
 		s.t.Fatalf("one more target is connected to when %d are, at a limit of %d", open, limit)
 	case open == limit-1:
@@ -191,7 +192,7 @@ func (s *simulation) countRefused(p *simSocket) {
 
 // turnedAway is how many clients the crew has closed, or the worker is about to.
 func (s *simulation) turnedAway() int {
-	return int(s.worker.counters.Refused.Load()) - int(s.refused)
+	return int(s.worker.Counts.Refused.Load()) - int(s.refused)
 }
 
 // unserved is how many clients are open that no worker has taken.

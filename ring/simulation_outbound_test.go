@@ -9,20 +9,19 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
-	"uring-socket-proxyd/internal/target"
 )
 
 // useOutbound makes some runs send with the connect, or give sockets an outfit.
 func (s *simulation) useOutbound(w *worker) {
 	if s.rng.IntN(2) == 0 {
-		w.policy.Outbound.FastOpen = true
-		w.early = make([]byte, []int{1, 100, forward.EarlyRoom}[s.rng.IntN(3)])
+		w.Policy.Outbound.FastOpen = true
+		w.Early = make([]byte, []int{1, 100, forward.EarlyRoom}[s.rng.IntN(3)])
 	}
 	switch s.rng.IntN(4) {
 	case 0:
-		w.policy.Outbound.Transparent = true
+		w.Policy.Outbound.Transparent = true
 	case 1:
-		w.policy.Outbound.Bind4 = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+		w.Policy.Outbound.Bind4 = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 	}
 }
 
@@ -38,7 +37,7 @@ func (s *simulation) Fit(fd, _ int, o socket.Outfit) error {
 }
 
 // ConnectWith implements sockets.
-func (s *simulation) ConnectWith(fd int, first []byte, _ *target.Address) (int, syscall.Errno) {
+func (s *simulation) ConnectWith(fd int, first []byte, _ unix.Sockaddr) (int, syscall.Errno) {
 	if len(first) == 0 {
 		s.t.Fatal("a connect with nothing")
 	}
@@ -82,12 +81,12 @@ func (s *simulation) reach(op *simOp, p *simSocket) {
 		p.met = true
 		return
 	}
-	s.join(s.worker.connections.At(userData(op.UserData).slot()), p)
+	s.join(s.worker.transfers[userData(op.UserData).slot()], p)
 }
 
 // join makes a target's socket the pair of a connection's client.
-func (s *simulation) join(c *connection, target *simSocket) {
-	target.pair = s.sockets[c.client].pair
+func (s *simulation) join(c *transfer, target *simSocket) {
+	target.pair = s.sockets[c.Client.FD].pair
 	target.pair.target = target
 	if target.ends == endsLast && target.pair.client.ends == endsLast {
 		target.ends = endsClean // or each would wait for the other

@@ -6,6 +6,7 @@ import (
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/target"
 )
@@ -47,10 +48,10 @@ func (s *simulation) usePassing(w *worker) {
 	switch s.rng.IntN(9) {
 	case 0, 1, 2:
 		s.passes = true
-		w.policy.Limits.Passed = socket.MaxPassed
+		w.Policy.Limits.Passed = socket.MaxPassed
 	case 3: // both, without passing any on
 	case 4:
-		w.policy.Routes[0].Listener.Family = unix.AF_UNIX
+		w.Policy.Routes[0].Listener.Family = unix.AF_UNIX
 		return
 	case 5:
 		s.useTargetOnUNIX(w)
@@ -58,7 +59,7 @@ func (s *simulation) usePassing(w *worker) {
 	default:
 		return
 	}
-	w.policy.Routes[0].Listener.Family = unix.AF_UNIX
+	w.Policy.Routes[0].Listener.Family = unix.AF_UNIX
 	s.useTargetOnUNIX(w)
 }
 
@@ -67,7 +68,7 @@ func (s *simulation) useTargetOnUNIX(w *worker) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w.policy.Routes[0].Target = to
+	w.Policy.Routes[0].Target = to
 }
 
 // addMarks makes a peer pass descriptors with some of the bytes that it will write.
@@ -214,8 +215,8 @@ func (s *simulation) closeSome() {
 
 // checkPassing looks for a half that holds something and reads on.
 func (s *simulation) checkPassing(h *half) {
-	if c := h.connection; c != nil && c.passing && c.state == stateForwarding && h.receiving && (h.queued > 0 || h.closing || len(h.passed) > 0) {
-		s.t.Fatalf("a half holds %d bytes and %d descriptors (closing others: %v) and reads on", h.queued, len(h.passed), h.closing)
+	if c := h.transfer; c != nil && c.Passing && c.State == connection.Forwarding && h.reading.inFlight() && (h.queued > 0 || h.Closing || len(h.Passed) > 0) {
+		s.t.Fatalf("a half holds %d bytes and %d descriptors (closing others: %v) and reads on", h.queued, len(h.Passed), h.Closing)
 	}
 }
 

@@ -15,7 +15,7 @@ func (s *simulation) quiet() bool {
 			return false
 		}
 	}
-	return s.clients == 0 && s.worker.connections.InUse() == 0 && s.unserved() == s.turnedAway()
+	return s.clients == 0 && s.worker.InUse() == 0 && s.unserved() == s.turnedAway()
 }
 
 // peer lets a remote peer write some, then end its stream.
@@ -95,7 +95,7 @@ func (s *simulation) unstick() {
 
 // outcomeOf is what the log says of a connection.
 func (s *simulation) outcomeOf(pair *simPair) string {
-	return s.worker.policy.Log.Handler().(*ledger).of[clientName(pair.client.fd)]
+	return s.worker.Policy.Log.Handler().(*ledger).of[clientName(pair.client.fd)]
 }
 
 // checkStream compares what one peer wrote with what the other got.
@@ -122,7 +122,7 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 	if from.reset && !from.eof && !to.linger && !unmissed {
 		s.t.Errorf("%s: the source was reset, the destination ended cleanly", name)
 	}
-	if idle := s.worker.policy.Timeouts.Idle; idle > 0 && idle < time.Hour {
+	if idle := s.worker.Policy.Timeouts.Idle; idle > 0 && idle < time.Hour {
 		cutOff = true // perhaps, if this is not the first that happens to it
 	}
 	cutOff = cutOff || s.stopped // the same holds

@@ -11,6 +11,7 @@ import (
 	"github.com/pires/go-proxyproto"
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
 )
@@ -21,14 +22,14 @@ func (s *simulation) useProxyProtocol(w *worker) {
 	if s.rng.IntN(2) == 0 {
 		return
 	}
-	w.policy.ProxyProtocol = forward.ProxyProtocol{Send: proxyprotocol.Version(s.rng.IntN(3)), Accept: s.rng.IntN(2) == 0}
-	w.headers.Time = []time.Duration{0, time.Millisecond, forward.HeaderTime}[s.rng.IntN(3)]
+	w.Policy.ProxyProtocol = forward.ProxyProtocol{Send: proxyprotocol.Version(s.rng.IntN(3)), Accept: s.rng.IntN(2) == 0}
+	w.Headers.Time = []time.Duration{0, time.Millisecond, forward.HeaderTime}[s.rng.IntN(3)]
 }
 
 // greet makes a client begin with a header, if the worker wants one: a good one as a
 // rule.
 func (s *simulation) greet(client *simSocket) {
-	if !s.worker.policy.ProxyProtocol.Accept {
+	if !s.worker.Policy.ProxyProtocol.Accept {
 		return
 	}
 	client.told = proxyprotocol.Addresses{
@@ -68,7 +69,7 @@ func (s *simulation) forwarded(p *simSocket) []byte {
 		return p.written
 	}
 	payload := bytes.TrimPrefix(p.written, p.header)
-	version := s.worker.policy.ProxyProtocol.Send
+	version := s.worker.Policy.ProxyProtocol.Send
 	if version == proxyprotocol.None {
 		return payload
 	}
@@ -154,5 +155,5 @@ func clientName(fd int) string { return fmt.Sprintf("192.0.2.2:%d", fd&(1<<16-1)
 // waitFails tells whether a wait for a client's header is to fail, for want of memory.
 func (s *simulation) waitFails(op *simOp) bool {
 	data := userData(op.UserData)
-	return data.operation() == opRecvClient && s.worker.connections.At(data.slot()).state == stateGreeting && s.rng.IntN(100) == 0
+	return data.operation() == opRecvClient && s.worker.transfers[data.slot()].State == connection.Greeting && s.rng.IntN(100) == 0
 }

@@ -1,11 +1,10 @@
 package ring
 
 import (
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/target"
 )
 
 // simState is what the kernel knows of a socket beside its bytes.
@@ -130,7 +129,7 @@ func (s *simulation) Unsent(fd int) int {
 func (s *simulation) Unanswered(int) (bool, uint32) { return false, 0 }
 
 // MetItself implements sockets.
-func (s *simulation) MetItself(fd int, _ *target.Address) bool { return s.sockets[fd].met }
+func (s *simulation) MetItself(fd int, _ netip.AddrPort) bool { return s.sockets[fd].met }
 
 // ShutdownRead implements sockets. The peer can write no more.
 func (s *simulation) ShutdownRead(fd int) {

@@ -10,6 +10,7 @@ import (
 	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/internal/vsock"
@@ -170,10 +171,10 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) 
 func (s *simulation) clock() forward.Tick { return forward.Tick(s.steps/8) + s.jumped }
 
 func (s *simulation) dump() {
-	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.connections.InUse(), len(s.worker.line), s.worker.pool.Available(), s.stopping)
-	for _, c := range s.worker.connections.All() {
-		if c.state != stateFree {
-			s.t.Logf("slot %d state %d in flight %d\n to target %+v\n to client %+v", c.slot, c.state, c.inFlight, c.toTarget, c.toClient)
+	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.InUse(), s.worker.scarcity.line.Len(), s.worker.pool.Available(), s.stopping)
+	for _, c := range s.worker.transfers {
+		if c.State != connection.Free {
+			s.t.Logf("slot %d state %d in flight %d\n to target %+v\n to client %+v", c.Slot, c.State, c.inFlight, c.toTarget, c.toClient)
 		}
 	}
 	for _, op := range s.inFlight {
@@ -272,14 +273,14 @@ func (s *simulation) step() {
 func (s *simulation) mayStop() {
 	switch {
 	case s.stopping:
-	case s.worker.mode == modeStopping: // as all that are there are dormant
+	case s.worker.Mode == connection.Stopping: // as all that are there are dormant
 		s.stopping, s.stopped = true, true
 	case s.quiet(), s.steps > s.stopAt:
 		s.stopping = true
 		s.stopped = !s.quiet()
-		s.worker.crew.Stop()
+		s.worker.Crew.Stop()
 	case s.rng.IntN(200) == 0:
-		s.worker.crew.StopIfIdle()
+		s.worker.Crew.StopIfIdle()
 	}
 }
 
@@ -303,7 +304,7 @@ func (s *simulation) progress(op *simOp) {
 	case giouring.OpTimeout:
 		s.finish(op, -int32(unix.ETIME), 0)
 	case giouring.OpRead: // the eventfd of the inbox
-		if s.worker.inbox.Pending() {
+		if s.worker.Box.Pending() {
 			s.finish(op, 8, 0)
 		}
 	}
@@ -320,7 +321,7 @@ func (s *simulation) accept(op *simOp) {
 		s.clients--
 		s.comeLate()
 		pair := &simPair{}
-		pair.client = s.socketOf(pair, s.worker.policy.Routes[0].Listener.Family == unix.AF_UNIX)
+		pair.client = s.socketOf(pair, s.worker.Policy.Routes[0].Listener.Family == unix.AF_UNIX)
 		s.greet(pair.client)
 		if pair.client.ends == endsReset && s.rng.IntN(3) == 0 {
 			s.lie("a client that is gone when it is accepted")
@@ -435,7 +436,7 @@ func (s *simulation) fill(op *simOp, p *simSocket) {
 
 func (s *simulation) Open(family, flags int) (int, error) {
 	if s.rng.IntN(20) == 0 {
-		return noFD, unix.EMFILE
+		return connection.NoFD, unix.EMFILE
 	}
 	p := s.socketOf(nil, family == unix.AF_UNIX)
 	p.blocking = flags&unix.SOCK_NONBLOCK == 0

@@ -3,6 +3,7 @@ package ring
 import (
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -25,34 +26,32 @@ const keepPipes = 8
 
 // stream puts a half in line for its turn, once nothing received is left to send.
 func (w *worker) stream(h *half) {
-	if h.receiving || h.sending || h.scheduled {
+	if h.reading.inFlight() || h.writing.inFlight() || h.scheduled {
 		return
 	}
-	if c := h.connection; !c.nonblocking {
+	if c := h.transfer; !c.nonblocking {
 		c.nonblocking = true
-		w.sockets.SetNonblocking(c.client)
-		w.sockets.SetNonblocking(c.target)
+		w.sockets.SetNonblocking(c.Client.FD)
+		w.sockets.SetNonblocking(c.Target.FD)
 	}
 	h.scheduled = true
-	w.streams = append(w.streams, waiting{h, h.connection.generation})
+	w.streams.Join(&h.Half)
 }
 
 // advance gives the first half in line its turn.
 func (w *worker) advance() {
-	for len(w.streams) > 0 {
-		next := w.streams[0]
-		w.streams = w.streams[:copy(w.streams, w.streams[1:])]
-		if h := next.half; h.connection.generation == next.generation && !h.done {
-			h.scheduled = false
-			if h.connection.passing {
-				w.pass(h)
-			} else {
-				w.splice(h)
-			}
-			w.settle(h.connection)
-			return
-		}
+	first := w.streams.Pop()
+	if first == nil {
+		return
 	}
+	h := w.halfOf(first)
+	h.scheduled = false
+	if h.Connection.Passing {
+		w.pass(h)
+	} else {
+		w.splice(h)
+	}
+	w.Settle(h.Connection)
 }
 
 // splice is one turn of a half.
@@ -61,7 +60,7 @@ func (w *worker) splice(h *half) {
 		n, more := w.fill(h)
 		moved += n
 		switch {
-		case h.queued > 0 && !w.drain(h), h.done:
+		case h.queued > 0 && !w.drain(h), h.Done:
 			return
 		case !more && h.queued == 0:
 			w.putPipe(h)
@@ -75,14 +74,14 @@ func (w *worker) splice(h *half) {
 // fill moves bytes from the source into the pipe. It returns how many, and whether
 // there may be more at once; if not, it has seen to what comes next.
 func (w *worker) fill(h *half) (n int, more bool) {
-	if h.ended || !h.splicing || !w.getPipe(h) {
+	if h.Ended || h.way != waySplice || !w.getPipe(h) {
 		return 0, false
 	}
-	room := min(h.pipe.Size, w.policy.Limits.BufferSize) - h.queued
+	room := min(h.pipe.Size, w.Policy.Limits.BufferSize) - h.queued
 	if room <= 0 {
 		return 0, true
 	}
-	n, errno := w.sockets.Splice(h.source(), h.pipe.Write, room)
+	n, errno := w.sockets.Splice(h.Source.FD, h.pipe.Write, room)
 	switch {
 	case errno == unix.EINTR:
 		return 0, true
@@ -100,7 +99,7 @@ func (w *worker) fill(h *half) (n int, more bool) {
 		w.unstream(h)
 		return 0, false
 	case errno != 0:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 		return 0, false
 	case n == 0:
 		w.spliceEnded(h)
@@ -108,24 +107,24 @@ func (w *worker) fill(h *half) (n int, more bool) {
 	}
 	h.readable = false
 	h.queued += n
-	h.connection.silence.Active = w.now
+	h.Connection.Silence.Active = w.Now
 	if n > w.smallSplice {
 		h.small = 0
 	} else if h.small++; h.small >= w.messagesAfter {
 		w.unstream(h)
 	}
-	return n, h.splicing
+	return n, h.way == waySplice
 }
 
 // drain moves bytes from the pipe to the destination. It returns false if that has
 // no room now, or is gone.
 func (w *worker) drain(h *half) bool {
-	n, errno := w.sockets.Splice(h.pipe.Read, h.destination(), h.piece(h.queued))
+	n, errno := w.sockets.Splice(h.pipe.Read, h.Destination.FD, h.Piece(h.queued))
 	switch errno {
 	case 0:
-		h.short = h.short || n < h.queued
+		h.Short = h.Short || n < h.queued
 		h.queued -= n
-		w.countBytes(h, uint64(n))
+		w.Count(&h.Half, int(n))
 	case unix.EINTR:
 	case unix.EAGAIN:
 		w.awaitRoom(h)
@@ -140,28 +139,28 @@ func (w *worker) drain(h *half) bool {
 // awaitRoom waits for room at the destination. Where the destination has ended its own
 // stream a poll has POLLRDHUP to tell of at once, so it must go on after that.
 func (w *worker) awaitRoom(h *half) {
-	h.sending, h.blocked, w.restless = true, true, true
-	h.connection.inFlight++
+	h.writing, w.lookout.restless = writingPoll, true
+	h.transfer.inFlight++
 	poll := w.ring.Poll
-	if h.deafTo || h.opposite().ended {
+	if h.deafTo || h.opposite().Ended {
 		poll = w.ring.PollMultishot
 	}
-	poll(h.destination(), unix.POLLOUT, uint64(h.connection.userData(h.sendOp)))
+	poll(h.Destination.FD, unix.POLLOUT, uint64(h.transfer.userData(h.sendOp)))
 }
 
 // await waits for bytes from the source.
 func (w *worker) await(h *half) {
-	h.receiving, h.stopping, h.awaiting = true, false, true
-	h.connection.inFlight++
-	w.ring.Poll(h.source(), unix.POLLIN|unix.POLLRDHUP, uint64(h.connection.userData(h.recvOp)))
+	h.reading = readingPoll
+	h.transfer.inFlight++
+	w.ring.Poll(h.Source.FD, unix.POLLIN|unix.POLLRDHUP, uint64(h.transfer.userData(h.recvOp)))
 }
 
 // readable handles the end of a wait for the source.
 func (w *worker) readable(h *half, completion uring.Completion) {
-	h.receiving, h.awaiting = false, false
-	h.connection.inFlight--
-	if h.connection.state == stateGreeting {
-		w.greeted(h.connection, completion.Errno())
+	h.reading = readingNothing
+	h.transfer.inFlight--
+	if h.Connection.State == connection.Greeting {
+		w.greeted(h.Connection, completion.Errno())
 		return
 	}
 	switch errno := completion.Errno(); errno {
@@ -169,7 +168,7 @@ func (w *worker) readable(h *half, completion uring.Completion) {
 		h.readable = true
 	case unix.ECANCELED, unix.EINTR:
 	default: // it cannot be waited for
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 	}
 	w.proceed(h)
 }
@@ -183,8 +182,8 @@ func (w *worker) writable(h *half, completion uring.Completion) {
 		}
 		return
 	}
-	h.sending, h.blocked = false, false
-	h.connection.inFlight--
+	h.writing = writingNothing
+	h.transfer.inFlight--
 	switch errno := completion.Errno(); errno {
 	case 0:
 		h.deafTo = h.deafTo || !room // the destination has just ended its stream
@@ -197,7 +196,7 @@ func (w *worker) writable(h *half, completion uring.Completion) {
 
 // unstream makes a half receive again, when its pipe is empty.
 func (w *worker) unstream(h *half) {
-	h.splicing, h.large, h.small = false, 0, 0
+	h.way, h.large, h.small = w.firstWay(), 0, 0
 }
 
 // getPipe sees to it that a half has a pipe. Where descriptors may be wanted for
@@ -207,11 +206,7 @@ func (w *worker) getPipe(h *half) bool {
 		return true
 	}
 	pipe, err := w.pipes.Get()
-	if err == nil && w.policy.SparePipe(max(pipe.Read, pipe.Write)) != nil {
-		w.pipes.Discard(pipe)
-		pipe = nil
-	}
-	if pipe == nil {
+	if err != nil {
 		h.noSplice = true
 		w.unstream(h)
 		return false

@@ -13,9 +13,9 @@ import (
 // system is the real sockets.
 type system struct{ socket.System }
 
-// ConnectUNIX connects a non-blocking UNIX socket, which succeeds or fails at once. EAGAIN
-// is a full backlog.
-func (system) ConnectUNIX(fd int, to *target.Address) syscall.Errno {
+// Connect connects a non-blocking socket. With UNIX sockets that succeeds or fails at once,
+// and EAGAIN is a full backlog.
+func (system) Connect(fd int, to *target.Address) syscall.Errno {
 	sockaddr := to.Sockaddr()
 	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
 	return errno

@@ -8,11 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // timer is one of a worker's own few timers (accept pauses, watchdog, scarcity):
 // an IORING_OP_TIMEOUT each. Connections have none.
 type timer struct {
+	worker  *worker
 	index   uint32
 	spec    *unix.Timespec // off the Go heap
 	running bool
@@ -22,13 +24,14 @@ type timer struct {
 
 // timerTable holds the timers and the memory of their timespecs.
 type timerTable struct {
+	worker *worker
 	memory []byte
 	timers []*timer
 }
 
-func newTimerTable(capacity int) (timerTable, error) {
+func (w *worker) newTimerTable(capacity int) (timerTable, error) {
 	memory, err := bufpool.Map(capacity * int(unsafe.Sizeof(unix.Timespec{})))
-	return timerTable{memory: memory}, err
+	return timerTable{worker: w, memory: memory}, err
 }
 
 // add returns a timer that calls fire on the worker.
@@ -38,16 +41,22 @@ func (t *timerTable) add(fire func()) *timer {
 	if at+size > len(t.memory) {
 		panic(fmt.Sprintf("ring: no room for timer %d", len(t.timers)))
 	}
-	timer := &timer{index: uint32(len(t.timers)), spec: (*unix.Timespec)(unsafe.Pointer(&t.memory[at])), fire: fire}
+	timer := &timer{worker: t.worker, index: uint32(len(t.timers)), spec: (*unix.Timespec)(unsafe.Pointer(&t.memory[at])), fire: fire}
 	t.timers = append(t.timers, timer)
 	return timer
 }
 
-// start makes a timer fire once, after d. It must not be running.
-func (w *worker) start(t *timer, d time.Duration) {
+// NewTimer implements connection.Mover.
+func (w *worker) NewTimer(fire func()) connection.Timer { return w.timers.add(fire) }
+
+// Running implements connection.Timer.
+func (t *timer) Running() bool { return t.running }
+
+// Start implements connection.Timer.
+func (t *timer) Start(d time.Duration) {
 	t.running = true
 	*t.spec = unix.NsecToTimespec(int64(d))
-	w.ring.Timeout(t.spec, uint64(newUserData(opTimer, t.index, 0)))
+	t.worker.ring.Timeout(t.spec, uint64(newUserData(opTimer, t.index, 0)))
 }
 
 // stopTimer ends a timer, if it is running, before it fires.

@@ -3,26 +3,15 @@ package ring
 import (
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 )
 
 // What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
 // engine rests on; here it looks again where a claim is known to be false at times.
 
 // sourceEnded handles a source of which the kernel has said that its stream is over.
-//
-// It also says so of a TCP connection that was reset if a send has taken the error: one in
-// flight, which may not have told yet, or a splice that has moved some first.
 func (w *worker) sourceEnded(h *half) {
-	back := h.opposite()
-	if h.sourceIP && !back.done && (back.sending || back.short) && w.sockets.Closed(h.source()) {
-		w.sourceFailed(h)
-		return
-	}
-	h.end()
-	if !h.sourceIP {
-		w.peerMayBeGone(h, w.sockets.Events(h.source(), 0))
-	}
+	w.SourceEnded(&h.Half, h.opposite().writing.inFlight(), false)
 }
 
 // spliceEnded handles a splice that has found the end. It stops at the urgent mark of a TCP
@@ -33,59 +22,25 @@ func (w *worker) spliceEnded(h *half) {
 		return // first what came before; then the splice is tried once more
 	}
 	var next [1]byte
-	switch n, errno := w.sockets.Peek(h.source(), next[:]); {
+	switch n, errno := w.sockets.Peek(h.Source.FD, next[:]); {
 	case errno == unix.EINTR:
 	case errno == unix.EAGAIN, n > 0:
 		w.unstream(h)
 	case errno != 0:
-		w.sourceFailed(h)
+		w.SourceFailed(&h.Half)
 	default:
 		w.sourceEnded(h)
 	}
 }
 
-// peerMayBeGone handles the events of a UNIX source that has ended its stream: it may have
-// closed altogether, and with bytes that it has not taken.
-func (w *worker) peerMayBeGone(h *half, events int16) {
-	switch {
-	case events&unix.POLLERR != 0:
-		h.connection.outcome.Note(forward.ResetBy(h.fromClient()))
-		w.discard(h.opposite())
-	case events&unix.POLLHUP != 0:
-		w.peerGone(h)
-	}
-}
-
-// peerGone handles the peer of a half's source that has closed altogether, as a UNIX socket
-// tells: nothing can be delivered to it. What it has sent still is.
-func (w *worker) peerGone(h *half) {
-	back := h.opposite()
+// PeerGone implements connection.Mover.
+func (w *worker) PeerGone(of *connection.Half) {
+	back := w.halfOf(of.Opposite())
 	back.forNobody = true
-	if back.sending && !back.blocked {
+	if back.writing.sends() {
 		return // what is being sent may have been taken before: its completion tells
 	}
-	w.endForNobody(back)
-}
-
-// endForNobody ends a half whose destination has closed altogether. If there is something
-// left that it was to have, it has broken off.
-func (w *worker) endForNobody(h *half) {
-	switch {
-	case h.done:
-	case h.queued > 0 || len(h.passed) > 0:
-		h.connection.outcome.Note(forward.ResetBy(!h.fromClient()))
-		w.discard(h)
-	default:
-		h.connection.outcome.Note(forward.EndedBy(!h.fromClient()))
-		w.drop(h)
-	}
-}
-
-// sourceBroke handles a source that is known to be broken, whether it is being read or not.
-func (w *worker) sourceBroke(h *half) {
-	w.sourceFailed(h)
-	w.stopReceiving(h)
-	w.proceed(h)
+	w.EndForNobody(&back.Half, back.queued > 0)
 }
 
 // kickSilent has those receive anew by a multishot recv that the kernel has something to
@@ -99,18 +54,19 @@ func (w *worker) sourceBroke(h *half) {
 // A side that is not read is looked at as well while the worker looks at all, in case its
 // watch has not told of an error.
 func (w *worker) kickSilent(silent []*half) {
-	w.polled = w.polled[:0]
+	polled := w.lookout.polled[:0]
 	for _, h := range silent {
 		asked := int16(unix.POLLIN | unix.POLLRDHUP)
-		if !h.receiving {
+		if !h.reading.inFlight() {
 			asked = 0
 		}
-		w.polled = append(w.polled, unix.PollFd{Fd: int32(h.source()), Events: asked})
+		polled = append(polled, unix.PollFd{Fd: int32(h.Source.FD), Events: asked})
 	}
-	for i, p := range w.sockets.AllEvents(w.polled) {
+	w.lookout.polled = polled
+	for i, p := range w.sockets.AllEvents(polled) {
 		switch h := silent[i]; {
-		case p.Revents == 0, h.connection.state != stateForwarding:
-		case h.receiving:
+		case p.Revents == 0, h.Connection.State != connection.Forwarding:
+		case h.reading.inFlight():
 			w.stopReceiving(h)
 		default:
 			w.heard(h, int32(p.Revents))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // newDisplay draws on a terminal, and writes lines to anything else.
@@ -32,13 +34,13 @@ var columns = []struct {
 }{
 	{"time", 8, func(v *view) string { return v.at.Format("15:04:05") }},
 	{"open", 6, func(v *view) string { return number(v.own("connections", "")) }},
-	{"new/s", 6, func(v *view) string { return number(v.rate("connections_accepted_total", "")) }},
+	{"new/s", 6, func(v *view) string { return number(v.rate(statistics.Accepted)) }},
 	{"refused/s", 9, func(v *view) string { return number(v.refusals()) }},
-	{"to-target/s", 11, func(v *view) string { return amount(v.rate("forwarded_bytes_total", "direction=to_target")) }},
-	{"to-client/s", 11, func(v *view) string { return amount(v.rate("forwarded_bytes_total", "direction=to_client")) }},
-	{"connect-p50", 11, func(v *view) string { return duration(v.lately("connect_duration_seconds").p50) }},
-	{"connect-p99", 11, func(v *view) string { return duration(v.lately("connect_duration_seconds").p99) }},
-	{"life-p50", 8, func(v *view) string { return duration(v.lately("connection_duration_seconds").p50) }},
+	{"to-target/s", 11, func(v *view) string { return amount(v.rate(statistics.BytesToTarget)) }},
+	{"to-client/s", 11, func(v *view) string { return amount(v.rate(statistics.BytesToClient)) }},
+	{"connect-p50", 11, func(v *view) string { return duration(v.lately(&statistics.ConnectTimes).p50) }},
+	{"connect-p99", 11, func(v *view) string { return duration(v.lately(&statistics.ConnectTimes).p99) }},
+	{"life-p50", 8, func(v *view) string { return duration(v.lately(&statistics.LifeTimes).p50) }},
 	{"pool", 5, func(v *view) string { return percent(v.inUse()) }},
 	{"cpu", 6, func(v *view) string { return percent(v.growth("process_cpu_seconds_total", "")) }},
 }

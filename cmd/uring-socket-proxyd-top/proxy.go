@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // proxy is asked for its metrics.
@@ -83,7 +84,7 @@ type figures struct {
 }
 
 // prefix begins the names of the proxy's own metrics.
-const prefix = "uring_socket_proxyd_"
+const prefix = statistics.Prefix
 
 func readFigures(in io.Reader) (*figures, error) {
 	parser := expfmt.NewTextParser(model.LegacyValidation)
@@ -128,6 +129,18 @@ func (f *figures) value(name, label string) float64 {
 
 // own is value for the proxy's own metrics.
 func (f *figures) own(name, label string) float64 { return f.value(prefix+name, label) }
+
+// total is one of the proxy's counters.
+func (f *figures) total(id statistics.ID) float64 { return f.value(nameOf(id)) }
+
+// nameOf is the whole name of a counter, and its label.
+func nameOf(id statistics.ID) (name, label string) {
+	row := &statistics.Totals[id]
+	if row.Label != "" {
+		label = row.Label + "=" + row.Value
+	}
+	return prefix + row.Name, label
+}
 
 // label is a label's value of a metric that has one sample.
 func (f *figures) label(name, label string) string {

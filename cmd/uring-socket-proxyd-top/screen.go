@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // screen draws in place, on a screen of its own, which goes with the program.
@@ -73,21 +75,23 @@ func render(v *view) []string {
 		fmt.Sprintf("engine %s, workers %s, Linux %s", engine, number(v.own("workers", "")), v.label("engine_info", "kernel")),
 		"",
 		row("connections", number(v.own("connections", "")), fmt.Sprintf("of %s; %s total, %s broken, %s timed out", number(v.own("connections_max", "")),
-			number(v.own("connections_accepted_total", "")), number(v.own("connections_broken_total", "")), number(v.own("connections_timed_out_total", "")))),
-		row("new", number(v.rate("connections_accepted_total", ""))+"/s", ""),
+			number(v.total(statistics.Accepted)), number(v.total(statistics.Broken)), number(v.total(statistics.TimedOut)))),
+		row("new", number(v.rate(statistics.Accepted))+"/s", ""),
 		row("refused", number(v.refusals())+"/s", refusedEver(v)),
-		row("to target", amount(v.rate("forwarded_bytes_total", "direction=to_target"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_target"))+" total"),
-		row("to client", amount(v.rate("forwarded_bytes_total", "direction=to_client"))+"/s", amount(v.own("forwarded_bytes_total", "direction=to_client"))+" total"),
+		row("to target", amount(v.rate(statistics.BytesToTarget))+"/s", amount(v.total(statistics.BytesToTarget))+" total"),
+		row("to client", amount(v.rate(statistics.BytesToClient))+"/s", amount(v.total(statistics.BytesToClient))+" total"),
+		row("descriptors", number(v.rate(statistics.Passed))+"/s", number(v.total(statistics.Passed))+" passed on"),
+		row("stale events", number(v.rate(statistics.Stale))+"/s", number(v.total(statistics.Stale))+" total"),
 		"",
 		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "all: p50", "p90", "p99"),
-		timesRow("connect", v.lately("connect_duration_seconds"), v.ever("connect_duration_seconds")),
-		timesRow("life", v.lately("connection_duration_seconds"), v.ever("connection_duration_seconds")),
+		timesRow("connect", v.lately(&statistics.ConnectTimes), v.ever(&statistics.ConnectTimes)),
+		timesRow("life", v.lately(&statistics.LifeTimes), v.ever(&statistics.LifeTimes)),
 		"",
 	}
 	if engine == "uring" {
 		lines = append(lines,
-			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, starved %s times", memory(v.own("pool_bytes", "")), memory(v.own("pool_parked_bytes", "")), number(v.own("pool_starved_total", "")))),
-			row("enters", number(v.rate("ring_enters_total", ""))+"/s", fmt.Sprintf("%s completions each, %s overflows total", number(v.rate("ring_completions_total", "")/v.rate("ring_enters_total", "")), number(v.own("ring_overflows_total", "")))))
+			row("pool in use", percent(v.inUse()), fmt.Sprintf("of %s; %s parked, starved %s times", memory(v.own(statistics.PoolBytes.Name, "")), memory(v.own(statistics.PoolParked.Name, "")), number(v.total(statistics.Starved)))),
+			row("enters", number(v.growth(statistics.Prefix+statistics.Enters.Name, ""))+"/s", fmt.Sprintf("%s completions each, %s overflows total", number(v.growth(statistics.Prefix+statistics.Completions.Name, "")/v.growth(statistics.Prefix+statistics.Enters.Name, "")), number(v.own(statistics.Overflows.Name, "")))))
 	}
 	return append(lines, row("process", percent(v.growth("process_cpu_seconds_total", "")), fmt.Sprintf("of a CPU; %s, %s of %s descriptors",
 		memory(v.value("process_resident_memory_bytes", "")), number(v.value("process_open_fds", "")), number(v.value("process_max_fds", "")))))
@@ -100,9 +104,9 @@ func row(name, figure, rest string) string {
 
 func refusedEver(v *view) string {
 	var said []string
-	for _, reason := range reasons {
-		if n := v.own("connections_refused_total", "reason="+reason); n > 0 || math.IsNaN(n) {
-			said = append(said, reason+" "+number(n))
+	for _, reason := range statistics.Refusals {
+		if n := v.total(reason); n > 0 || math.IsNaN(n) {
+			said = append(said, statistics.Totals[reason].Value+" "+number(n))
 		}
 	}
 	if said == nil {

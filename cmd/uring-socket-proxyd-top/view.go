@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"time"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // view is what is shown: figures, and what they have changed by since the last look.
@@ -20,14 +22,14 @@ func newView(last, now *figures) *view {
 	v := &view{figures: now, last: last, elapsed: now.at.Sub(last.at).Seconds()}
 	const began = "process_start_time_seconds"
 	// Counts that go back tell of a restart too, should nothing else.
-	if now.value(began, "") != last.value(began, "") || now.own("connections_accepted_total", "") < last.own("connections_accepted_total", "") {
+	if now.value(began, "") != last.value(began, "") || now.total(statistics.Accepted) < last.total(statistics.Accepted) {
 		v.last = nil
 	}
 	return v
 }
 
 // rate is by how much one of the proxy's counters grows in a second.
-func (v *view) rate(name, label string) float64 { return v.growth(prefix+name, label) }
+func (v *view) rate(id statistics.ID) float64 { return v.growth(nameOf(id)) }
 
 func (v *view) growth(name, label string) float64 {
 	if v.last == nil || v.elapsed <= 0 {
@@ -38,30 +40,28 @@ func (v *view) growth(name, label string) float64 {
 
 // refusals are all reasons together.
 func (v *view) refusals() (perSecond float64) {
-	for _, reason := range reasons {
-		perSecond += v.rate("connections_refused_total", "reason="+reason)
+	for _, reason := range statistics.Refusals {
+		perSecond += v.rate(reason)
 	}
 	return perSecond
 }
 
-var reasons = []string{"limit", "target", "header"}
-
 // lately are the percentiles since the last look.
-func (v *view) lately(name string) times {
+func (v *view) lately(h *statistics.Times) times {
 	if v.last == nil {
 		return quantiles(nil)
 	}
-	return quantiles(v.histogram(name).since(v.last.histogram(name)))
+	return quantiles(v.histogram(h.Name).since(v.last.histogram(h.Name)))
 }
 
 // ever are the percentiles since the proxy has started.
-func (v *view) ever(name string) times { return quantiles(v.histogram(name)) }
+func (v *view) ever(h *statistics.Times) times { return quantiles(v.histogram(h.Name)) }
 
 func quantiles(b buckets) times { return times{b.quantile(0.5), b.quantile(0.9), b.quantile(0.99)} }
 
 // inUse is the part of the buffers that the kernel cannot receive into now.
 func (v *view) inUse() float64 {
-	return 1 - v.own("pool_buffers_available", "")/v.own("pool_buffers", "")
+	return 1 - v.own(statistics.PoolAvailable.Name, "")/v.own(statistics.PoolBuffers.Name, "")
 }
 
 // up is how long the proxy has been running.

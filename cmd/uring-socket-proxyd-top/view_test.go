@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 const sampleText = `# TYPE uring_socket_proxyd_build_info gauge
@@ -51,20 +53,20 @@ func TestQuantile(t *testing.T) {
 func TestViewOfAnInterval(t *testing.T) {
 	later := strings.NewReplacer("_total 100\n", "_total 150\n", "} 2e6", "} 3e6", `le="0.01"} 100`, `le="0.01"} 120`, `Inf"} 100`, `Inf"} 120`).Replace(sampleText)
 	v := newView(figuresOf(t, sampleText, 0), figuresOf(t, later, 2*time.Second))
-	if got := v.rate("connections_accepted_total", ""); got != 25 {
+	if got := v.rate(statistics.Accepted); got != 25 {
 		t.Errorf("%v connections a second", got)
 	}
-	if got := v.rate("forwarded_bytes_total", "direction=to_client"); got != 5e5 {
+	if got := v.rate(statistics.BytesToClient); got != 5e5 {
 		t.Errorf("%v bytes a second", got)
 	}
 	// The 20 new ones are all in the second bucket.
-	if got := v.lately("connect_duration_seconds").p50; math.Abs(got-0.0055) > 1e-12 {
+	if got := v.lately(&statistics.ConnectTimes).p50; math.Abs(got-0.0055) > 1e-12 {
 		t.Errorf("the median is %v", got)
 	}
-	if got := v.ever("connect_duration_seconds").p50; math.Abs(got-(0.001+0.009/7)) > 1e-12 {
+	if got := v.ever(&statistics.ConnectTimes).p50; math.Abs(got-(0.001+0.009/7)) > 1e-12 {
 		t.Errorf("the median ever is %v", got)
 	}
-	if got := v.rate("no_such_total", ""); !math.IsNaN(got) {
+	if got := v.rate(statistics.Retried); !math.IsNaN(got) {
 		t.Errorf("what is not there grows by %v", got)
 	}
 }
@@ -72,7 +74,7 @@ func TestViewOfAnInterval(t *testing.T) {
 func TestViewAfterRestart(t *testing.T) {
 	for _, change := range [][2]string{{"seconds 1000", "seconds 1500"}, {"_total 100\n", "_total 99\n"}} {
 		v := newView(figuresOf(t, sampleText, 0), figuresOf(t, strings.Replace(sampleText, change[0], change[1], 1), time.Second))
-		if got := v.rate("forwarded_bytes_total", "direction=to_client"); !math.IsNaN(got) {
+		if got := v.rate(statistics.BytesToClient); !math.IsNaN(got) {
 			t.Errorf("after %q, %v bytes a second", change, got)
 		}
 		for _, line := range render(v) {
@@ -88,7 +90,8 @@ func TestLinesFit(t *testing.T) {
 	text := sampleText + `# TYPE uring_socket_proxyd_engine_info gauge
 uring_socket_proxyd_engine_info{engine="uring",kernel="6.12.48+deb13-amd64"} 1
 `
-	for _, counter := range []string{"connections_broken_total", "connections_timed_out_total", "ring_enters_total", "ring_completions_total", "ring_overflows_total", "pool_starved_total"} {
+	for _, counter := range []string{"connections_broken_total", "connections_timed_out_total", "ring_enters_total", "ring_completions_total", "ring_overflows_total", "pool_starved_total",
+		"passed_descriptors_total", "stale_events_total"} {
 		text += "# TYPE " + prefix + counter + " counter\n" + prefix + counter + " 123456789\n"
 	}
 	for _, gauge := range []string{prefix + "connections", prefix + "connections_max", prefix + "workers", prefix + "pool_bytes", prefix + "pool_parked_bytes",

@@ -22,7 +22,9 @@ import (
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/cgroup"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -41,10 +43,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE)
 	asks := make(chan os.Signal, 1) // for the counters, from now on, though there are none yet
 	signal.Notify(asks, syscall.SIGUSR1)
-	wishes := readLogWishes(os.Getenv)
-	log, last, queue := newQueuedLogger(stderr, wishes)
+	wishes := logging.ReadWishes(os.Getenv)
+	log, last, queue := logging.NewQueued(stderr, wishes)
 	defer queue.Flush()
-	wishes.complain(log)
+	wishes.Complain(log)
 	switch {
 	case err != nil:
 	case opts.help:
@@ -108,7 +110,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			log.Debug("stopped listening")
 		}
 	}
-	policy.Pulse = newPulse(policy, notifier, func() forward.Counts { return engine.Counters() })
+	policy.Pulse = newPulse(policy, notifier, func() statistics.Counts { return engine.Counters() })
 	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
 	startTimers()
 	if err := reserveMemory(policy.Limits.Connections); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/timespan"
 )
 
@@ -66,7 +67,7 @@ func (s *shutdown) announce() {
 		}()
 		select {
 		case <-told:
-		case <-time.After(flushTime):
+		case <-time.After(logging.FlushTime):
 			s.policy.Log.Warn("the service manager has not read that shutdown has begun")
 		}
 	})

@@ -6,10 +6,12 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/logging"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // newPulse has the service manager told how the engine is doing; nil if there is none.
-func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters func() forward.Counts) *forward.Pulse {
+func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters func() statistics.Counts) *forward.Pulse {
 	if !notifier.Connected() {
 		return nil
 	}
@@ -32,7 +34,7 @@ func announceReady(notifier *activation.Notifier, log *slog.Logger) {
 	}()
 	select {
 	case <-told:
-	case <-time.After(flushTime):
+	case <-time.After(logging.FlushTime):
 		log.Warn("the service manager has not read that start-up is complete")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // TestCrewBegins hands clients to two members, over a limit and within it, with a
@@ -54,8 +55,8 @@ func TestCrewBegins(t *testing.T) {
 				crew.Quiet()
 			}
 		}
-		if counts := crew.Counters(); counts.Accepted != 3 || counts.Refused != 2 {
-			t.Errorf("accepted %d, refused %d; want 3 and 2", counts.Accepted, counts.Refused)
+		if counts := crew.Counters(); counts.Of[statistics.Accepted] != 3 || counts.Of[statistics.Refused] != 2 {
+			t.Errorf("accepted %d, refused %d; want 3 and 2", counts.Of[statistics.Accepted], counts.Of[statistics.Refused])
 		}
 		for i, w := range workers {
 			if crew.phase == phaseStopping {

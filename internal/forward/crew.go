@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // Member is a worker as its crew sees it. What Sample, Retire, Resume and Stop ask
 // for runs on the worker's own thread, by its inbox.
 type Member interface {
 	Inbox() *Inbox
-	Counters() *Counters
+	Counters() *statistics.Counters
 	// Sample tells how the worker is.
-	Sample() Sample
+	Sample() statistics.Sample
 	// Retire makes the worker stop accepting and call Crew.Quiet once no client
 	// can come of it any more. Its connections go on.
 	Retire()
@@ -40,8 +41,8 @@ type Member interface {
 type Crew struct {
 	policy  *Policy
 	spread  *Spread
-	members []Member                 // complete before any of them runs
-	samples []atomic.Pointer[Sample] // what each has said last
+	members []Member                            // complete before any of them runs
+	samples []atomic.Pointer[statistics.Sample] // what each has said last
 	door    door
 
 	mu    sync.Mutex
@@ -84,7 +85,7 @@ const (
 // one whose engine could not be set up, some of whose members may have joined.
 func NewCrew(policy *Policy) *Crew {
 	policy.Pulse.begin()
-	return &Crew{policy: policy, spread: NewSpread(policy.Workers), samples: make([]atomic.Pointer[Sample], policy.Workers)}
+	return &Crew{policy: policy, spread: NewSpread(policy.Workers), samples: make([]atomic.Pointer[statistics.Sample], policy.Workers)}
 }
 
 // Join adds the next member; the first is number 0.
@@ -95,7 +96,7 @@ func (c *Crew) Join(m Member) {
 
 // Admit decides on a client that a worker has accepted, and tells which worker is to
 // have it. Each one that was let in is given back by Leave, or by Dismiss.
-func (c *Crew) Admit(client Client, worker int, counters *Counters) (to int, verdict Verdict) {
+func (c *Crew) Admit(client Client, worker int, counters *statistics.Counters) (to int, verdict Verdict) {
 	switch {
 	case c.door.empty() && c.policy.Gate.Admit():
 		counters.Accepted.Add(1)
@@ -108,7 +109,7 @@ func (c *Crew) Admit(client Client, worker int, counters *Counters) (to int, ver
 }
 
 // refuse counts a client that is turned away.
-func (c *Crew) refuse(client Client, counters *Counters) {
+func (c *Crew) refuse(client Client, counters *statistics.Counters) {
 	counters.Refused.Add(1)
 	c.policy.reportRefused(client.Route.Listener)
 }
@@ -175,10 +176,10 @@ func (c *Crew) Await(ended <-chan error) error {
 }
 
 // Counters are the sums of the members' counts; anyone may read them.
-func (c *Crew) Counters() Counts {
-	sum := Counts{Accepted: c.door.admitted.Load()}
+func (c *Crew) Counters() (sum statistics.Counts) {
+	sum.Of[statistics.Accepted] = c.door.admitted.Load()
 	for _, m := range c.members {
-		sum.add(m.Counters())
+		sum.Add(m.Counters())
 	}
 	return sum
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // fakeWorker is a member without sockets, whose connections last for a few turns of
@@ -22,7 +23,7 @@ type fakeWorker struct {
 	crew     *Crew
 	index    int
 	inbox    *Inbox
-	counters Counters
+	counters statistics.Counters
 	clients  []Client
 	halfOpen []halfOpenClient // stay until they are given up, or the worker ends
 
@@ -32,10 +33,10 @@ type fakeWorker struct {
 	cut int // clients that it had when it was told to stop
 }
 
-func (w *fakeWorker) Inbox() *Inbox       { return w.inbox }
-func (w *fakeWorker) Counters() *Counters { return &w.counters }
-func (w *fakeWorker) Sample() Sample {
-	return Sample{Ring: RingCounts{Enters: 1}, Pool: PoolUse{Buffers: 2}}
+func (w *fakeWorker) Inbox() *Inbox                  { return w.inbox }
+func (w *fakeWorker) Counters() *statistics.Counters { return &w.counters }
+func (w *fakeWorker) Sample() statistics.Sample {
+	return statistics.Sample{Ring: statistics.RingCounts{Enters: 1}, Pool: statistics.PoolUse{Buffers: 2}}
 }
 func (w *fakeWorker) LongestSilent() (time.Duration, bool) {
 	// Now and then it is too early, or something has moved.
@@ -185,7 +186,7 @@ func playCrewOf(t *testing.T, hire func(*fakeWorker), clients int64, faultAfter 
 	others.Go(func() { meanwhile(crew) })
 	fault = crew.Await(ended)
 	others.Wait()
-	cut = int(crew.Counters().Accepted)
+	cut = int(crew.Counters().Of[statistics.Accepted])
 	for index, m := range crew.members {
 		w := m.(*fakeWorker)
 		w.closeAll() // what a worker had when its fault ended it
@@ -218,7 +219,7 @@ func descriptors(t *testing.T) (n int) {
 func TestCrewStops(t *testing.T) {
 	for round := range 10 {
 		_, err := playCrew(t, 1<<40, 0, func(c *Crew) {
-			for c.Counters().Accepted < uint64(10*round) {
+			for c.Counters().Of[statistics.Accepted] < uint64(10*round) {
 				time.Sleep(time.Microsecond)
 			}
 			c.Stop()
@@ -243,7 +244,7 @@ func TestCrewStopsIfIdle(t *testing.T) {
 	const clients = 3000
 	for range 200 {
 		cut, err := playCrew(t, clients, 0, func(c *Crew) {
-			for c.Counters().Accepted < 10 {
+			for c.Counters().Of[statistics.Accepted] < 10 {
 				time.Sleep(time.Microsecond)
 			}
 			for over := false; !over; {
@@ -268,7 +269,7 @@ func TestCrewStopsIfIdle(t *testing.T) {
 func TestCrewDrains(t *testing.T) {
 	for round := range 200 {
 		cut, err := playCrew(t, 1<<40, 0, func(c *Crew) {
-			for c.Counters().Accepted < uint64(round) {
+			for c.Counters().Of[statistics.Accepted] < uint64(round) {
 				time.Sleep(time.Microsecond)
 			}
 			var others sync.WaitGroup

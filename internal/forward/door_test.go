@@ -3,6 +3,8 @@ package forward
 import (
 	"testing"
 	"time"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // TestDoor has clients come at the limit while half-open connections take up places. The
@@ -18,13 +20,13 @@ func TestDoor(t *testing.T) {
 			until := time.Now().Add(30 * time.Second)
 			for decided := uint64(0); decided < clients && time.Now().Before(until); time.Sleep(time.Millisecond) {
 				counts := c.Counters()
-				decided = counts.Accepted + counts.Refused
+				decided = counts.Of[statistics.Accepted] + counts.Of[statistics.Refused]
 			}
 			c.Stop()
 		})
 		counts := crew.Counters()
-		if decided := counts.Accepted + counts.Refused; err != nil || decided != clients {
-			t.Fatalf("%v: of %d clients %d were let in, and %d refused", err, clients, counts.Accepted, counts.Refused)
+		if decided := counts.Of[statistics.Accepted] + counts.Of[statistics.Refused]; err != nil || decided != clients {
+			t.Fatalf("%v: of %d clients %d were let in, and %d refused", err, clients, counts.Of[statistics.Accepted], counts.Of[statistics.Refused])
 		}
 		if n := crew.door.halfOpen.Load() + crew.door.waiting.Load(); n != 0 {
 			t.Errorf("%d connections still count as half-open, or clients as waiting", n)

@@ -1,6 +1,6 @@
 // Package forward holds what does not depend on the engine: routes, limits, the
 // admission gate and idle clock, what workers agree on, name resolution off the data
-// path, counters and the lines that are logged. An engine moves the bytes; this
+// path, and the lines that are logged. An engine moves the bytes; this
 // package decides.
 //
 // The words are the same everywhere: a listener accepts a client, a connection
@@ -13,7 +13,7 @@
 //   - Whoever is let in by [Crew.Admit] gives the place back exactly once, by
 //     [Crew.Leave] or [Crew.Dismiss].
 //   - What other threads have for a worker goes through its [Inbox] and runs on its
-//     own thread. A [Counter] is written by its worker alone, and read by anyone.
+//     own thread. A [statistics.Counter] is written by its worker alone, and read by anyone.
 //   - Nothing here waits on a worker's thread: not for the resolver, the log, the
 //     service manager, or whoever asks for metrics.
 package forward
@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 )
 
@@ -56,9 +57,9 @@ type Engine interface {
 	// by their names in --ring-features=.
 	Features() []string
 	// Counters are its counts since start, of all workers; anyone may read them.
-	Counters() Counts
+	Counters() statistics.Counts
 	// Sample asks all workers how they are. From any goroutine.
-	Sample() Sample
+	Sample() statistics.Sample
 }
 
 // Route leads from a listener to the target of its connections.

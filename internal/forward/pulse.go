@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // Pulse has somebody told how it is going, every interval while anything changes, and
@@ -22,7 +24,7 @@ type Pulse struct {
 
 // watched is a worker, and the work that it had done when the pulse went quiet.
 type watched struct {
-	counters *Counters
+	counters *statistics.Counters
 	seen     atomic.Uint64
 }
 
@@ -45,7 +47,7 @@ func (p *Pulse) begin() {
 }
 
 // watch adds the next worker; the first is number 0. Before any of them runs.
-func (p *Pulse) watch(counters *Counters) {
+func (p *Pulse) watch(counters *statistics.Counters) {
 	if p != nil {
 		p.watched = append(p.watched, watched{counters: counters})
 	}
@@ -61,7 +63,7 @@ func (p *Pulse) Round(worker int) {
 // look wakes the pulse if a worker has done anything.
 func (p *Pulse) look(worker int) {
 	w := &p.watched[worker]
-	if w.counters.work() != w.seen.Load() && p.quiet.CompareAndSwap(true, false) {
+	if w.counters.Work() != w.seen.Load() && p.quiet.CompareAndSwap(true, false) {
 		time.AfterFunc(p.interval, p.beat)
 	}
 }
@@ -74,7 +76,7 @@ func (p *Pulse) beat() {
 	var done uint64
 	for i := range p.watched {
 		w := &p.watched[i]
-		w.seen.Store(w.counters.work())
+		w.seen.Store(w.counters.Work())
 		done += w.seen.Load()
 	}
 	if done != p.told {
@@ -97,22 +99,17 @@ func (p *Pulse) End() {
 	}
 }
 
-// work grows with anything that a worker does.
-func (c *Counters) work() uint64 {
-	return c.Accepted.Load() + c.Served.Load() + c.Ended.Load() + c.Refused.Load() + c.BytesToTarget.Load() + c.BytesToClient.Load()
-}
-
 // Status is how an engine is doing, in one line for a human.
-func (p *Policy) Status(c Counts) string {
+func (p *Policy) Status(c statistics.Counts) string {
 	now := p.Gate.Current()
 	connections := "connections"
 	if now == 1 {
 		connections = "connection"
 	}
 	status := fmt.Sprintf("%d %s now, %d since the start; %s to the target, %s to clients",
-		now, connections, c.Accepted, humanBytes(c.BytesToTarget), humanBytes(c.BytesToClient))
-	if c.Refused > 0 {
-		status += fmt.Sprintf("; %d refused at the limit of %d", c.Refused, p.Limits.Connections)
+		now, connections, c.Of[statistics.Accepted], humanBytes(c.Of[statistics.BytesToTarget]), humanBytes(c.Of[statistics.BytesToClient]))
+	if refused := c.Of[statistics.Refused]; refused > 0 {
+		status += fmt.Sprintf("; %d refused at the limit of %d", refused, p.Limits.Connections)
 	}
 	return status
 }

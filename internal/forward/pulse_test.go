@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // TestPulse has a worker do something now and then: it is told every interval while
@@ -12,7 +14,7 @@ import (
 func TestPulse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		var counters [2]Counters
+		var counters [2]statistics.Counters
 		var told []time.Duration
 		p := NewPulse(StatusInterval, func() { told = append(told, time.Since(began)) })
 		for i := range counters {
@@ -90,7 +92,7 @@ func TestPulseNobody(t *testing.T) {
 // TestPulseSlow has somebody be told who takes his time: nothing piles up.
 func TestPulseSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var counters Counters
+		var counters statistics.Counters
 		release := make(chan struct{})
 		times := 0
 		p := NewPulse(time.Second, func() { times++; <-release })
@@ -112,15 +114,17 @@ func TestStatus(t *testing.T) {
 	p := &Policy{Gate: NewGate(4, nil), Limits: Limits{Connections: 4}}
 	p.Gate.Admit()
 	for _, test := range []struct {
-		counts Counts
-		want   string
+		accepted, refused, toTarget, toClient uint64
+		want                                  string
 	}{
-		{Counts{Accepted: 1}, "1 connection now, 1 since the start; 0 B to the target, 0 B to clients"},
-		{Counts{Accepted: 7, Refused: 2, BytesToTarget: 1023, BytesToClient: 1 << 20},
-			"1 connection now, 7 since the start; 1023 B to the target, 1.0 MiB to clients; 2 refused at the limit of 4"},
-		{Counts{BytesToTarget: 1<<20 - 1, BytesToClient: 1<<64 - 1}, "1 connection now, 0 since the start; 1.0 MiB to the target, 16.0 EiB to clients"},
+		{1, 0, 0, 0, "1 connection now, 1 since the start; 0 B to the target, 0 B to clients"},
+		{7, 2, 1023, 1 << 20, "1 connection now, 7 since the start; 1023 B to the target, 1.0 MiB to clients; 2 refused at the limit of 4"},
+		{0, 0, 1<<20 - 1, 1<<64 - 1, "1 connection now, 0 since the start; 1.0 MiB to the target, 16.0 EiB to clients"},
 	} {
-		if got := p.Status(test.counts); got != test.want {
+		var counts statistics.Counts
+		counts.Of[statistics.Accepted], counts.Of[statistics.Refused] = test.accepted, test.refused
+		counts.Of[statistics.BytesToTarget], counts.Of[statistics.BytesToClient] = test.toTarget, test.toClient
+		if got := p.Status(counts); got != test.want {
 			t.Errorf("got  %q\nwant %q", got, test.want)
 		}
 	}

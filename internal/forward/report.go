@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/logging"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // ReportUnreachable logs a connection that ends because no address of its target
@@ -44,38 +46,34 @@ func (p *Policy) ReportShortage(l *activation.Listener, err error) {
 	})
 }
 
-// LevelNotice is syslog's, between info and warning.
-const LevelNotice = slog.LevelInfo + 2
+// ReportMemory logs a connection that is reset because there is no memory to hold bytes of
+// it.
+func (p *Policy) ReportMemory(l *activation.Listener, bytes int, err error) {
+	p.report(troubleMemory, func() []any { return []any{"error", err, "bytes", bytes, "listener", l.Address} })
+}
 
 // ReportCounters logs what an engine has done so far, all of it, because somebody has
 // asked. From any goroutine.
-func (p *Policy) ReportCounters(c Counts) {
-	attributes := []any{"connections", p.Gate.Current(), "accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
-		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient,
-		"timed-out", c.TimedOut, "retried", c.Retried, "given-up", c.GivenUp, "bad-headers", c.BadHeader, "starved", c.Starved, "parked", c.Parked}
-	if p.Limits.Passed > 0 {
-		attributes = append(attributes, "passed-descriptors", c.Passed)
-	}
-	p.Log.Log(context.Background(), LevelNotice, "counters", attributes...)
+func (p *Policy) ReportCounters(c statistics.Counts) {
+	attributes := append([]slog.Attr{slog.Int("connections", p.Gate.Current())}, counters(c)...)
+	p.Log.LogAttrs(context.Background(), logging.LevelNotice, "counters", attributes...)
 }
 
 // ReportEnd logs what an engine has done, when it ends.
-func (p *Policy) ReportEnd(c Counts) {
+func (p *Policy) ReportEnd(c statistics.Counts) {
 	for kind := range troubles {
 		p.reportLeftOut(kind)
 	}
-	attributes := []any{"accepted", c.Accepted, "refused", c.Refused, "failed", c.Failed,
-		"broken", c.Broken, "bytes-to-target", c.BytesToTarget, "bytes-to-client", c.BytesToClient}
-	if p.Timeouts.Any() {
-		attributes = append(attributes, "timed-out", c.TimedOut, "retried", c.Retried)
+	p.Log.LogAttrs(context.Background(), slog.LevelDebug, "ended", counters(c)...)
+}
+
+// counters are all of them, for the log.
+func counters(c statistics.Counts) []slog.Attr {
+	attributes := make([]slog.Attr, len(c.Of))
+	for i, n := range c.Of {
+		attributes[i] = slog.Uint64(statistics.Totals[i].Key, n)
 	}
-	if p.ProxyProtocol.Accept {
-		attributes = append(attributes, "bad-headers", c.BadHeader)
-	}
-	if p.Limits.Passed > 0 {
-		attributes = append(attributes, "passed-descriptors", c.Passed)
-	}
-	p.Log.Debug("ended", attributes...)
+	return attributes
 }
 
 // ReportHeader logs a client that is reset for what should have been a PROXY header.

@@ -1,6 +1,10 @@
 package forward
 
-import "testing"
+import (
+	"testing"
+
+	"uring-socket-proxyd/internal/statistics"
+)
 
 // runMessages is a worker's part in a sample.
 func runMessages(w *fakeWorker) {
@@ -24,8 +28,8 @@ func TestSampleOfStuckMember(t *testing.T) {
 		members[i] = &fakeWorker{crew: crew, inbox: inbox}
 		crew.Join(members[i])
 	}
-	ask := func(answering ...*fakeWorker) Sample {
-		asked := make(chan Sample)
+	ask := func(answering ...*fakeWorker) statistics.Sample {
+		asked := make(chan statistics.Sample)
 		go func() { asked <- crew.Sample() }()
 		for {
 			select {
@@ -38,7 +42,7 @@ func TestSampleOfStuckMember(t *testing.T) {
 			}
 		}
 	}
-	both := Sample{Ring: RingCounts{Enters: 2}, Pool: PoolUse{Buffers: 4}}
+	both := statistics.Sample{Ring: statistics.RingCounts{Enters: 2}, Pool: statistics.PoolUse{Buffers: 4}}
 	if got := ask(members[0]); got.Ring.Enters != 1 || got.Pool.Buffers != 2 {
 		t.Errorf("with one that has never answered: %+v", got)
 	}

@@ -27,6 +27,7 @@ const (
 	troubleHeader
 	troublePassing
 	troubleGivenUp
+	troubleMemory
 	troubles // how many there are
 )
 
@@ -43,6 +44,7 @@ var troubleLines = [troubles]struct {
 	troubleHeader:      {slog.LevelWarn, "no usable PROXY header, resetting the connection"},
 	troublePassing:     {slog.LevelWarn, "descriptors cannot be passed on, resetting the connection"},
 	troubleGivenUp:     {slog.LevelWarn, "connection limit reached, resetting a connection that one side has left"},
+	troubleMemory:      {slog.LevelError, "no memory to hold what a slow peer has not taken, resetting the connection"},
 }
 
 // throttle bounds the lines of one kind. Its zero value is ready.

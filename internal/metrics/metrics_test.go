@@ -14,6 +14,7 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // engine is one that has much to tell.
@@ -21,20 +22,23 @@ type engine struct {
 	forward.Engine
 	name     string
 	features []string
-	counts   forward.Counts
-	sample   func() forward.Sample
+	counts   statistics.Counts
+	sample   func() statistics.Sample
 }
 
-func (e *engine) Name() string             { return e.name }
-func (e *engine) Features() []string       { return e.features }
-func (e *engine) Counters() forward.Counts { return e.counts }
-func (e *engine) Sample() forward.Sample   { return e.sample() }
+func (e *engine) Name() string                { return e.name }
+func (e *engine) Features() []string          { return e.features }
+func (e *engine) Counters() statistics.Counts { return e.counts }
+func (e *engine) Sample() statistics.Sample   { return e.sample() }
 
 func newSource() (*Source, *engine) {
-	e := &engine{name: "uring", features: []string{"a", "b\"\\\n"}, sample: func() forward.Sample {
-		return forward.Sample{Ring: forward.RingCounts{Enters: 3}, Pool: forward.PoolUse{Buffers: 4, Available: 2}}
+	e := &engine{name: "uring", features: []string{"a", "b\"\\\n"}, sample: func() statistics.Sample {
+		return statistics.Sample{Ring: statistics.RingCounts{Enters: 3}, Pool: statistics.PoolUse{Buffers: 4, Available: 2}}
 	}}
-	e.counts = forward.Counts{Accepted: 1 << 53, Refused: 1, Failed: 2, BytesToTarget: 3, BytesToClient: 4}
+	for i := range e.counts.Of {
+		e.counts.Of[i] = uint64(i)
+	}
+	e.counts.Of[statistics.Accepted] = 1 << 53
 	e.counts.Connects.Buckets[0] = 5
 	e.counts.Connects.Buckets[len(e.counts.Connects.Buckets)-1] = 2
 	e.counts.Connects.Sum = 1500 * time.Millisecond
@@ -53,6 +57,15 @@ func TestFormat(t *testing.T) {
 	}
 	if v := families[prefix+"connections_accepted_total"].Metric[0].Counter.GetValue(); v != 1<<53 {
 		t.Errorf("accepted are %v", v)
+	}
+	for i, row := range statistics.Totals[1:] {
+		for _, m := range families[prefix+row.Name].Metric {
+			if row.Label == "" || m.Label[0].GetValue() == row.Value {
+				if v := m.Counter.GetValue(); v != float64(i+1) {
+					t.Errorf("%s %s is %v, want %d", row.Name, row.Value, v, i+1)
+				}
+			}
+		}
 	}
 	if v := families[prefix+"feature_info"].Metric[1].Label[0].GetValue(); v != "b\"\\\n" {
 		t.Errorf("a label came out as %q", v)
@@ -84,7 +97,7 @@ func TestConventions(t *testing.T) {
 // TestFaultIsAnAnswer has the figures' source panic: the program goes on.
 func TestFaultIsAnAnswer(t *testing.T) {
 	source, e := newSource()
-	e.sample = func() forward.Sample { panic("out of figures") }
+	e.sample = func() statistics.Sample { panic("out of figures") }
 	var log strings.Builder
 	listener, err := activation.Listen("127.0.0.1:0")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 )
 
 // kind is what Prometheus calls the type of a metric.
@@ -54,10 +54,11 @@ func (t *text) single(name string, k kind, value float64, help string) {
 }
 
 // distribution is a histogram, whose buckets are cumulated here.
-func (t *text) distribution(name string, bounds *forward.Bounds, d *forward.Distribution, help string) {
-	t.family(name, histogram, help)
+func (t *text) distribution(row *statistics.Times, c *statistics.Counts) {
+	name, d := prefix+row.Name, row.Of(c)
+	t.family(name, histogram, row.Help)
 	n := uint64(0)
-	for i, bound := range bounds {
+	for i, bound := range row.Bounds {
 		n += d.Buckets[i]
 		t.sample(name+"_bucket", float64(n), label{"le", number(bound.Seconds())})
 	}

@@ -11,6 +11,7 @@
 #define SYS_fcntl 72
 #define SYS_exit_group 231
 #define SYS_tgkill 234
+#define SYS_futex 202
 #define SYS_prlimit64 302
 
 #define RLIMIT_DATA 2
@@ -20,10 +21,14 @@
 #define O_RDWR 2
 #define O_RDONLY 0
 #define EAGAIN 11
+#define FUTEX_WAIT 0 // not private ones, as the kernel wakes them so
+#define FUTEX_WAKE 1
 
-// CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_THREAD |
-// CLONE_SYSVSEM: a thread as the runtime starts them, whose end the parent waits for.
-#define THREAD 0x54f00
+// CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM: a
+// thread as the runtime starts them; CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID: a word has
+// its number, and 0 after its end. (CLONE_VFORK would be shorter, but who waits for such a
+// thread cannot be stopped by SIGSTOP.)
+#define THREAD 0x350f00
 
 // LIMIT reads a limit, and jumps to say with a line if less than what is needed. What
 // cannot be read limits nothing. Memory below the stack is free, as there are no signal
@@ -95,8 +100,8 @@ isOpen:
 	JNE	next
 	RET
 
-// func ThreadsFit(n int) bool
-TEXT ·ThreadsFit(SB),NOSPLIT,$24-9
+// func threadsFit(n int) bool
+TEXT ·threadsFit(SB),NOSPLIT,$24-9
 	// A handler would run on the stack that the threads share, so they must have none.
 	MOVQ	$-1, mask-24(SP)
 	MOVL	$SYS_rt_sigprocmask, AX
@@ -119,56 +124,91 @@ TEXT ·ThreadsFit(SB),NOSPLIT,$24-9
 	RET
 
 // threads starts R13 threads that are there at once, and has the word at BX say whether
-// one was refused. Each starts the next one, and waits until that has ended. They share
-// the stack of the first, so they keep all they know in registers.
+// one was refused. They wait at the gate until all are there. They share the stack of the
+// first, so they keep off it.
 //
 // A thread that has ended counts for a moment longer, and the runtime might be refused
-// another one. So each waits until the kernel has forgotten the next one.
+// another one. So the first waits until the kernel has forgotten them.
 TEXT threads<>(SB),NOSPLIT|NOFRAME,$0
 	MOVL	$0, (BX)
-	MOVQ	R13, R9 // in the first one, R13 stays so
+	MOVL	$0, ·gate(SB)
 	MOVL	$SYS_getpid, AX
 	SYSCALL
 	MOVQ	AX, R14
+	XORL	R15, R15 // how many there are
 start:
+	CMPQ	R15, R13
+	JEQ	open
 	MOVL	$SYS_clone, AX
 	MOVL	$THREAD, DI
 	XORL	SI, SI // the same stack
-	XORL	DX, DX
-	XORL	R10, R10
+	LEAQ	·running(SB), DX
+	LEAQ	(DX)(R15*4), DX
+	MOVQ	DX, R10
 	XORL	R8, R8
 	SYSCALL
 	TESTQ	AX, AX
 	JEQ	started
 	JMI	refused
-	MOVQ	AX, R15
+	LEAQ	·numbers(SB), DX
+	MOVL	AX, (DX)(R15*4)
+	INCQ	R15
+	JMP	start
+refused:
+	CMPQ	AX, $-EAGAIN
+	JNE	open // by no limit: the runtime may have more luck
+	MOVL	$1, (BX)
+open:
+	MOVL	$1, ·gate(SB)
+	MOVL	$SYS_futex, AX
+	LEAQ	·gate(SB), DI
+	MOVL	$FUTEX_WAKE, SI
+	MOVL	$const_mostThreads, DX
+	SYSCALL
+next:
+	TESTQ	R15, R15
+	JEQ	done
+	DECQ	R15
+	LEAQ	·numbers(SB), DX
+	MOVL	(DX)(R15*4), R9
+	LEAQ	·running(SB), R8
+	LEAQ	(R8)(R15*4), R8
+runs:
+	CMPL	(R8), $0
+	JEQ	ended
+	MOVL	$SYS_futex, AX
+	MOVQ	R8, DI
+	MOVL	$FUTEX_WAIT, SI
+	MOVL	R9, DX
+	XORL	R10, R10
+	SYSCALL
+	JMP	runs
+ended:
 	MOVL	$100000, R10 // times at most, as a debugger may keep it
-wait:
+known:
 	MOVL	$SYS_tgkill, AX
 	MOVQ	R14, DI
-	MOVQ	R15, SI
+	MOVL	R9, SI
 	XORL	DX, DX
 	SYSCALL
 	TESTQ	AX, AX
-	JNE	end
+	JNE	next
 	MOVL	$SYS_sched_yield, AX
 	SYSCALL
 	DECL	R10
-	JNE	wait
-	JMP	end
-started:
-	DECQ	R13
-	JNE	start
-	JMP	exit
-refused:
-	CMPQ	AX, $-EAGAIN
-	JNE	end // by no limit: the runtime may have more luck
-	MOVL	$1, (BX)
-end:
-	CMPQ	R13, R9
-	JNE	exit
+	JNE	known
+	JMP	next
+done:
 	RET
-exit:
+started:
+	MOVL	$SYS_futex, AX
+	LEAQ	·gate(SB), DI
+	MOVL	$FUTEX_WAIT, SI
+	XORL	DX, DX
+	XORL	R10, R10
+	SYSCALL
+	CMPL	·gate(SB), $0
+	JEQ	started
 	MOVL	$SYS_exit, AX
 	XORL	DI, DI
 	SYSCALL

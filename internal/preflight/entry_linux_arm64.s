@@ -6,6 +6,7 @@
 #define SYS_write 64
 #define SYS_exit 93
 #define SYS_exit_group 94
+#define SYS_futex 98
 #define SYS_sched_yield 124
 #define SYS_tgkill 131
 #define SYS_rt_sigprocmask 135
@@ -21,9 +22,11 @@
 #define O_RDWR 2
 #define O_RDONLY 0
 #define EAGAIN 11
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
 
 // See entry_linux_amd64.s, which has the same in the same order.
-#define THREAD 0x54f00
+#define THREAD 0x350f00
 
 #define LIMIT(resource, need, line) \
 	MOVD	$SYS_prlimit64, R8	\
@@ -95,8 +98,8 @@ isOpen:
 	BNE	next
 	RET
 
-// func ThreadsFit(n int) bool
-TEXT ·ThreadsFit(SB),NOSPLIT,$32-9
+// func threadsFit(n int) bool
+TEXT ·threadsFit(SB),NOSPLIT,$32-9
 	MOVD	$-1, R3
 	MOVD	R3, mask-24(SP)
 	MOVD	$SYS_rt_sigprocmask, R8
@@ -122,49 +125,87 @@ TEXT ·ThreadsFit(SB),NOSPLIT,$32-9
 
 TEXT threads<>(SB),NOSPLIT|NOFRAME,$0
 	MOVW	ZR, (R23)
-	MOVD	R20, R21
+	MOVD	$·gate(SB), R26
+	STLRW	ZR, (R26)
 	MOVD	$SYS_getpid, R8
 	SVC
 	MOVD	R0, R22
+	MOVD	$0, R21
 start:
+	CMP	R20, R21
+	BEQ	open
 	MOVD	$SYS_clone, R8
 	MOVD	$THREAD, R0
 	MOVD	$0, R1
-	MOVD	$0, R2
+	MOVD	$·running(SB), R2
+	ADD	R21<<2, R2
 	MOVD	$0, R3
-	MOVD	$0, R4
+	MOVD	R2, R4
 	SVC
 	CBZ	R0, started
 	CMP	$0, R0
 	BLT	refused
-	MOVD	R0, R24
+	MOVD	$·numbers(SB), R2
+	ADD	R21<<2, R2
+	MOVW	R0, (R2)
+	ADD	$1, R21
+	JMP	start
+refused:
+	CMN	$EAGAIN, R0
+	BNE	open
+	MOVD	$1, R3
+	MOVW	R3, (R23)
+open:
+	MOVD	$1, R3
+	STLRW	R3, (R26)
+	MOVD	$SYS_futex, R8
+	MOVD	R26, R0
+	MOVD	$FUTEX_WAKE, R1
+	MOVD	$const_mostThreads, R2
+	SVC
+next:
+	CBZ	R21, done
+	SUB	$1, R21
+	MOVD	$·numbers(SB), R2
+	ADD	R21<<2, R2
+	MOVWU	(R2), R24
+	MOVD	$·running(SB), R15
+	ADD	R21<<2, R15
+runs:
+	LDARW	(R15), R3
+	CBZW	R3, ended
+	MOVD	$SYS_futex, R8
+	MOVD	R15, R0
+	MOVD	$FUTEX_WAIT, R1
+	MOVD	R24, R2
+	MOVD	$0, R3
+	SVC
+	JMP	runs
+ended:
 	MOVD	$100000, R25
-wait:
+known:
 	MOVD	$SYS_tgkill, R8
 	MOVD	R22, R0
 	MOVD	R24, R1
 	MOVD	$0, R2
 	SVC
-	CBNZ	R0, end
+	CBNZ	R0, next
 	MOVD	$SYS_sched_yield, R8
 	SVC
 	SUB	$1, R25
-	CBNZ	R25, wait
-	JMP	end
-started:
-	SUB	$1, R20
-	CBNZ	R20, start
-	JMP	exit
-refused:
-	CMN	$EAGAIN, R0
-	BNE	end
-	MOVD	$1, R3
-	MOVW	R3, (R23)
-end:
-	CMP	R20, R21
-	BNE	exit
+	CBNZ	R25, known
+	JMP	next
+done:
 	RET
-exit:
+started:
+	MOVD	$SYS_futex, R8
+	MOVD	R26, R0
+	MOVD	$FUTEX_WAIT, R1
+	MOVD	$0, R2
+	MOVD	$0, R3
+	SVC
+	LDARW	(R26), R3
+	CBZW	R3, started
 	MOVD	$SYS_exit, R8
 	MOVD	$0, R0
 	SVC

@@ -2,7 +2,9 @@
 
 package preflight
 
-// ThreadsFit tells whether n more threads may be started at once, by trying.
-//
+// ThreadsFit tells whether n more threads may be started at once, by trying, with no other
+// call of it at the same time.
+func ThreadsFit(n int) bool { return threadsFit(min(n, mostThreads)) }
+
 //go:noescape
-func ThreadsFit(n int) bool
+func threadsFit(n int) bool

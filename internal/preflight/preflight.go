@@ -26,7 +26,7 @@ const (
 	dataText = "80"
 )
 
-// The lines are in the form of the program's last one, see newQueuedLogger there.
+// The lines are in the form of the program's last one, see logging.NewQueued.
 var (
 	threadsLine = "uring-socket-proxyd: cannot start the " + threadsText + " threads that it needs; raise TasksMax= or LimitNPROC= (ulimit -u)\n"
 
@@ -41,3 +41,14 @@ var (
 	nullDevice = "/dev/null\x00"
 	rootFolder = "/\x00"
 )
+
+// What the assembly keeps of the threads that it tries: of ThreadsFit there is one call at a
+// time.
+var (
+	gate    uint32              // 0 until all are there
+	numbers [mostThreads]uint32 // the kernel's
+	running [mostThreads]uint32 // the same, and 0 after its end
+)
+
+// mostThreads is what ThreadsFit tries at most.
+const mostThreads = 256

@@ -7,29 +7,30 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/target"
 )
 
 // MetItself tells whether a TCP socket that is connected to an address is bound to it as
 // well: the kernel has chosen the port it connects to as the one it comes from, nobody
 // listens there, and so the socket has met itself (simultaneous open, RFC 9293, 3.5). That
-// takes a port that the kernel chooses at all; no other costs a call.
-func (System) MetItself(fd int, to *target.Address) bool {
-	if port := to.Port(); port < chosenPorts().first || port > chosenPorts().last {
+// takes a port that the kernel chooses at all; no other costs a call. to is an IPv4 address
+// where it is mapped to IPv6; what leads to none in particular (0.0.0.0, ::) leads to any.
+func (System) MetItself(fd int, to netip.AddrPort) bool {
+	if port := int(to.Port()); port < chosenPorts().first || port > chosenPorts().last {
 		return false
 	}
 	own, err := unix.Getsockname(fd)
 	if err != nil {
 		return false
 	}
+	var ip netip.Addr
+	var port int
 	switch own := own.(type) {
 	case *unix.SockaddrInet4:
-		return to.Leads(netip.AddrFrom4(own.Addr), own.Port)
+		ip, port = netip.AddrFrom4(own.Addr), own.Port
 	case *unix.SockaddrInet6:
-		return to.Leads(netip.AddrFrom16(own.Addr).Unmap(), own.Port)
+		ip, port = netip.AddrFrom16(own.Addr).Unmap(), own.Port
 	}
-	return false
+	return ip.IsValid() && port == int(to.Port()) && (ip == to.Addr() || to.Addr().IsUnspecified())
 }
 
 // portRange is the ports that the kernel chooses for sockets which connect, the ends

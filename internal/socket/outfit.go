@@ -1,20 +1,21 @@
 package socket
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/target"
 )
 
 // Outfit is what a TCP socket gets before it connects. The zero Outfit is nothing.
 type Outfit struct {
 	// Mark is that of its packets (SO_MARK), which takes CAP_NET_ADMIN; 0 for none.
 	Mark uint32
-	// Source is the address to connect from, with its zone's number if it has one.
+	// Source is the address to connect from, with its zone if it has one.
 	// The kernel chooses it, if it is invalid, and the port in any case.
 	Source netip.Addr
 	// Transparent allows a Source that this machine does not have (IP_TRANSPARENT),
@@ -23,7 +24,8 @@ type Outfit struct {
 }
 
 // Fit gives the outfit to a socket of a family that is not connected yet. An IPv4
-// source goes with AF_INET6 too, for a connect to an IPv4-mapped address.
+// source goes with AF_INET6 too, for a connect to an IPv4-mapped address; an IPv6 one goes
+// with that alone.
 func (System) Fit(fd, family int, o Outfit) error {
 	if o.Mark != 0 {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil {
@@ -47,19 +49,32 @@ func (System) Fit(fd, family int, o Outfit) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return os.NewSyscallError("IP_BIND_ADDRESS_NO_PORT", err)
 	}
-	endpoint, err := target.FromAddrPort(netip.AddrPortFrom(ofFamily(o.Source, family), 0))
-	if err != nil {
-		return err
+	var source unix.Sockaddr
+	if family == unix.AF_INET6 {
+		scopeID, err := ScopeID(o.Source.Zone())
+		if err != nil {
+			return err
+		}
+		source = &unix.SockaddrInet6{Addr: o.Source.As16(), ZoneId: scopeID}
+	} else {
+		source = &unix.SockaddrInet4{Addr: o.Source.As4()}
 	}
-	return os.NewSyscallError("bind", unix.Bind(fd, endpoint.Endpoint()))
+	return os.NewSyscallError("bind", unix.Bind(fd, source))
 }
 
-// ofFamily is an address as sockets of a family have it.
-func ofFamily(ip netip.Addr, family int) netip.Addr {
-	if family == unix.AF_INET6 && ip.Is4() {
-		return netip.AddrFrom16(ip.As16())
+// ScopeID is the number of a zone: of an interface that must exist, or which the zone is.
+func ScopeID(zone string) (uint32, error) {
+	if zone == "" {
+		return 0, nil
 	}
-	return ip
+	if scopeID, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(scopeID), nil
+	}
+	link, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, fmt.Errorf("interface %q: %w", zone, err)
+	}
+	return uint32(link.Index), nil
 }
 
 // Peek is Recv that leaves the bytes where they are, and passed descriptors too. An error
@@ -79,8 +94,8 @@ func (System) Peek(fd int, block []byte) (int, syscall.Errno) {
 // writable; Connected tells which. A socket that has sent bytes must not be shut down before:
 // the kernel would drop it. EOPNOTSUPP tells that the machine has this switched off, and
 // that nothing has begun.
-func (System) ConnectWith(fd int, first []byte, to *target.Address) (int, syscall.Errno) {
-	n, err := unix.SendmsgN(fd, first, nil, to.Endpoint(), unix.MSG_FASTOPEN|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+func (System) ConnectWith(fd int, first []byte, to unix.Sockaddr) (int, syscall.Errno) {
+	n, err := unix.SendmsgN(fd, first, nil, to, unix.MSG_FASTOPEN|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	if err != nil {
 		return 0, err.(syscall.Errno)
 	}

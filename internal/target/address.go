@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/socket"
 )
 
 // Address is a socket address as the kernel reads it: struct sockaddr_in,
@@ -52,7 +54,7 @@ func FromAddrPort(endpoint netip.AddrPort) (Address, error) {
 		a = newAddress(unix.AF_INET, unix.SizeofSockaddrInet4)
 		copy(a.raw[offsetIPv4:], ip.AsSlice())
 	case ip.Is6():
-		scopeID, err := zoneToScopeID(ip.Zone())
+		scopeID, err := socket.ScopeID(ip.Zone())
 		if err != nil {
 			return Address{}, err
 		}
@@ -76,6 +78,11 @@ func (a *Address) IP() netip.Addr {
 		return netip.AddrFrom16([16]byte(a.raw[offsetIPv6:])).Unmap()
 	}
 	return netip.Addr{}
+}
+
+// AddrPort is IP with the port.
+func (a *Address) AddrPort() netip.AddrPort {
+	return netip.AddrPortFrom(a.IP(), binary.BigEndian.Uint16(a.raw[offsetPort:]))
 }
 
 // Endpoint returns an IP endpoint as package unix takes it, nil for any other address.
@@ -115,20 +122,6 @@ func (a Address) endpoint(ip netip.Addr) string {
 	return netip.AddrPortFrom(ip, port).String()
 }
 
-func zoneToScopeID(zone string) (uint32, error) {
-	if zone == "" {
-		return 0, nil
-	}
-	if scopeID, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(scopeID), nil
-	}
-	link, err := net.InterfaceByName(zone)
-	if err != nil {
-		return 0, fmt.Errorf("interface %q: %w", zone, err)
-	}
-	return uint32(link.Index), nil
-}
-
 func scopeIDToZone(scopeID uint32) string {
 	if scopeID == 0 {
 		return ""
@@ -138,13 +131,3 @@ func scopeIDToZone(scopeID uint32) string {
 	}
 	return strconv.FormatUint(uint64(scopeID), 10)
 }
-
-// Leads tells whether an IP endpoint leads to another one, of this machine: what leads to
-// no address in particular (0.0.0.0, ::) leads to any.
-func (a *Address) Leads(ip netip.Addr, port int) bool {
-	own := a.IP()
-	return a.Port() == port && (own == ip || own.IsUnspecified())
-}
-
-// Port is that of an IP endpoint.
-func (a *Address) Port() int { return int(binary.BigEndian.Uint16(a.raw[offsetPort:])) }

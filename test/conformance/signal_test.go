@@ -218,7 +218,7 @@ func signalCounters(t *testing.T, p *harness.Program) {
 	harness.Until(t, "the counters to tell all", func() bool { // the last one may not be closed yet
 		proxy.Signal(syscall.SIGUSR1)
 		return slices.Contains(proxy.Lines(), "counters: connections=0 accepted=3 refused=0 failed=0 broken=0 "+
-			"bytes-to-target=15 bytes-to-client=15 timed-out=0 retried=0 given-up=0 bad-headers=0 starved=0 parked=0")
+			"bytes-to-target=15 bytes-to-client=15 timed-out=0 retried=0 given-up=0 bad-headers=0 starved=0 parked=0 stale-events=0 passed-descriptors=0")
 	})
 }
 

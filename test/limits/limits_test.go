@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -107,7 +108,7 @@ func servesOrTells(t *testing.T, program *harness.Program, l limit, value int, o
 		if served != 20 {
 			t.Errorf("served %d of 20 clients", served)
 		}
-		proxy.Signal(15)
+		proxy.Signal(syscall.SIGTERM)
 	}
 	status, lines := proxy.AwaitExit(), proxy.Lines()
 	switch {
@@ -147,7 +148,12 @@ func confined(t *testing.T, program *harness.Program, confine string) *harness.P
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	path := filepath.Join(folder, "confined")
 	script := fmt.Sprintf("#!/bin/sh\n%s\nexec %s \"$@\"\n", confine, program.Plain().Executable(t))
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+	// A child of another test that is forked meanwhile would keep the file open for
+	// writing, and nobody could execute it.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(path, []byte(script), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(folder, 0o755); err != nil {

@@ -1,5 +1,5 @@
-// Package tidy makes the rules of the tree fail as tests: who may import whom,
-// and how long a function and a file may be.
+// Package tidy makes the rules of the tree fail as tests: who may import whom, how long a
+// function and a file may be, and how many flags an engine may keep.
 package tidy
 
 import (
@@ -18,6 +18,7 @@ const (
 	giouring      = "github.com/pawelgaczynski/giouring"
 	functionLines = 70
 	fileLines     = 500
+	fileFlags     = 8
 )
 
 // files calls check with each Go file of the tree; directory is relative to it.
@@ -62,6 +63,7 @@ var mayNot = []struct{ directory, imported string }{
 	{"internal", module + "fallback"},
 	{"internal", module + "bufpool"},
 	{"internal", module + "cmd"},
+	{"internal/socket", module + "internal/target"},
 	{"internal", "unsafe"},
 	{"cmd", "unsafe"},
 	{"cmd", giouring},
@@ -107,6 +109,30 @@ func TestFunctionsFitAScreen(t *testing.T) {
 					t.Errorf("%s: %s has %d lines, more than %d", name, f.Name.Name, n, functionLines)
 				}
 			}
+		}
+	})
+}
+
+// TestStatesInsteadOfFlags bounds how many flags a file of the engines may keep: what
+// excludes each other is one value with a name.
+func TestStatesInsteadOfFlags(t *testing.T) {
+	files(t, func(t *testing.T, directory, name string, _ *token.FileSet, file *ast.File) {
+		if directory != "ring" && directory != "fallback" && directory != "internal/connection" || strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		flags := 0
+		ast.Inspect(file, func(node ast.Node) bool {
+			if fields, ok := node.(*ast.StructType); ok {
+				for _, field := range fields.Fields.List {
+					if kind, ok := field.Type.(*ast.Ident); ok && kind.Name == "bool" {
+						flags += len(field.Names)
+					}
+				}
+			}
+			return true
+		})
+		if flags > fileFlags {
+			t.Errorf("%s keeps %d flags, more than %d", name, flags, fileFlags)
 		}
 	})
 }

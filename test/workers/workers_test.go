@@ -20,6 +20,7 @@ import (
 	"uring-socket-proxyd/fallback"
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
 	"uring-socket-proxyd/test/figures"
@@ -197,8 +198,8 @@ func endInAFlood(t *testing.T, name string, after int64) {
 	if n := r.policy.Gate.Current(); n != 0 {
 		t.Errorf("the gate still counts %d connections", n)
 	}
-	if counts.Accepted < uint64(after) {
-		t.Errorf("counted %d clients of %d", counts.Accepted, after)
+	if counts.Of[statistics.Accepted] < uint64(after) {
+		t.Errorf("counted %d clients of %d", counts.Of[statistics.Accepted], after)
 	}
 	// Less the listener and what each worker has: an eventfd and a ring, or epoll
 	// set. Targets close their ends when they see that ours is gone.

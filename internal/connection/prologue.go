@@ -1,0 +1,160 @@
+package connection
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// What forward/proxyprotocol.go says of a prologue is done here.
+
+// headers are the connections whose clients have yet to send a header.
+type headers struct {
+	forward.HeaderLine[*Connection]
+	timer Timer
+}
+
+// introduce sees to it that a connection has its prologue, if there is to be one. While
+// its client has yet to send a header it reports false; resolve is called again then.
+func (k *Keeper) introduce(c *Connection) bool {
+	if c.Prologue == nil {
+		c.Prologue = k.Policy.NewPrologue()
+	}
+	switch {
+	case c.Prologue == nil, c.Prologue.Bytes != nil:
+		return true
+	case !k.Policy.ProxyProtocol.Accept:
+		return k.completePrologue(c)
+	}
+	c.State = Greeting
+	k.ReadHeader(c)
+	return false
+}
+
+// ReadHeader receives what there is of a client's header, or waits for more.
+func (k *Keeper) ReadHeader(c *Connection) {
+	for {
+		n, errno := k.receiveHeader(c)
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			k.awaitHeader(c)
+			return
+		default:
+			k.RefuseHeader(c, errno)
+			return
+		}
+		complete, err := c.Prologue.Received(n)
+		switch {
+		case err != nil:
+			k.RefuseHeader(c, err)
+			return
+		case complete:
+			k.Headers.Leave(c.Prologue)
+			if k.completePrologue(c) {
+				k.resolve(c)
+			}
+			return
+		}
+	}
+}
+
+// receiveHeader receives some of a client's header, and where descriptors are passed on
+// nothing behind it, as some may come with that.
+func (k *Keeper) receiveHeader(c *Connection) (int, syscall.Errno) {
+	room := c.Prologue.Room()
+	if c.Passing {
+		n, errno := k.Sockets.Peek(c.Client.FD, room)
+		if n == 0 || errno != 0 {
+			return 0, errno
+		}
+		room = room[:c.Prologue.Own(n)]
+	}
+	return k.Sockets.Recv(c.Client.FD, room)
+}
+
+// awaitHeader waits for more of a client's header, until its time is over.
+func (k *Keeper) awaitHeader(c *Connection) {
+	if c.Prologue.Late {
+		k.RefuseHeader(c, forward.ErrLate)
+		return
+	}
+	k.Headers.Join(c, c.Prologue)
+	if !k.Headers.timer.Running() {
+		k.Headers.timer.Start(k.Headers.Time)
+	}
+	k.mover.AwaitHeader(c)
+}
+
+func (k *Keeper) completePrologue(c *Connection) bool {
+	local, peer := k.Sockets.Names(c.Client.FD)
+	if err := k.Policy.Complete(c.Prologue, local, peer); err != nil {
+		k.RefuseHeader(c, err)
+		return false
+	}
+	c.account.Introduce(c.Prologue)
+	return true
+}
+
+// RefuseHeader resets a connection for what should have been its client's header. One
+// whose client has left without a byte of it is closed.
+func (k *Keeper) RefuseHeader(c *Connection, err error) {
+	if c.Prologue.Probed(err) {
+		c.Outcome.Note(forward.ClientLeft)
+		k.forgetPrologue(c)
+		k.finish(c)
+		return
+	}
+	k.Counts.BadHeader.Add(1)
+	c.Outcome.Note(forward.BadHeader)
+	_, peer := k.Sockets.Names(c.Client.FD)
+	k.Policy.ReportHeader(c.Route.Listener, peer, err)
+	k.forgetPrologue(c)
+	k.Abort(c)
+}
+
+// endLate resets those whose header is not complete in time, unless something has come
+// that the mover is about to be told of.
+func (k *Keeper) endLate() {
+	for {
+		c, left, ok := k.Headers.Next()
+		switch {
+		case !ok:
+			return
+		case left > 0:
+			k.Headers.timer.Start(left)
+			return
+		}
+		k.Headers.Leave(c.Prologue)
+		switch {
+		case c.Finished(): // it ends already
+		case k.Sockets.Events(c.Client.FD, unix.POLLIN) != 0:
+			c.Prologue.Late = true
+		default:
+			k.RefuseHeader(c, forward.ErrLate)
+		}
+	}
+}
+
+// TakePrologue is what a target that has just been connected gets first, before all that
+// is received from its client.
+func (k *Keeper) TakePrologue(c *Connection) []byte {
+	if c.Prologue == nil {
+		return nil
+	}
+	first := c.Prologue.Bytes
+	k.forgetPrologue(c)
+	return first
+}
+
+// forgetPrologue drops what a connection has of its prologue.
+func (k *Keeper) forgetPrologue(c *Connection) {
+	if c.Prologue != nil {
+		k.Headers.Leave(c.Prologue)
+		c.Prologue = nil
+	}
+}

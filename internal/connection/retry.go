@@ -1,0 +1,52 @@
+package connection
+
+import (
+	"time"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// retry has a connection whose target cannot be reached try again in a while. It
+// reports false when the time for that is over.
+func (k *Keeper) retry(c *Connection) bool {
+	waited := time.Duration(k.Now-c.since) * time.Millisecond
+	wait, ok := k.Policy.Timeouts.Backoff(int(c.tries), waited)
+	if !ok || c.Finished() {
+		return false
+	}
+	if c.tries == 0 {
+		k.Policy.ReportWaiting(c.Route)
+	}
+	c.tries = min(c.tries+1, 100) // it is long enough a wait by then
+	k.Counts.Retried.Add(1)
+	c.State = WaitingToRetry
+	c.Dial = forward.Dial{}
+	k.Wheel.Set(&c.alarm, k.Now, wait)
+	k.mover.WatchLeaving(c)
+	return true
+}
+
+// unreachable ends a connection whose target cannot be reached, or has it try again.
+func (k *Keeper) unreachable(c *Connection, err error) {
+	if k.retry(c) {
+		return
+	}
+	k.Counts.Failed.Add(1)
+	c.Outcome.Note(forward.TargetUnreachable)
+	k.Policy.ReportUnreachable(c.Route, &c.Dial, err)
+	k.finish(c)
+}
+
+// AskedNothing tells whether a client that waits for its target, and has ended its stream
+// or closed, is not worth waiting for: it has asked for nothing. One that may yet be sent
+// something is given the time that a connect takes as a rule: it may want to hear what the
+// target says.
+func (k *Keeper) AskedNothing(c *Connection) bool {
+	return !k.Sockets.Pending(c.Client.FD) && !c.Prologue.HasPayload()
+}
+
+// ClientLeft ends a connection whose client has left while it waited for its target.
+func (k *Keeper) ClientLeft(c *Connection) {
+	c.Outcome.Note(forward.ClientLeft)
+	k.Abort(c)
+}

@@ -1,0 +1,44 @@
+package connection
+
+import (
+	"time"
+
+	"uring-socket-proxyd/internal/forward"
+)
+
+// LongestSilent implements forward.Member.
+func (k *Keeper) LongestSilent() (time.Duration, bool) {
+	c, silent := k.longestSilent()
+	return silent, c != nil
+}
+
+// GiveUpLongestSilent implements forward.Member.
+func (k *Keeper) GiveUpLongestSilent() bool {
+	c, silent := k.longestSilent()
+	if c == nil || silent < forward.GiveUpAfter {
+		return false
+	}
+	k.Counts.GivenUp.Add(1)
+	k.Policy.ReportGivenUp(c.Route)
+	c.Outcome.Note(forward.GivenUp)
+	k.Abort(c)
+	return true
+}
+
+// longestSilent is the half-open connection on which nothing has moved for longest, of
+// those that have nothing left to deliver; nil if there is none.
+func (k *Keeper) longestSilent() (longest *Connection, silence time.Duration) {
+	now := k.Clock()
+	for _, c := range k.slots.all {
+		switch {
+		case c.State != Forwarding, !c.halfOpen.Is(), c.Finished(), k.mover.Holds(c):
+			continue
+		case c.Client.TCP && k.Sockets.Unsent(c.Client.FD) > 0, c.Target.TCP && k.Sockets.Unsent(c.Target.FD) > 0:
+			continue
+		}
+		if silent := c.halfOpen.Silent(now, c.Moved()); longest == nil || silent > silence {
+			longest, silence = c, silent
+		}
+	}
+	return longest, silence
+}

@@ -1,0 +1,57 @@
+package connection
+
+import "fmt"
+
+// State is where a connection is in its life. What can be told from its halves, or from
+// what an engine has in flight, is not stored again:
+//
+//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done─> (closing ─>) free
+//	                └────────────────┴────────────┴─ no address left, or the engine stops ─┘
+//
+// On its way to the target a connection may have to wait: for a descriptor, to try again,
+// or for room in the target's backlog. From there it goes on where it was.
+type State uint8
+
+const (
+	Free                 State = iota // the slot belongs to nobody
+	Greeting                          // the client has yet to send its PROXY header
+	WaitingForDescriptor              // or for memory: see shortage.go
+	Resolving                         // the resolver has yet to answer
+	WaitingToRetry                    // the target could not be reached, and is tried again later
+	Connecting                        // a connect is under way
+	WaitingForBacklog                 // that of the target, on a UNIX socket, is full
+	Forwarding                        // the target is connected
+	Closing                           // another thread closes its sockets: see passing.go
+)
+
+var states = [...]string{"free", "greeting", "waiting for a descriptor", "resolving", "waiting to retry", "connecting",
+	"waiting for a full backlog", "forwarding", "closing"}
+
+func (s State) String() string {
+	if int(s) < len(states) {
+		return states[s]
+	}
+	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// Awaits tells whether the client waits for its target, and has nothing else to do.
+func (s State) Awaits() bool { return s >= WaitingForDescriptor && s <= WaitingForBacklog }
+
+// Mode is what a worker is about.
+type Mode uint8
+
+const (
+	Serving  Mode = iota
+	Retiring      // stops accepting, so that the crew can see whether it is idle
+	Quiet         // has stopped accepting, and waits for the others
+	Stopping      // resets what is left, then ends
+)
+
+var modes = [...]string{"serving", "retiring", "quiet", "stopping"}
+
+func (m Mode) String() string {
+	if int(m) < len(modes) {
+		return modes[m]
+	}
+	return fmt.Sprintf("mode %d", uint8(m))
+}
