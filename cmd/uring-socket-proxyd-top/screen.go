@@ -80,7 +80,7 @@ func render(v *view) []string {
 		row("refused", number(v.refusals())+"/s", refusedEver(v)),
 		row("to target", amount(v.rate(statistics.BytesToTarget))+"/s", amount(v.total(statistics.BytesToTarget))+" total"),
 		row("to client", amount(v.rate(statistics.BytesToClient))+"/s", amount(v.total(statistics.BytesToClient))+" total"),
-		row("descriptors", number(v.rate(statistics.Passed))+"/s", number(v.total(statistics.Passed))+" passed on, total"),
+		row("descriptors", number(v.rate(statistics.Passed))+"/s", number(v.total(statistics.Passed))+" passed on"),
 		row("stale events", number(v.rate(statistics.Stale))+"/s", number(v.total(statistics.Stale))+" total"),
 		"",
 		fmt.Sprintf("%-14s%9s%9s%9s   %9s%9s%9s", "", "p50", "p90", "p99", "all: p50", "p90", "p99"),
