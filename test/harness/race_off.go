@@ -5,3 +5,5 @@ package harness
 // RaceBuilt tells whether the tests, and so the program under test, were built
 // with the race detector.
 const RaceBuilt = false
+
+func raceOptions() []string { return nil }

@@ -99,7 +99,7 @@ func (o *Options) script() string {
 }
 
 func (o *Options) environment() []string {
-	env := []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+	env := append(raceOptions(), "PATH="+os.Getenv("PATH"), "LC_ALL=C")
 	n := len(o.Listeners) + len(o.Files)
 	if n == 0 {
 		return env
