@@ -148,13 +148,24 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// TestConformance has what runs alone go first, of each program in turn: a program's
+// t.Parallel returns when all have done so. Then all other cases of all programs share the
+// machine, and none waits for the slowest of another program.
 func TestConformance(t *testing.T) {
 	for _, p := range harness.Programs {
 		t.Run(p.Name, func(t *testing.T) {
-			for _, c := range cases {
-				t.Run(c.Name, func(t *testing.T) { c.run(t, p) })
-			}
+			runCases(t, p, func(c *Case) bool { return c.Alone })
+			t.Parallel()
+			runCases(t, p, func(c *Case) bool { return !c.Alone })
 		})
+	}
+}
+
+func runCases(t *testing.T, p *harness.Program, which func(*Case) bool) {
+	for _, c := range cases {
+		if which(&c) {
+			t.Run(c.Name, func(t *testing.T) { c.run(t, p) })
+		}
 	}
 }
 
