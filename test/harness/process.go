@@ -212,9 +212,15 @@ func (p *Process) ResidentBytes() int64 {
 	return kib << 10
 }
 
-// Pause sends SIGSTOP and waits until the program has stopped; SIGCONT lets it go on.
+// Pause sends SIGSTOP and waits until the program has stopped; SIGCONT lets it go on. Ours
+// first tries whether it may have threads, and where the signal stops one of those, the
+// thread that waits for it (CLONE_VFORK) never counts as stopped. Go's runtime, which
+// catches SIGURG, begins after that.
 func (p *Process) Pause() {
 	p.t.Helper()
+	if p.Program.IsOurs() {
+		Until(p.t, "the program to begin", func() bool { return p.Catches(syscall.SIGURG) })
+	}
 	p.Signal(syscall.SIGSTOP)
 	Until(p.t, "the program to stop", p.Stopped)
 }
