@@ -73,11 +73,11 @@ func (g *Gate) Stir() {
 }
 
 // FoundNobody notes that somebody knocked who is not there any more. The program then need
-// not wait for a first connection to be idle.
+// not wait for a first connection to be idle. However often that happens, it is as idle as
+// it was.
 func (g *Gate) FoundNobody() {
 	if g.idle != nil && g.Busy() == 0 {
-		g.idle.mark()
-		g.idle.start()
+		g.idle.begin()
 	}
 }
 

@@ -41,6 +41,14 @@ func (c *IdleClock) start() {
 	}
 }
 
+// begin starts the clock from now, unless it runs already.
+func (c *IdleClock) begin() {
+	if c.running.CompareAndSwap(false, true) {
+		c.mark()
+		time.AfterFunc(c.after, c.check)
+	}
+}
+
 func (c *IdleClock) check() {
 	idle := time.Since(c.epoch) - time.Duration(c.since.Load())
 	if c.gate.Busy() == 0 && idle < c.after {
