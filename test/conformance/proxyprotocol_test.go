@@ -125,6 +125,9 @@ func headerAddresses(t *testing.T, p *harness.Program) {
 
 func headerShortForms(t *testing.T, p *harness.Program) {
 	for _, args := range [][]string{{"--p=v1"}, {"--p", "v2"}, {"--pr=v2"}, {"--pr", "v1"}, {"--pro=v1"}, {"--pro", "v2"}} {
+		if !p.IsOurs() && strings.HasSuffix(args[len(args)-1], "v2") {
+			continue // it knows v1 alone
+		}
 		script, accepted := harness.Hand()
 		target := harness.Serve(t, harness.TCP4, script)
 		client := harness.StartProxy(t, p, harness.TCP4, target.Target(), args...).Dial(t)
