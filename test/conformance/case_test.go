@@ -136,7 +136,7 @@ func TestMain(m *testing.M) {
 	// Most cases wait for something, not for the processor. A -parallel that
 	// was given stays.
 	if !slices.ContainsFunc(os.Args, func(arg string) bool { return strings.Contains(arg, "test.parallel") }) {
-		flag.Set("test.parallel", "8")
+		flag.Set("test.parallel", "12")
 	}
 	status := harness.Main(m)
 	if path := os.Getenv("PARITY"); path != "" {

@@ -2,14 +2,12 @@ package conformance
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
 )
 
 var ceilingCases = []Case{
@@ -17,7 +15,7 @@ var ceilingCases = []Case{
 		Name:   "memory/ceiling",
 		Shows:  "64 connections that send both ways and read neither hold no more than docs/memory.md says, with small and usual sizes",
 		Except: notOriginal("no such promise"),
-		Alone:  true,
+		Alone:  !mayBound(),
 		Run: func(t *testing.T, p *harness.Program) {
 			for _, s := range []sizing{
 				{workers: 1, buffer: 4 << 10, pool: 1 << 20},
@@ -64,23 +62,12 @@ func (s sizing) ceiling(p *harness.Program, connections int) int64 {
 // the structures of connections that begin to queue.
 const overhead = 3 << 20
 
-// staysUnder bounds the kernel's buffers, if it may: as they usually are, they take ten
-// times as much before the program's fill up, and with smaller ones nothing is spliced.
+// staysUnder has both ends of many connections send until nothing goes any more, and looks
+// at the program's memory before and then.
 func staysUnder(t *testing.T, p *harness.Program, s sizing) {
-	p = p.Plain()
-	if os.Geteuid() != 0 {
-		fillsUp(t, p, s)
-		return
-	}
-	n := network.New(t, "bounded")
-	for _, direction := range []string{"ipv4/tcp_rmem", "ipv4/tcp_wmem"} {
-		n.Sysctl(t, direction, "4096 131072 262144")
-	}
-	n.Do(t, func() { fillsUp(t, p, s) })
+	bounded(t, func() { fillsUp(t, p.Plain(), s) })
 }
 
-// fillsUp has both ends of many connections send until nothing goes any more, and looks
-// at the program's memory before and then.
 func fillsUp(t *testing.T, p *harness.Program, s sizing) {
 	const connections = 64
 	script, accepted := harness.Hand()
@@ -104,7 +91,7 @@ func fillsUp(t *testing.T, p *harness.Program, s sizing) {
 	harness.Settled(t, "the senders", func() int64 {
 		most.Store(max(most.Load(), proxy.ResidentBytes()))
 		return taken.Load()
-	}, 500*time.Millisecond)
+	}, time.Second)
 	grown, ceiling := most.Load()-before, s.ceiling(p, connections)
 	t.Logf("%.1f MiB more resident than before, %.1f MiB taken in all; ceiling %.1f MiB",
 		float64(grown)/(1<<20), float64(taken.Load())/(1<<20), float64(ceiling)/(1<<20))
