@@ -46,9 +46,10 @@ func greet(client *harness.Conn, accepted <-chan *harness.Conn) (far *harness.Co
 func acceptedInTrouble(t *testing.T, p *harness.Program, a acceptedTrouble) {
 	to := harness.Unused(t, harness.TCP4).Target()
 	script, accepted := harness.Hand()
+	heard := func() {}
 	if a.target {
 		// Ends when its peer does, so that one who has left before does not wait.
-		to = harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
+		target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
 			accepted <- c
 			if a.after == nil {
 				c.ExpectGone()
@@ -56,7 +57,11 @@ func acceptedInTrouble(t *testing.T, p *harness.Program, a acceptedTrouble) {
 			}
 			script(c)
 			<-accepted
-		}).Target()
+		})
+		to = target.Target()
+		if a.after == nil {
+			heard = target.Wait
+		}
 	}
 	c := acceptOn(t, harness.TCP4, 0)
 	if a.before != nil {
@@ -67,6 +72,7 @@ func acceptedInTrouble(t *testing.T, p *harness.Program, a acceptedTrouble) {
 		a.after(c.client, accepted)
 	}
 	wantEnd(t, process, a.lines)
+	heard()
 }
 
 func acceptedProxyProtocol(t *testing.T, p *harness.Program) {

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -83,19 +84,19 @@ func lateResets(t *testing.T, p *harness.Program) {
 		script, accepted := harness.Hand()
 		target := harness.Serve(t, harness.TCP4, script)
 		proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), workers)
-		type ends struct{ breaker, other *harness.Conn }
-		joined := make(map[lateReset]ends)
-		for _, row := range rows {
-			breaker, other := row.by.ends(join(t, proxy, accepted))
-			joined[row] = ends{breaker, other}
+		var joining sync.Mutex
+		ends := func(t *testing.T, row lateReset) (breaker, other *harness.Conn) {
+			joining.Lock()
+			defer joining.Unlock()
+			return row.by.ends(join(t, proxy, accepted))
 		}
 		each(t, rows, lateReset.String, func(t *testing.T, row lateReset) {
-			c := joined[row]
-			c.breaker.EndWriting()
-			c.other.ExpectEnd()
+			breaker, other := ends(t, row)
+			breaker.EndWriting()
+			other.ExpectEnd()
 			<-time.After(row.pause) // that is the case
-			c.breaker.Reset()
-			awaitReset(t, "the other side", c.other)
+			breaker.Reset()
+			awaitReset(t, "the other side", other)
 		})
 	})
 }
