@@ -243,8 +243,13 @@ func resetsInSplices(t *testing.T, p *harness.Program, d direction) {
 			}
 			receiver.SetReadDeadline(time.Now())
 			reading.Wait()
+			there := received.Load() + int64(receiver.Readable())
 			vanish(t, receiver)
 			proxy.Signal(syscall.SIGCONT)
+			if there == burst { // it was the last one, and no packet is left to be answered
+				sender.Close()
+				break
+			}
 			sender.ExpectReset()
 			sender.Close()
 		}
