@@ -24,7 +24,6 @@ import (
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/proxyprotocol"
-	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -93,11 +92,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 		return err
 	}
 	defer teller.end()
-	var engine forward.Engine
-	policy := newPolicy(opts, notifier, log, func() {
-		log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
-		engine.StopIfIdle()
-	})
+	policy := newPolicy(opts, notifier, log)
 	if policy.Routes, policy.Accepted, err = opts.targets.pair(sockets); err != nil {
 		return err
 	}
@@ -110,13 +105,13 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			log.Debug("stopped listening")
 		}
 	}
-	policy.Pulse = newPulse(policy, notifier, func() statistics.Counts { return engine.Counters() })
+	policy.Pulse = newPulse(policy, notifier)
 	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
 	startTimers()
 	if err := reserveMemory(policy.Limits.Connections); err != nil {
 		return err
 	}
-	engine, err = newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
+	engine, err := newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
 	if err != nil {
 		return err
 	}
@@ -167,7 +162,7 @@ func reportRoutes(policy *forward.Policy, engine string) {
 }
 
 // newPolicy makes the engine's policy from the options, but for what it forwards.
-func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, idle func()) *forward.Policy {
+func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger) *forward.Policy {
 	policy := &forward.Policy{
 		Limits: forward.Limits{
 			Connections: int(opts.connectionsMax),
@@ -196,7 +191,9 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger, i
 	}
 	var clock *forward.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {
-		clock = forward.NewIdleClock(span.Duration(), idle)
+		clock = forward.NewIdleClock(span.Duration(), func() {
+			log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
+		})
 	}
 	fitMemory(policy, opts)
 	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)

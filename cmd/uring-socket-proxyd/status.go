@@ -11,12 +11,12 @@ import (
 )
 
 // newPulse has the service manager told how the engine is doing; nil if there is none.
-func newPulse(policy *forward.Policy, notifier *activation.Notifier, counters func() statistics.Counts) *forward.Pulse {
+func newPulse(policy *forward.Policy, notifier *activation.Notifier) *forward.Pulse {
 	if !notifier.Connected() {
 		return nil
 	}
-	return forward.NewPulse(forward.StatusInterval, func() {
-		if err := notifier.Status(policy.Status(counters())); err != nil {
+	return forward.NewPulse(forward.StatusInterval, func(counts statistics.Counts) {
+		if err := notifier.Status(policy.Status(counts)); err != nil {
 			policy.Log.Debug("cannot send the status to the service manager", "error", err)
 		}
 	})

@@ -84,8 +84,10 @@ const (
 // NewCrew returns a crew for policy.Workers members, still to join. It takes the place of
 // one whose engine could not be set up, some of whose members may have joined.
 func NewCrew(policy *Policy) *Crew {
-	policy.Pulse.begin()
-	return &Crew{policy: policy, spread: NewSpread(policy.Workers), samples: make([]atomic.Pointer[statistics.Sample], policy.Workers)}
+	c := &Crew{policy: policy, spread: NewSpread(policy.Workers), samples: make([]atomic.Pointer[statistics.Sample], policy.Workers)}
+	policy.Pulse.serve(c)
+	policy.Gate.serve(c)
+	return c
 }
 
 // Join adds the next member; the first is number 0.

@@ -28,6 +28,13 @@ func NewGate(limit int, idle *IdleClock) *Gate {
 	return g
 }
 
+// serve has a crew end that is idle. None of its members may have run.
+func (g *Gate) serve(c *Crew) {
+	if g != nil && g.idle != nil {
+		g.idle.end = c.StopIfIdle
+	}
+}
+
 // Admit lets one connection in, or refuses. Each admitted one must be released.
 func (g *Gate) Admit() bool {
 	for {

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// IdleClock calls expired once there has been no connection for a while. As in
-// the original, it starts when the last connection ends, never before the first.
+// IdleClock ends a crew once there has been no connection for a while, and calls expired
+// before. As in the original, it starts when the last connection ends, never before the first.
 //
 // It costs a clock reading for each connection that ends, not a timer: the one
 // timer that runs looks at when that was last, and sleeps on if it was too recent.
 type IdleClock struct {
 	after   time.Duration
 	expired func()
+	end     func() // the crew, if it still is idle
 	gate    *Gate
 	epoch   time.Time
 	since   atomic.Int64 // when a connection last ended, ns after epoch
@@ -22,7 +23,7 @@ type IdleClock struct {
 // NewIdleClock returns a clock for a Gate. expired runs on a goroutine of its
 // own, at most once for each time the gate becomes empty.
 func NewIdleClock(after time.Duration, expired func()) *IdleClock {
-	return &IdleClock{after: after, expired: expired, epoch: time.Now()}
+	return &IdleClock{after: after, expired: expired, end: func() {}, epoch: time.Now()}
 }
 
 // mark is called when a connection is about to leave the gate: whoever finds the
@@ -68,4 +69,5 @@ func (c *IdleClock) check() {
 		return
 	}
 	c.expired()
+	c.end()
 }

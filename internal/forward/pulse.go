@@ -15,7 +15,8 @@ import (
 // loops, whether they have done anything since it was told last.
 type Pulse struct {
 	interval time.Duration
-	tell     func()
+	tell     func(statistics.Counts)
+	counts   func() statistics.Counts
 	watched  []watched
 	told     uint64 // all the work when it was told last; for beat alone
 	quiet    atomic.Bool
@@ -33,16 +34,16 @@ const StatusInterval = 5 * time.Second
 
 // NewPulse returns a pulse that calls tell, on a goroutine of its own. It beats again
 // only after tell has returned, however long that waits.
-func NewPulse(interval time.Duration, tell func()) *Pulse {
-	p := &Pulse{interval: interval, tell: tell}
+func NewPulse(interval time.Duration, tell func(statistics.Counts)) *Pulse {
+	p := &Pulse{interval: interval, tell: tell, counts: func() (none statistics.Counts) { return none }}
 	p.quiet.Store(true)
 	return p
 }
 
-// begin forgets all workers. None of them may have run.
-func (p *Pulse) begin() {
+// serve tells of a crew, and forgets any other. None of its members may have run.
+func (p *Pulse) serve(c *Crew) {
 	if p != nil {
-		p.watched = nil
+		p.watched, p.counts = nil, c.Counters
 	}
 }
 
@@ -81,7 +82,7 @@ func (p *Pulse) beat() {
 	}
 	if done != p.told {
 		p.told = done
-		p.tell()
+		p.tell(p.counts())
 		time.AfterFunc(p.interval, p.beat)
 		return
 	}

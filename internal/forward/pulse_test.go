@@ -16,7 +16,7 @@ func TestPulse(t *testing.T) {
 		began := time.Now()
 		var counters [2]statistics.Counters
 		var told []time.Duration
-		p := NewPulse(StatusInterval, func() { told = append(told, time.Since(began)) })
+		p := NewPulse(StatusInterval, func(statistics.Counts) { told = append(told, time.Since(began)) })
 		for i := range counters {
 			p.watch(&counters[i])
 		}
@@ -63,7 +63,8 @@ func TestPulse(t *testing.T) {
 func TestPulseAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told atomic.Int32
-		policy := &Policy{Workers: 2, Pulse: NewPulse(time.Second, func() { told.Add(1) })}
+		var passed atomic.Uint64
+		policy := &Policy{Workers: 2, Pulse: NewPulse(time.Second, func(c statistics.Counts) { told.Add(1); passed.Store(c.Of[statistics.Passed]) })}
 		NewCrew(policy).Join(new(fakeWorker))
 		crew, members := NewCrew(policy), make([]fakeWorker, 2)
 		for i := range members {
@@ -71,10 +72,14 @@ func TestPulseAfterFailure(t *testing.T) {
 		}
 		for worker := range members {
 			members[worker].counters.Served.Add(1)
+			members[worker].counters.Passed.Add(1)
 			policy.Pulse.Round(worker)
 			time.Sleep(time.Hour)
 			if n := int(told.Load()); n != worker+1 {
 				t.Errorf("told %d times after worker %d has done something", n, worker)
+			}
+			if n := int(passed.Load()); n != worker+1 {
+				t.Errorf("told of %d descriptors, %d were passed on", n, worker+1)
 			}
 		}
 	})
@@ -83,7 +88,7 @@ func TestPulseAfterFailure(t *testing.T) {
 // TestPulseNobody has nobody to tell.
 func TestPulseNobody(t *testing.T) {
 	var p *Pulse
-	p.begin()
+	p.serve(nil)
 	p.watch(nil)
 	p.Round(0)
 	p.End()
@@ -95,7 +100,7 @@ func TestPulseSlow(t *testing.T) {
 		var counters statistics.Counters
 		release := make(chan struct{})
 		times := 0
-		p := NewPulse(time.Second, func() { times++; <-release })
+		p := NewPulse(time.Second, func(statistics.Counts) { times++; <-release })
 		p.watch(&counters)
 		for range 100 {
 			counters.Served.Add(1)
