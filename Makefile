@@ -11,7 +11,7 @@ define counted
 @rm -rf reliability-results/$@
 FIGURES=$(CURDIR)/reliability-results/$@ $(1)
 @echo "== make $@ tried:"
-@go run ./test/figures/report reliability-results/$@
+@go run ./tools/reliability reliability-results/$@
 endef
 
 .PHONY: build install uninstall packages test soak torture systemd arm64 kernels kernels-docs parity metrics-docs reliability manual lint demo fuzz clean
@@ -33,21 +33,21 @@ packages: ## make .deb and .rpm for amd64 and arm64 in bin/packages
 	dist/packages/build
 
 test: build ## install what the tests need (as root, on Debian) and run them all
-	test/install-packages
+	tools/install-packages
 	TEST_SYSCTL=yes go test -count=1 -run TestSysctl ./test/refused
-	$(call counted,test/all -count=1 -timeout=40m $$(test/race-flag))
+	$(call counted,tools/test-all -count=1 -timeout=40m $$(tools/race-flag))
 
 systemd: build ## run the proxy under a real systemd, which systemd-nspawn boots (as root, on Debian)
-	test/install-packages
+	tools/install-packages
 	$(call counted,env TEST_SYSTEMD=yes go test -count=1 -timeout=30m -v ./test/systemd)
 
 arm64: ## compile and vet for arm64, and run the core tests there by qemu
-	test/install-packages
-	test/arm64
+	tools/install-packages
+	tools/test-arm64
 
 KERNELS ?= all
 kernels: build ## run the suites on Debian's kernels in qemu (KERNELS="5.10 6.1" for some)
-	test/install-packages
+	tools/install-packages
 	$(call counted,env KERNELS="$(KERNELS)" go test -v -timeout=180m -count=1 -run TestKernels ./test/kernels)
 
 kernels-docs: export KERNELS_DOC := $(CURDIR)/docs/kernels.md
@@ -61,14 +61,14 @@ torture: ## hold whatever peers may do against each setting of the program, each
 	$(call counted,env SOAK_DURATION=$(DURATION) go test -v -count=1 -timeout=0 ./test/soak/torture)
 
 parity: ## renew docs/parity.md: what each program does, case by case
-	test/install-packages
+	tools/install-packages
 	PARITY=$(CURDIR)/docs/parity.md go test -timeout=40m -count=1 ./test/conformance
 
 metrics-docs: ## renew the table of metrics and the live view in docs/metrics.md
 	METRICS_DOC=yes go test -count=1 -run TestDocument ./test/metrics
 
 reliability: ## put what the last runs have tried into docs/reliability.md, target by target
-	go run ./test/figures/report reliability-results docs/reliability.md
+	go run ./tools/reliability reliability-results docs/reliability.md
 
 manual: export RENEW_GENERATED := yes
 manual: ## renew the manual pages and completions in dist, which are made from the options
@@ -79,14 +79,14 @@ lint: ## gofmt, go vet, staticcheck, and known vulnerabilities by govulncheck
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
-	go run ./test/vulncheck
+	go run ./tools/vulncheck
 
 demo: build ## fetch a file through the proxy and say how it went
-	go run ./test/demo
+	go run ./tools/demo
 
 FUZZTIME ?= 20s
 fuzz: ## run each fuzz target for FUZZTIME
-	test/fuzz $(FUZZTIME)
+	tools/fuzz $(FUZZTIME)
 
 clean: ## remove what was built
 	rm -rf bin reliability-results

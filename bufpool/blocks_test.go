@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // getBlocks gets n blocks and fills each with bytes of its own.

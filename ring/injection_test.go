@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/ring/uring"
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // outcome is what becomes of the connection whose operation fails.

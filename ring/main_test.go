@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // TestMain leaves the figures of this package's tests, those of TestModel.

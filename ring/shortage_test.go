@@ -13,7 +13,7 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // TestEnterFails lets io_uring_enter(2) fail with each errno of its manual: those that

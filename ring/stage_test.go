@@ -15,7 +15,7 @@ import (
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // patience is how long anything that must happen may take.

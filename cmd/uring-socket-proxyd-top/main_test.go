@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // asTop makes the test's own executable the program under test.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"uring-socket-proxyd/internal/optiontext"
-	"uring-socket-proxyd/test/generated"
+	"uring-socket-proxyd/test/lib/generated"
 )
 
 const dist = "../../dist/"

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"uring-socket-proxyd/internal/optiontext"
-	"uring-socket-proxyd/test/generated"
+	"uring-socket-proxyd/test/lib/generated"
 )
 
 const dist = "../../dist/"

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestLimits puts a child into a group with limits of its own, as a service manager does.

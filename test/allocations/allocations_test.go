@@ -16,8 +16,8 @@ import (
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

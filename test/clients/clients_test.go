@@ -1,6 +1,6 @@
 // Package clients runs programs that people use through a real proxy: what they
 // expect of a connection is more than a test would think of. Each test skips by
-// name when its program is not installed; test/install-packages installs them.
+// name when its program is not installed; tools/install-packages installs them.
 package clients
 
 import (
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

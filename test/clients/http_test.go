@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 const bigSize = 256 << 20

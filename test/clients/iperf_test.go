@@ -5,7 +5,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // iperfReport is the part of iperf3's JSON that matters here.

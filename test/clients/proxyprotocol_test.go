@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestProxyProtocolReceivers has nginx and haproxy tell which address they have been

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestSocat sends a file through socat on both sides, which ends each direction

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // traffic sets the clock while connections go back and forth without a pause. Each

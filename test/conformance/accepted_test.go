@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var onlyListens = notOriginal("takes listening sockets only")

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 // crossing is a client, a proxy and a target that are three machines to each other:

@@ -4,7 +4,7 @@ import (
 	"syscall"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var drainCases = []Case{

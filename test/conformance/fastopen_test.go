@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/target"
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 var fastOpenCases = []Case{

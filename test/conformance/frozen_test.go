@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // A program that is stopped for longer than a limit, as containers are paused: what has

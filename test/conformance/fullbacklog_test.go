@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Targets on UNIX sockets whose backlog is full: the kernel refuses to connect to them, and

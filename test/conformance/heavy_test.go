@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var heavyCases = []Case{

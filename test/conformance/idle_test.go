@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // idleTime is long against the time that a step of these cases takes on a busy

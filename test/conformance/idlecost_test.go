@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var idleCostCases = []Case{

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 // Resets by sides that are not read, or not any more.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Clients that leave while their target does not answer. See retryClientLeaves for a target

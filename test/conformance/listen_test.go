@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var listenCases = []Case{

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 // Ends that the kernel hides: docs/kernel-claims.md.

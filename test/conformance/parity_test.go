@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/newest"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/newest"
 )
 
 // results are the outcomes of the cases that ran, for the table.

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var noPassing = notOriginal("no --pass-fds")

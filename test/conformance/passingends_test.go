@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Cases in which passed descriptors stay in the program: for a while, or when their

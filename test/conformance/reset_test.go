@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var resetCases = []Case{

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 var selfConnectCases = []Case{

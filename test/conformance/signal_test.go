@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var signalCases = []Case{

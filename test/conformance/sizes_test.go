@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var sizeCases = []Case{

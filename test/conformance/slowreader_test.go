@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Readers that are slow, and what --idle-timeout= makes of them.

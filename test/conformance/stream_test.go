@@ -3,7 +3,7 @@ package conformance
 import (
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var streamCases = []Case{

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var transportCases = []Case{

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
@@ -87,7 +87,7 @@ func runc(t *testing.T) string {
 	}
 	path, err := exec.LookPath("runc")
 	if err != nil {
-		t.Skip("runc is not installed; test/install-packages installs it on Debian")
+		t.Skip("runc is not installed; tools/install-packages installs it on Debian")
 	}
 	return path
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // bystanders are connections to an echoing target that have no part in a fault. They

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // moveClock is the need for a clock that may be moved: that of a machine that nobody

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Resets of connections that are not, or only just, connected to the target.

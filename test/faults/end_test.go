@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // end is one end of a connection that a case breaks. What it sends and what it

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // namespace is a network of the test's own, with nothing but a loopback interface. A

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Faults of the network between program and target, in a network namespace.

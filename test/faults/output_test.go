@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Those that the program tells something, and who do not listen.

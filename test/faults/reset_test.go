@@ -3,7 +3,7 @@ package faults
 import (
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // resetState is a state in which a connection can be reset by either side.

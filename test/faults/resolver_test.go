@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var resolverNeeds = []need{root, there("/etc/resolv.conf")}

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var spliceCases = []Case{

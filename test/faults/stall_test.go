@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var stallCases = []Case{

@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

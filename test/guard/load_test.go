@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

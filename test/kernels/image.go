@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"uring-socket-proxyd/test/debian"
+	"uring-socket-proxyd/test/lib/debian"
 )
 
 // image is a kernel as its packages bring it.

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/debian"
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
 	"uring-socket-proxyd/test/kernels/plan"
+	"uring-socket-proxyd/test/lib/debian"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
@@ -104,7 +104,7 @@ func ready(t *testing.T) (images []image, built string) {
 	}
 	for _, needed := range []string{emulator, busybox, sbin("depmod"), sbin("modprobe"), "xz", "dpkg-deb"} {
 		if _, err := exec.LookPath(needed); err != nil {
-			t.Skipf("%s is missing; test/install-packages installs it", needed)
+			t.Skipf("%s is missing; tools/install-packages installs it", needed)
 		}
 	}
 	some, err := chosen()

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"uring-socket-proxyd/test/debian"
+	"uring-socket-proxyd/test/lib/debian"
 )
 
 // result is how one case went on one kernel.

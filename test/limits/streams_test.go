@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestNoStreams starts the program with its standard streams closed, in a root without

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

@@ -3,8 +3,8 @@ package lossy
 import (
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 // path is a client, a proxy and a target that are three machines to each other:

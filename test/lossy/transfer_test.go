@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // transfer is what one connection carries. A client sends it ahead, so that the

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 const dist = "../../dist/"
@@ -19,7 +19,7 @@ var pages = []string{"uring-socket-proxyd.8", "uring-socket-proxyd-top.1", "prox
 func need(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err != nil {
-		t.Skipf("%s is not installed; test/install-packages installs it on Debian", program)
+		t.Skipf("%s is not installed; tools/install-packages installs it on Debian", program)
 	}
 }
 

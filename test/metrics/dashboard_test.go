@@ -11,7 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metricsql"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

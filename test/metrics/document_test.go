@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // With $METRICS_DOC=yes the tests renew what they check in the document.

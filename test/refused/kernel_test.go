@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestKernel checks which engine a kernel is served by. Whoever boots kernels says by

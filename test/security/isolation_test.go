@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestNoByteOfAnother has peers that each send a byte of their own only, many at a

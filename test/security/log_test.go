@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // secret is what peers send and are named, and must never be in the log.

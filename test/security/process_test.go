@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // TestPassedDescriptorsAreDropped sends descriptors from both peers: none reaches the

@@ -7,8 +7,8 @@ import (
 	"os"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }

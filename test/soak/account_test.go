@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // account is what was tried.

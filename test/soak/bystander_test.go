@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // bystanders are connections that last as long as the proxy and have no part in any

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // call is one connection of the mix, with both its ends.

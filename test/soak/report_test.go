@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // reportEvery is how often a stage says how it gets on.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 // longestRound is how long a round takes at most, and so how long a reader is stuck.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // documents are those whose commands are run as they are written, each in a machine of

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var fieldCases = []Case{

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // small is what a request gets.

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var journalCases = []Case{{

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // executable is where a machine has the proxy.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // makePackages makes the packages for this machine's architecture.
@@ -50,7 +50,7 @@ func TestPackages(t *testing.T) {
 
 func lintian(t *testing.T, deb string) {
 	if _, err := exec.LookPath("lintian"); err != nil {
-		t.Skip("lintian is not installed; test/install-packages installs it on Debian")
+		t.Skip("lintian is not installed; tools/install-packages installs it on Debian")
 	}
 	// What it says of the changelog's distribution and the like differs by release.
 	out, err := exec.Command("lintian", "--allow-root", "--fail-on=error", "--tag-display-limit=0", deb).CombinedOutput()
@@ -64,7 +64,7 @@ func lintian(t *testing.T, deb string) {
 
 func lookIntoRPM(t *testing.T, rpm string) {
 	if _, err := exec.LookPath("rpm"); err != nil {
-		t.Skip("rpm is not installed; test/install-packages installs it on Debian")
+		t.Skip("rpm is not installed; tools/install-packages installs it on Debian")
 	}
 	root := t.TempDir()
 	// Debian's rpm knows of no installed packages, and of no scripts' shell below root.

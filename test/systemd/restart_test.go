@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var restartCases = []Case{

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // askedFor is the variable that make systemd sets.
@@ -80,7 +80,7 @@ func require(t *testing.T) {
 	}
 	for _, program := range []string{"debootstrap", "systemd-nspawn", "nsenter", "apt-get"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed; test/install-packages installs it on Debian", program)
+			t.Skipf("%s is not installed; tools/install-packages installs it on Debian", program)
 		}
 	}
 }

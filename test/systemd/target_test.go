@@ -3,7 +3,7 @@ package systemd
 import (
 	"os"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // targetSocket is where a target of the test's own listens.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 const (

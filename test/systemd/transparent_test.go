@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // transparentTarget has a target on TCP that says where a connection comes from, and a

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Names of the units, as in the manual, and of files of the machine.

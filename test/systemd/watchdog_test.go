@@ -4,8 +4,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 var watchdogCases = []Case{

@@ -1,5 +1,5 @@
-// Package tidy makes the rules of the tree fail as tests: who may import whom, how long a
-// function and a file may be, and how many flags an engine may keep.
+// Package tidy makes the rules of the tree fail as tests: what is in which folder, who may
+// import whom, how long a function and a file may be, and how many flags an engine may keep.
 package tidy
 
 import (

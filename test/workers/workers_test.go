@@ -23,8 +23,8 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
-	"uring-socket-proxyd/test/figures"
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/figures"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 const workers = 4

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"sync"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // Streams are parts of one long random text, which repeats itself: each begins

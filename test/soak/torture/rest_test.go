@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // openedOnce is how many descriptors the Go runtime opens when they are first needed.

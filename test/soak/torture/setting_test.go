@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/harness"
-	"uring-socket-proxyd/test/network"
+	"uring-socket-proxyd/test/lib/harness"
+	"uring-socket-proxyd/test/lib/network"
 )
 
 // setting is how a proxy is started, and where.

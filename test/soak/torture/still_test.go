@@ -3,7 +3,7 @@ package torture
 import (
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // clock counts time that connections may be held to: not while the process is stopped,

@@ -4,7 +4,7 @@ import (
 	"syscall"
 	"time"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // The process is stopped now and then, as by a debugger, a frozen control group or a

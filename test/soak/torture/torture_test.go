@@ -30,7 +30,7 @@ import (
 	"testing"
 	"time"
 
-	"uring-socket-proxyd/test/harness"
+	"uring-socket-proxyd/test/lib/harness"
 )
 
 // briefly is how long a setting is played if nobody asks for a duration.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 const commandPackage = "uring-socket-proxyd/cmd/uring-socket-proxyd"

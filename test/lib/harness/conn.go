@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // Conn is one end of a connection, in the test's hands. Its methods fail the

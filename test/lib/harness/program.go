@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"uring-socket-proxyd/test/newest"
+	"uring-socket-proxyd/test/lib/newest"
 )
 
 // Program is a proxy under test.
@@ -32,7 +32,7 @@ var (
 )
 
 // Original and Newest are the program that ours replaces: as it is installed, and the
-// newest that test/install-packages has fetched.
+// newest that tools/install-packages has fetched.
 var (
 	Original = &Program{Name: "original", Original: true, Find: func(t testing.TB) string { return found(t, OriginalPath) }}
 	Newest   = &Program{Name: "newest original", Original: true, Find: func(t testing.TB) string { return found(t, newest.Path) }}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"uring-socket-proxyd/test/newest"
+	"uring-socket-proxyd/test/lib/newest"
 )
 
 func main() {

@@ -1,8 +1,8 @@
-// Command report tells what suites of tests have tried, from the figures that they
+// Command reliability tells what suites of tests have tried, from the figures that they
 // left in a directory (package figures), those below it included.
 //
-//	report DIRECTORY            prints a table
-//	report DIRECTORY DOCUMENT   puts it into a Markdown document
+//	reliability DIRECTORY            prints a table
+//	reliability DIRECTORY DOCUMENT   puts it into a Markdown document
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintf(os.Stderr, "report: %v\n", err)
+		fmt.Fprintf(os.Stderr, "reliability: %v\n", err)
 		os.Exit(1)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // VSOCK sockets as package net has those of other families, over the loopback of

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // leave writes a suite's figures as package figures does.
@@ -67,7 +67,7 @@ func TestWhatSuitesLeave(t *testing.T) {
 		t.Fatal(err)
 	}
 	table := newTable(suites)
-	if len(suites) != 1 || suites[0].Name != "report" || !strings.HasPrefix(table.sum(), "1 suite, 1 kernel, ") || !strings.Contains(table.sum(), ": 3 faults, 0 connections") {
+	if len(suites) != 1 || suites[0].Name != "reliability" || !strings.HasPrefix(table.sum(), "1 suite, 1 kernel, ") || !strings.Contains(table.sum(), ": 3 faults, 0 connections") {
 		t.Errorf("%+v: %s", suites, table.sum())
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"uring-socket-proxyd/test/debian"
+	"uring-socket-proxyd/test/lib/debian"
 )
 
 // cacheVariable names another folder than one of the user's cache to keep it in.
@@ -41,7 +41,7 @@ func Path() (string, error) {
 	}
 	path := filepath.Join(folder(cache), "systemd-socket-proxyd")
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("the newest systemd-socket-proxyd is not in %s; test/install-packages fetches it where apt has a Debian mirror", cache)
+		return "", fmt.Errorf("the newest systemd-socket-proxyd is not in %s; tools/install-packages fetches it where apt has a Debian mirror", cache)
 	}
 	return path, nil
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"uring-socket-proxyd/test/figures"
+	"uring-socket-proxyd/test/lib/figures"
 )
 
 // suite is what a suite left, and in which folder: that of the make target that ran
