@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -64,7 +65,10 @@ func (p *Policy) ReportEnd(c statistics.Counts) {
 	for kind := range troubles {
 		p.reportLeftOut(kind)
 	}
-	p.Log.LogAttrs(context.Background(), slog.LevelDebug, "ended", counters(c)...)
+	attributes := counters(c)
+	// Those that are always told come first; others only if there is something to tell.
+	told := slices.DeleteFunc(attributes[statistics.BytesToClient+1:], func(a slog.Attr) bool { return a.Value.Uint64() == 0 })
+	p.Log.LogAttrs(context.Background(), slog.LevelDebug, "ended", attributes[:int(statistics.BytesToClient)+1+len(told)]...)
 }
 
 // counters are all of them, for the log.

@@ -100,7 +100,7 @@ func expectDribbles(c *harness.Conn) error {
 	}
 	c.SetReadDeadline(time.Now().Add(harness.Patience))
 	if n, err := c.Read(make([]byte, 1)); n > 0 || err != io.EOF {
-		return fmt.Errorf("after all bytes: %d more and %v, want the end", n, err)
+		return fmt.Errorf("after all bytes: %d more and %w, want the end", n, err)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"uring-socket-proxyd/test/lib/harness"
 )
 
@@ -91,6 +93,8 @@ func (s *stage) playCall(k *kind, random *rand.Rand) {
 		s.account.played(k)
 	case errors.Is(err, errTurnedAway) && s.troubles.since(c.began):
 		s.account.turnAway()
+	case errors.Is(err, unix.ECONNRESET) && s.troubles.since(c.began):
+		s.givenUp.Add(1) // in favour of the flood, or it is wrong: see mostGivenUp
 	default:
 		s.fail("%v: %v", c, err)
 	}

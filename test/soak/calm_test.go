@@ -85,7 +85,7 @@ func (s *stage) descriptors() descriptors {
 }
 
 // harmless matches what the proxy may log in a mix like this.
-var harmless = regexp.MustCompile(`^(connection limit reached, refusing a connection|cannot reach the target, closing the connection|out of descriptors or memory, connections wait until others end)(, repeated)?: `)
+var harmless = regexp.MustCompile(`^(connection limit reached, (refusing a connection|resetting a connection that one side has left)|counters|cannot reach the target, closing the connection|out of descriptors or memory, connections wait until others end)(, repeated)?: `)
 
 // logIsHarmless looks at the lines that are new.
 func (s *stage) logIsHarmless() {
@@ -105,9 +105,25 @@ func (s *stage) end() {
 	s.givenBack()
 	s.say("all have left: %v, %s resident; %s at the start, %s after the first round; answers to bystanders took at most %v",
 		s.descriptors(), size(s.proxy.ResidentBytes()), size(s.rest.start), size(s.rest.warm), s.standing.slowest().Round(time.Millisecond))
+	if n, most := s.givenUp.Load(), s.mostGivenUp(); n > most {
+		s.fail("%d connections were reset, and the proxy gave up %d that one side had left", n, most)
+	}
 	s.proxy.Signal(unix.SIGTERM)
 	if status := s.proxy.AwaitExit(); status != "exit status 0" {
 		s.fail("the proxy ended with %s", status)
 	}
 	s.logIsHarmless()
 }
+
+// mostGivenUp is how many connections the proxy says that it has reset at the limit, as one
+// side had left and the other was silent, which a call may be for longer than it waits.
+func (s *stage) mostGivenUp() (n int64) {
+	s.proxy.Signal(unix.SIGUSR1)
+	line := s.proxy.AwaitLine(`^counters: `)
+	if _, err := fmt.Sscanf(givenUp.FindString(line), "given-up=%d", &n); err != nil {
+		s.fail("%q does not tell how many were given up: %v", line, err)
+	}
+	return n
+}
+
+var givenUp = regexp.MustCompile(`\bgiven-up=\d+`)

@@ -35,6 +35,7 @@ type stage struct {
 	troubles  troubles
 	standing  bystanders
 	failures  atomic.Int64
+	givenUp   atomic.Int64 // calls that were reset while others were turned away
 	round     atomic.Pointer[round]
 	rest      baseline
 	linesSeen int // of the proxy's log

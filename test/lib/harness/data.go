@@ -91,7 +91,7 @@ func (p *Pattern) Check(r io.Reader, n int64) error {
 		return err
 	}
 	if extra, err := r.Read(make([]byte, 1)); extra != 0 || err != io.EOF {
-		return fmt.Errorf("after %d bytes: %d more and %v, want the end", n, extra, err)
+		return fmt.Errorf("after %d bytes: %d more and %w, want the end", n, extra, err)
 	}
 	return nil
 }
