@@ -29,6 +29,8 @@ type fakeWorker struct {
 
 	accepting, retiring, stopping bool
 	opensHalf                     bool // some of its clients become half-open
+	lingers                       bool // those that are given up do not leave for long
+	lingering                     []halfOpenClient
 
 	cut int // clients that it had when it was told to stop
 }
@@ -47,7 +49,11 @@ func (w *fakeWorker) GiveUpLongestSilent() bool {
 	if len(w.halfOpen) == 0 || rand.IntN(4) == 0 {
 		return false
 	}
-	w.leave(w.halfOpen[0])
+	if w.lingers {
+		w.lingering = append(w.lingering, w.halfOpen[0])
+	} else {
+		w.leave(w.halfOpen[0])
+	}
 	w.halfOpen = w.halfOpen[1:]
 	return true
 }
@@ -84,7 +90,7 @@ func (w *fakeWorker) run(t *testing.T, toCome *atomic.Int64, faultAfter int) err
 		}
 		w.clients = append(w.clients, clients...)
 		if w.stopping {
-			w.cut = len(w.clients) + len(w.halfOpen)
+			w.cut = len(w.clients) + len(w.halfOpen) + len(w.lingering)
 		}
 		if w.accepting && rng.IntN(8) == 0 && toCome.Add(-1) >= 0 {
 			w.accept(t, route)
@@ -99,7 +105,7 @@ func (w *fakeWorker) run(t *testing.T, toCome *atomic.Int64, faultAfter int) err
 		runtime.Gosched()
 	}
 	w.closeAll()
-	for _, c := range w.halfOpen {
+	for _, c := range append(w.halfOpen, w.lingering...) {
 		w.leave(c)
 	}
 	return nil

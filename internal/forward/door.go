@@ -24,6 +24,7 @@ type door struct {
 	answers int  // still to come
 	longest time.Duration
 	who     int // the member that has it, -1 for nobody
+	round   int // counts the connections that were to be reset
 }
 
 // doorPhase is what a door with clients is about.
@@ -133,19 +134,30 @@ func (c *Crew) answered() {
 	case len(d.line) == 0:
 	case d.longest < GiveUpAfter:
 		d.phase = doorSleeping
-		time.AfterFunc(GiveUpAfter-d.longest, func() { c.askAgain(doorSleeping) })
+		round := d.round
+		time.AfterFunc(GiveUpAfter-d.longest, func() { c.askAgain(doorSleeping, round) })
 	default:
 		c.giveUp(c.members[d.who])
 	}
 }
 
+// leaveTime is how long a connection that was reset takes to leave, as a rule. It may take
+// much longer if the close of what was passed to it waits (SO_LINGER): then another one is
+// looked for, or those who wait are turned away.
+const leaveTime = 100 * time.Millisecond
+
 // giveUp has a member reset a connection. Its leaving makes room. Locked.
 func (c *Crew) giveUp(m Member) {
-	c.door.phase = doorGivingUp
+	d := &c.door
+	d.phase = doorGivingUp
+	d.round++
+	round := d.round
 	asked := m.Inbox().Post(func() {
 		if !m.GiveUpLongestSilent() {
-			c.askAgain(doorGivingUp)
+			c.askAgain(doorGivingUp, round)
+			return
 		}
+		time.AfterFunc(leaveTime, func() { c.askAgain(doorGivingUp, round) })
 	})
 	if !asked { // it has ended meanwhile
 		c.door.phase = doorIdle
@@ -153,12 +165,13 @@ func (c *Crew) giveUp(m Member) {
 	}
 }
 
-// askAgain asks once more, if the door still is in the phase that has come to nothing.
-func (c *Crew) askAgain(in doorPhase) {
+// askAgain asks once more, if the door still is in the phase of a round that has come to
+// nothing.
+func (c *Crew) askAgain(in doorPhase, round int) {
 	d := &c.door
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.phase == in {
+	if d.phase == in && d.round == round {
 		d.phase = doorIdle
 		c.letIn()
 		c.ask()

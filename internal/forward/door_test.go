@@ -38,6 +38,25 @@ func TestDoor(t *testing.T) {
 	}
 }
 
+// TestDoorLingers has connections that are given up keep their places for long, as the
+// close of what was passed to them may: nobody waits for that.
+func TestDoorLingers(t *testing.T) {
+	const clients = 60
+	var decided uint64
+	_, err := playCrewOf(t, func(w *fakeWorker) { w.opensHalf, w.lingers = true, true }, clients, 0, func(c *Crew) {
+		until := time.Now().Add(30 * time.Second)
+		for decided < clients && time.Now().Before(until) {
+			time.Sleep(time.Millisecond)
+			counts := c.Counters()
+			decided = counts.Of[statistics.Accepted] + counts.Of[statistics.Refused]
+		}
+		c.Stop()
+	})
+	if err != nil || decided != clients {
+		t.Errorf("%v: of %d clients %d were let in or refused", err, clients, decided)
+	}
+}
+
 // TestDoorShuts ends a crew while clients wait: they are closed.
 func TestDoorShuts(t *testing.T) {
 	for range 50 {

@@ -32,6 +32,9 @@ type suite struct {
 	Flags   []string
 }
 
+// noStrace is a reason that a guest has to skip what the machine itself does not.
+const noStrace = `"strace": executable file not found`
+
 // suites are what a guest runs, in this order.
 var suites = []suite{
 	{
@@ -48,9 +51,9 @@ var suites = []suite{
 			"slow-reader/64":            "takes minutes under emulation",
 			"descriptors/after-streams": "takes minutes under emulation, and each fault ends with the descriptors counted",
 		},
-		MaySkip: []string{"this kernel has no urgent data over UNIX sockets", "this kernel has no SO_BUF_LOCK"},
+		MaySkip: []string{"this kernel has no urgent data over UNIX sockets", "this kernel has no SO_BUF_LOCK", "epoll: no ring", "this kernel has no IORING_FEAT_NO_IOWAIT", noStrace},
 	},
-	{Package: "test/refused"},
+	{Package: "test/refused", MaySkip: []string{"this kernel is too old for", noStrace}},
 	{Package: "test/clock", Root: "TestClock"},
 	{Package: "ring/uring", NeedsUring: true},
 	{Package: "test/lossy", Root: "Test.*", Rarely: true},

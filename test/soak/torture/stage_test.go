@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -92,8 +93,12 @@ func (s *stage) begin() {
 func (s *stage) start() {
 	options := harness.Options{Args: append([]string{"--connections-max=2000"}, s.setting.args...)}
 	var names []string
+	var tcp []*os.File
 	for i, r := range routes {
 		l := harness.Listen(s.t, r.client, harness.SocketOptions{})
+		if r.client.IsTCP() {
+			tcp = append(tcp, s.fileOf(l))
+		}
 		options.Listeners = append(options.Listeners, l)
 		s.doors = append(s.doors, sockaddr(l.Address))
 		name := fmt.Sprintf("route%d", i)
@@ -102,6 +107,40 @@ func (s *stage) start() {
 	}
 	options.Env = []string{"LISTEN_FDNAMES=" + strings.Join(names, ":")}
 	s.process = harness.Start(s.t, s.setting.program, options)
+	s.awaitTaken(tcp)
+}
+
+// awaitTaken waits until the proxy has taken the listeners on TCP, and closes them here. Of
+// urgent bytes that clients have sent before, which nothing keeps them from, the first may
+// be lost.
+func (s *stage) awaitTaken(listeners []*os.File) {
+	for _, l := range listeners {
+		raw, err := l.SyscallConn() // Fd would have the listener block, the proxy's too
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		harness.Until(s.t, "the proxy to take its listeners", func() (taken bool) {
+			failed := raw.Control(func(fd uintptr) {
+				var inline int
+				inline, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_OOBINLINE)
+				taken = inline == 1
+			})
+			if err := errors.Join(failed, err); err != nil {
+				s.t.Fatal(err)
+			}
+			return taken
+		})
+		l.Close()
+	}
+}
+
+// fileOf is another descriptor of a listener, as the one of its own is the proxy's soon.
+func (s *stage) fileOf(l *harness.Listener) *os.File {
+	file, err := l.Listener.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return file
 }
 
 func sockaddr(a harness.Address) unix.Sockaddr {
