@@ -104,7 +104,11 @@ func (r *reader) do(s step) bool {
 	figures.Count("commands of documents", 1)
 	var said string
 	var err error
-	switch words := strings.Fields(strings.TrimPrefix(s.command, "sudo ")); {
+	words := strings.Fields(strings.TrimPrefix(s.command, "sudo "))
+	for strings.Contains(words[0], "=") { // of the environment
+		words = words[1:]
+	}
+	switch {
 	case words[0] == "make" || words[0] == "go":
 		said, err = r.outside(strings.TrimPrefix(s.command, "sudo "))
 	case strings.HasSuffix(words[0], "uring-socket-proxyd") && strings.Contains(s.command, "--listen="):
