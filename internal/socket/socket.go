@@ -88,9 +88,8 @@ func (s System) boundUnsent(fd, family int) {
 	}
 }
 
-// keepAlive makes the kernel look for peers that are gone: by questions while the
-// connection is silent, and by a bound on how long sent data may go unacknowledged
-// (TCP_USER_TIMEOUT, RFC 5482), which is the same as all the questions take.
+// keepAlive makes the kernel look for peers that are gone, by questions while the connection
+// is silent. Whether a peer owes an answer to data is asked by forward.Silence.
 func (s System) keepAlive(fd int) {
 	seconds := int(s.Keepalive / time.Second)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)

@@ -228,7 +228,7 @@ func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 }
 
 // ioThreads bounds the kernel's threads that run operations which cannot do without
-// one: of ours, a connect to a UNIX socket with a full backlog.
+// one. None of ours is known to need any; see docs/kernel-claims.md for what did.
 const ioThreads = 8
 
 // limitThreads sets that bound (IORING_REGISTER_IOWQ_MAX_WORKERS, kernel 5.15).
