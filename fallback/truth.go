@@ -1,10 +1,6 @@
 package fallback
 
-import (
-	"time"
-
-	"uring-socket-proxyd/internal/connection"
-)
+import "uring-socket-proxyd/internal/connection"
 
 // What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
 // engine rests on; here it looks again where a claim is known to be false at times.
@@ -18,10 +14,6 @@ func (w *worker) PeerGone(of *connection.Half) {
 	w.EndForNobody(&back.Half, !back.empty())
 }
 
-// stallPause is how long a destination may take nothing once the source of what it is to get
-// is broken.
-const stallPause = time.Second
-
 // NotForLong implements connection.Mover: what is held already, or is still to be read.
 func (w *worker) NotForLong(of *connection.Half) {
 	h := w.halfOf(of)
@@ -29,7 +21,7 @@ func (w *worker) NotForLong(of *connection.Half) {
 		return
 	}
 	c, generation, moved := h.transfer, h.Connection.Generation, h.Moved
-	w.timers.start(stallPause, func() {
+	w.timers.start(connection.LookAfter, func() {
 		switch {
 		case c.Generation != generation, c.State != connection.Forwarding, h.Done:
 		case h.Moved == moved && !h.empty():

@@ -1,10 +1,6 @@
 package fallback
 
-import (
-	"time"
-
-	"uring-socket-proxyd/internal/connection"
-)
+import "uring-socket-proxyd/internal/connection"
 
 // WatchLeaving implements connection.Mover.
 func (w *worker) WatchLeaving(c *connection.Connection) { w.checkLeft(w.of(c)) }
@@ -20,13 +16,10 @@ func (w *worker) checkLeft(c *transfer) {
 		return
 	}
 	generation := c.Generation
-	w.timers.start(leftPause, func() {
+	w.timers.start(connection.LookAfter, func() {
 		if c.Generation == generation && c.State.Awaits() {
 			c.late = true
 			w.checkLeft(c)
 		}
 	})
 }
-
-// leftPause is how long a client may wait for its target that has ended its stream.
-const leftPause = time.Second

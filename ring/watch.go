@@ -1,8 +1,6 @@
 package ring
 
 import (
-	"time"
-
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
@@ -39,10 +37,6 @@ type watched struct {
 // as a rule.
 const graceRounds = 8
 
-// watchPause is how long the worker waits after that before it looks for sides to
-// watch.
-const watchPause = time.Second
-
 // turnDeaf notes that a side of a connection is not read.
 func (w *worker) turnDeaf(c *transfer) {
 	if !c.deaf {
@@ -72,7 +66,7 @@ func (w *worker) endRound() {
 	}
 	switch {
 	case w.lookout.restless && !w.lookout.timer.Running():
-		w.lookout.timer.Start(watchPause)
+		w.lookout.timer.Start(connection.LookAfter)
 	case !w.lookout.restless && w.lookout.deaf == 0:
 		w.stopTimer(w.lookout.timer)
 	}

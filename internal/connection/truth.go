@@ -2,6 +2,7 @@ package connection
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -9,6 +10,11 @@ import (
 )
 
 // What becomes of a connection one of whose sides has broken, or is gone.
+
+// LookAfter is how long, about, what a leaving side has left behind may stand: bytes of a
+// source that is broken, of which the destination takes none, and a client that waits for its
+// target and has ended its stream.
+const LookAfter = time.Second
 
 // SourceFailed handles a source that broke. What came before is still sent, as long as the
 // destination takes any, then that is reset; nothing more can be sent to the source.
