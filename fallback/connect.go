@@ -6,25 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/target"
 )
-
-// Open implements connection.Mover.
-func (w *worker) Open(of *connection.Connection, address *target.Address) (fd int, err error) {
-	if fd, err = w.sockets.Open(int(address.Family), unix.SOCK_NONBLOCK); err != nil {
-		return connection.NoFD, err
-	}
-	c := w.of(of)
-	c.attempt++
-	return fd, nil
-}
 
 // Connect implements connection.Mover.
 func (w *worker) Connect(of *connection.Connection, progress connection.Progress) error {
 	c := w.of(of)
 	c.target = side{drained: c.Target.TCP}
+	c.attempt++
 	if progress == connection.NotBegun {
-		switch errno := w.sockets.Connect(c.Target.FD, c.Dial.Current()); errno {
+		switch errno := w.Sockets.Connect(c.Target.FD, c.Dial.Current().Sockaddr()); errno {
 		case 0:
 			progress = connection.Done
 		case unix.EINPROGRESS, unix.EINTR: // an interrupted connect goes on
@@ -59,10 +49,7 @@ func (w *worker) TimeOut(c *connection.Connection) { w.ConnectFailed(c, syscall.
 func (w *worker) Forward(of *connection.Connection) {
 	c := w.of(of)
 	c.target.writable = true
-	w.TakeEarly(of)
-	w.sendPrologue(c)
-	w.proceed(&c.toTarget)
-	if c.State == connection.Forwarding { // or the first half has settled it
-		w.proceed(&c.toClient)
+	if prologue := w.TakePrologue(of); len(prologue) > 0 {
+		w.received(&c.halves[0], w.PutPrologue(of, prologue, w.block))
 	}
 }

@@ -17,62 +17,42 @@ package fallback
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/socket"
 )
 
 const (
 	// eventBatch is how many events one system call may bring.
 	eventBatch = 256
-	// keepPipes and keepBlocks bound what is kept for reuse.
-	keepPipes  = 8
+	// keepBlocks bounds what is kept for reuse.
 	keepBlocks = 64
 )
 
 // Engine implements forward.Engine over epoll and splice.
-type Engine struct {
-	*forward.Crew
-	workers []*worker
-}
+type Engine struct{ *forward.Crew }
 
 // New sets the engine up. Listeners stay the caller's.
 func New(policy *forward.Policy) (*Engine, error) {
-	e := &Engine{Crew: forward.NewCrew(policy)}
-	for index := range policy.Workers {
-		w, err := newWorker(policy, e.Crew, index)
-		if err != nil {
-			for _, made := range e.workers {
-				made.release()
-			}
-			return nil, err
-		}
-		e.workers = append(e.workers, w)
-		e.Crew.Join(w)
-	}
-	return e, nil
+	e := &Engine{forward.NewCrew(policy)}
+	return e, e.Hire(func(index int) (forward.Worker, error) { return newWorker(policy, e.Crew, index) })
 }
 
-func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, error) {
+func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (forward.Worker, error) {
 	w := &worker{
-		epoll:    connection.NoFD,
-		events:   make([]unix.EpollEvent, eventBatch),
-		blocks:   bufpool.NewBlocks(policy.BlockSize(), keepBlocks),
-		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
-		sockets:  system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
-		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
+		epoll:  connection.NoFD,
+		events: make([]unix.EpollEvent, eventBatch),
+		blocks: bufpool.NewBlocks(policy.BlockSize(), keepBlocks),
 	}
-	w.Init(policy, crew, index, w.sockets, w)
-	if err := w.prepare(); err != nil {
-		w.release()
-		return nil, err
+	w.Init(policy, crew, index, connection.SystemSockets(policy), w)
+	err := w.prepare()
+	if err != nil {
+		w.Release()
 	}
-	return w, nil
+	return w, err
 }
 
 // prepare takes what the worker needs of the system.
@@ -95,41 +75,20 @@ func (w *worker) prepare() error {
 	return nil
 }
 
-// release frees what the worker holds.
-func (w *worker) release() {
+// Release implements forward.Worker.
+func (w *worker) Release() {
 	if w.epoll != connection.NoFD {
 		unix.Close(w.epoll)
-	}
-	if w.Box != nil {
-		w.Box.Close()
 	}
 	if w.block != nil {
 		bufpool.Unmap(w.block)
 	}
 	w.blocks.Close()
-	w.pipes.Drop()
+	w.Keeper.Release()
 }
 
 // Run implements forward.Engine.
-func (e *Engine) Run() error {
-	e.Crew.Begin(true) // splice would wait
-	ended := make(chan error, len(e.workers))
-	for _, w := range e.workers {
-		go func() {
-			// A thread of its own, which ends with the worker: the loop
-			// waits outside the Go scheduler.
-			runtime.LockOSThread()
-			err := w.run()
-			if err != nil {
-				w.Stop() // resets what a fault has left
-			}
-			e.Crew.End(w.Index)
-			w.release()
-			ended <- err
-		}()
-	}
-	return e.Crew.Await(ended)
-}
+func (e *Engine) Run() error { return e.Serve(true) } // splice would wait
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "epoll" }

@@ -9,43 +9,51 @@ import (
 // send writes what a half holds to its destination, and reports whether any of
 // it went.
 func (w *worker) send(h *half) bool {
+	held := h.Held
 	switch {
-	case !h.to.writable || h.Done:
+	case !h.to.writable || h.Done || held == 0:
 		return false
 	case len(h.rest) > 0:
-		n := len(h.rest)
 		w.sendCopying(h, h.rest)
-		return len(h.rest) < n
-	case h.queued > 0:
+	default:
 		return w.sendSplicing(h)
 	}
-	return false
+	return h.Held < held
 }
 
 // sendCopying sends bytes from a block, and keeps what does not go.
 func (w *worker) sendCopying(h *half, bytes []byte) {
 	for len(bytes) > 0 && h.to.writable {
 		n, errno := w.sendBytes(h, bytes)
-		switch errno {
-		case 0:
-			w.Count(&h.Half, n)
-			bytes = bytes[n:]
-		case unix.EINTR:
-		case unix.EAGAIN:
-			h.to.writable = false
-		default:
-			w.DestinationFailed(&h.Half, errno)
+		if errno != 0 && !w.mayGoOn(h, errno) {
 			return
 		}
+		h.Held -= n
+		w.Count(&h.Half, n)
+		bytes = bytes[n:]
 	}
 	w.keep(h, bytes)
 }
 
-func (w *worker) sendBytes(h *half, bytes []byte) (int, syscall.Errno) {
+func (w *worker) sendBytes(h *half, bytes []byte) (n int, errno syscall.Errno) {
 	if len(h.Passed) > 0 {
-		return w.sendPassing(h, bytes)
+		return w.SendPassing(&h.Half, bytes)
 	}
 	return send(h.Destination.FD, bytes[:h.Piece(len(bytes))])
+}
+
+// mayGoOn handles a send that has failed, and tells whether the half goes on: now, or when
+// there is room.
+func (w *worker) mayGoOn(h *half, errno syscall.Errno) bool {
+	switch errno {
+	case unix.EAGAIN:
+		h.to.writable = false
+	case unix.EINTR:
+	default:
+		w.DestinationFailed(&h.Half, errno)
+		return false
+	}
+	return true
 }
 
 // keep stores what could not be sent of the worker's block, or of the half's.
@@ -66,6 +74,7 @@ func (w *worker) keep(h *half, bytes []byte) {
 	}
 }
 
+// putBlock gives a half's block back, and with it what is in it.
 func (w *worker) putBlock(h *half) {
 	if h.block != nil {
 		w.blocks.Put(h.block)
@@ -75,19 +84,10 @@ func (w *worker) putBlock(h *half) {
 
 // sendSplicing moves bytes from the pipe to the destination.
 func (w *worker) sendSplicing(h *half) bool {
-	n, errno := w.sockets.Splice(h.pipe.Read, h.Destination.FD, h.Piece(h.queued))
-	switch errno {
-	case 0:
-		h.Short = h.Short || n < h.queued
-		h.queued -= n
-		w.Count(&h.Half, n)
-		w.putPipe(h)
-	case unix.EINTR:
-	case unix.EAGAIN:
-		h.to.writable = false
-		return false
-	default:
-		w.DestinationFailed(&h.Half, errno)
+	errno := w.Drain(&h.Half)
+	if errno == 0 {
+		w.PutPipe(&h.Half)
+		return true
 	}
-	return true
+	return !w.mayGoOn(h, errno) || h.to.writable
 }

@@ -7,13 +7,7 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"uring-socket-proxyd/internal/socket"
-	"uring-socket-proxyd/internal/target"
 )
-
-// system is the real sockets.
-type system struct{ socket.System }
 
 // The system calls of the data path. None of them waits (but for poll), so they
 // go past the Go scheduler, which would otherwise be told twice for each.
@@ -29,14 +23,10 @@ func recv(fd int, block []byte) (int, syscall.Errno) {
 func send(fd int, block []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&block[0])), uintptr(len(block)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	return int(n), errno
-}
-
-// Connect connects a non-blocking socket, and does not wait for it.
-func (system) Connect(fd int, to *target.Address) syscall.Errno {
-	sockaddr := to.Sockaddr()
-	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
-	return errno
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
 }
 
 // rawWait is how long a wait keeps the Go scheduler out before it lets it in:

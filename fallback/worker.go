@@ -9,25 +9,21 @@ import (
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/statistics"
 )
 
 // worker is one OS thread with one epoll set, shared by all its connections.
 // Nothing but the inbox may be touched from elsewhere.
 type worker struct {
 	connection.Keeper
-	epoll   int
-	events  []unix.EpollEvent
-	block   []byte // what is being copied right now
-	blocks  *bufpool.Blocks
-	pipes   *bufpool.Pipes
-	sockets system
+	epoll  int
+	events []unix.EpollEvent
+	ready  int    // of those, that have come in this round
+	block  []byte // what is being copied right now
+	blocks *bufpool.Blocks
 
 	transfers []*transfer // by slot
 	timers    timers
-	busyPoll  forward.BusyPoll
-	budget    int             // bytes that the half at hand may still receive in its turn
-	streams   connection.Line // halves whose turn is to come
+	budget    int // bytes that the half at hand may still receive in its turn
 }
 
 // kind is what an event belongs to.
@@ -57,56 +53,53 @@ func (w *worker) watch(fd int, event unix.EpollEvent) error {
 	return nil
 }
 
-// Watch implements connection.Mover.
-func (w *worker) Watch(of *connection.Connection) error {
-	c := w.of(of)
-	c.client.drained = c.Client.TCP
-	return w.watch(c.Client.FD, newEvent(kindClient, c.Slot, c.Generation, 0))
+// Watch implements connection.Mover: a client is watched for all from the beginning on.
+func (w *worker) Watch(of *connection.Connection, what connection.Watched) error {
+	if what != connection.ForErrors {
+		return nil
+	}
+	w.of(of).client.drained = of.Client.TCP
+	return w.watch(of.Client.FD, newEvent(kindClient, of.Slot, of.Generation, 0))
 }
 
-// run is the event loop.
-func (w *worker) run() error {
-	if err := w.Listen(); err != nil {
-		return err
+// Run implements forward.Worker.
+func (w *worker) Run() error {
+	err := w.Serve()
+	if err != nil {
+		w.Stop() // resets what a fault has left
 	}
-	for !w.Over() {
-		timeout := w.timers.wait()
-		if next := w.UntilAlarm(); next >= 0 && (timeout < 0 || next < timeout) {
-			timeout = next
-		}
-		if w.streams.Len() > 0 {
-			timeout = 0
-		}
-		n, err := w.wait(timeout)
-		if err != nil {
-			return fmt.Errorf("epoll_wait: %w", err)
-		}
-		w.ReadClock()
-		for i := range n {
-			w.handle(&w.events[i])
-		}
-		w.GoOff()
-		w.advance()
-		w.timers.run()
-		w.Policy.Pulse.Round(w.Index)
+	return err
+}
+
+// Sleep implements connection.Mover.
+func (w *worker) Sleep(limit time.Duration) (err error) {
+	if w.ready, err = poll(w.epoll, w.events, w.timers.sooner(limit)); err != nil {
+		return fmt.Errorf("epoll_wait: %w", err)
 	}
 	return nil
 }
 
-// wait returns the number of events that have come, within timeout.
-func (w *worker) wait(timeout time.Duration) (int, error) {
-	if timeout != 0 && w.busyPoll.Pays() {
-		n, err := pollBusily(w.epoll, w.events, w.busyPoll.Limit())
-		w.busyPoll.Polled(n > 0)
-		if n > 0 || err != nil {
-			return n, err
+// Poll implements connection.Mover.
+func (w *worker) Poll(limit time.Duration) (bool, error) {
+	for began := time.Now(); ; {
+		err := w.Sleep(0)
+		if w.ready > 0 || err != nil || time.Since(began) > limit {
+			return w.ready > 0, err
 		}
 	}
-	began := w.busyPoll.Began()
-	n, err := poll(w.epoll, w.events, timeout)
-	w.busyPoll.Slept(began)
-	return n, err
 }
+
+// Handle implements connection.Mover.
+func (w *worker) Handle() error {
+	for i := range w.ready {
+		w.handle(&w.events[i])
+	}
+	w.ready = 0
+	return nil
+}
+
+// EndRound implements connection.Mover.
+func (w *worker) EndRound() { w.expire() }
 
 // handle dispatches one event to what it belongs to.
 func (w *worker) handle(event *unix.EpollEvent) {
@@ -125,97 +118,42 @@ func (w *worker) handle(event *unix.EpollEvent) {
 			w.Counts.Stale.Add(1)
 			return
 		}
-		if k == kindClient {
-			w.happened(&c.toTarget, event.Events)
-		} else {
-			w.happened(&c.toClient, event.Events)
-		}
+		w.happened(c, &c.halves[k], event.Events)
 	}
 }
 
 // happened handles the events of a half's source, which is the other half's destination.
-func (w *worker) happened(h *half, events uint32) {
+func (w *worker) happened(c *transfer, h *half, events uint32) {
 	const gone = unix.EPOLLHUP | unix.EPOLLERR
-	c, s, back := h.transfer, h.from, h.opposite()
+	s, generation := h.from, c.Generation
 	s.readable = s.readable || events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) != 0
 	s.writable = s.writable || events&(unix.EPOLLOUT|gone) != 0
-	s.ended = s.ended || events&(unix.EPOLLRDHUP|gone) != 0
-	s.closed = s.closed || events&unix.EPOLLHUP != 0 && !h.Source.TCP
 	s.urgent = s.urgent || events&unix.EPOLLPRI != 0
 	s.drained = s.drained && events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
-	hangup := events&unix.EPOLLHUP != 0 && c.State == connection.Forwarding
-	switch {
-	case events&unix.EPOLLERR != 0, hangup && h.Source.TCP && !back.Done && !s.broken:
-		w.broken(h)
-	case hangup && !h.Source.TCP:
-		w.PeerGone(&h.Half)
-	}
-	w.ready(c, s)
-}
-
-// broken handles a source that was reset. If it is still read, that will tell; else
-// nobody would notice, and what is sent to it is in vain.
-func (w *worker) broken(h *half) {
-	c := h.transfer
-	switch {
-	case c.State == connection.Forwarding:
-		known := h.from.broken
-		h.from.broken = true
-		if h.Ended || h.Done {
-			w.SourceReset(&h.Half)
-		}
-		if !known {
-			w.NotForLong(&h.Half)
-		}
-	case c.State == connection.Greeting: // reading will tell
-	case h.FromClient():
-		w.GiveUp(&h.Half)
-	}
-}
-
-// ready goes on with the halves that a side's event may concern.
-func (w *worker) ready(c *transfer, s *side) {
 	switch {
 	case c.State == connection.Greeting:
 		w.ReadHeader(&c.Connection)
-	case c.State.Awaits() && s == &c.client:
-		w.checkLeft(c)
-	case c.State == connection.Connecting:
+		return
+	case c.State == connection.Connecting && !h.FromClient():
 		w.connecting(c)
-	case c.State == connection.Forwarding:
-		generation := c.Generation
-		w.goOn(&c.toTarget)
+		return
+	case events&(unix.EPOLLRDHUP|gone) != 0:
+		w.Heard(&h.Half, int16(events)) // poll(2) has the same bits
+	}
+	for i := range c.halves {
 		if c.State == connection.Forwarding && c.Generation == generation {
-			w.goOn(&c.toClient)
+			w.goOn(&c.halves[i])
 		}
 	}
 }
 
 // goOn lets a half proceed: at once, or in its turn if it is a stream.
 func (w *worker) goOn(h *half) {
-	if h.splicing && !h.Done {
-		w.schedule(h)
-	} else {
-		w.proceed(h)
+	if h.Way == connection.WaySplice && !h.Done {
+		w.Schedule(&h.Half)
+		return
 	}
-}
-
-// schedule puts a half in line for its turn.
-func (w *worker) schedule(h *half) {
-	if !h.scheduled {
-		h.scheduled = true
-		w.streams.Join(&h.Half)
-	}
-}
-
-// advance gives the first half in line its turn. Between two turns the worker looks
-// for events, so that a message waits for one of them at most.
-func (w *worker) advance() {
-	if first := w.streams.Pop(); first != nil {
-		h := w.halfOf(first)
-		h.scheduled = false
-		w.proceed(h)
-	}
+	w.proceed(h)
 }
 
 // woken runs the messages and takes the clients that have come in.
@@ -224,6 +162,3 @@ func (w *worker) woken() {
 	_, _ = unix.Read(w.Box.FD(), counter[:])
 	w.TakeAll()
 }
-
-// Sample implements forward.Member. There is no ring, and no pool.
-func (w *worker) Sample() statistics.Sample { return statistics.Sample{} }

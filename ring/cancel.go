@@ -13,7 +13,7 @@ const recancelPause = 5 * time.Millisecond
 // missed is what cancels have missed.
 type missed struct {
 	operations []userData // to cancel again
-	timer      *timer
+	timer      *connection.Timer
 }
 
 // cancel asks the kernel to end an operation, whose own completion tells when it
@@ -33,9 +33,7 @@ func (w *worker) cancelled(data userData, errno syscall.Errno) {
 		return
 	}
 	w.missed.operations = append(w.missed.operations, data)
-	if !w.missed.timer.Running() {
-		w.missed.timer.Start(recancelPause)
-	}
+	w.missed.timer.Start(recancelPause)
 }
 
 // cancelMissed cancels again what a cancel has missed.
@@ -66,9 +64,9 @@ func (w *worker) pending(data userData) bool {
 	case opConnect:
 		return c.attempt != attemptNone && (c.Finished() || c.timedOut)
 	case opRecvClient, opRecvTarget:
-		return c.half(op).reading.stops()
+		return c.half(op).Reading.Stops()
 	case opWatchClient, opWatchTarget:
 		return c.half(op).watched.watching
 	}
-	return c.half(op).writing.inFlight()
+	return c.half(op).Writing.InFlight()
 }

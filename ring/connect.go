@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -18,18 +17,6 @@ const (
 	attemptConnect                // a connect
 	attemptPoll                   // a poll for the end of one that has begun outside the ring
 )
-
-// Open implements connection.Mover: a blocking socket, so that io_uring waits for
-// readiness instead of failing with EAGAIN, which never blocks the submitter; but for UNIX
-// sockets, which never wait.
-func (w *worker) Open(_ *connection.Connection, address *target.Address) (fd int, err error) {
-	w.closeFirst()
-	flags := 0
-	if address.Family == unix.AF_UNIX {
-		flags = unix.SOCK_NONBLOCK
-	}
-	return w.sockets.Open(int(address.Family), flags)
-}
 
 // Connect implements connection.Mover.
 //
@@ -109,9 +96,5 @@ func (w *worker) TimeOut(of *connection.Connection) {
 func (w *worker) Forward(of *connection.Connection) {
 	c := w.of(of)
 	w.hearAgain(c)
-	c.toTarget.way, c.toClient.way = w.firstWay(), w.firstWay()
-	w.TakeEarly(of)
 	w.sendPrologue(c)
-	w.proceed(&c.toTarget)
-	w.proceed(&c.toClient)
 }

@@ -1,8 +1,6 @@
 package ring
 
-import (
-	"uring-socket-proxyd/internal/connection"
-)
+import "uring-socket-proxyd/internal/connection"
 
 // transfer is a connection as this engine moves its bytes.
 type transfer struct {
@@ -14,17 +12,22 @@ type transfer struct {
 	attempt  attempt // a connect that is one of them
 	timedOut bool    // ... and is being cancelled for that
 	deaf     bool    // a side of it is not read, see watch.go
-	looks    uint8   // that have found it waiting for its target
 
 	nonblocking bool // its sockets are O_NONBLOCK, as splice needs
 }
 
-// begin makes a free slot that of another connection.
-func (c *transfer) begin() {
+// Begin implements connection.Mover.
+func (w *worker) Begin(slot uint32) *connection.Connection {
+	w.closeFirst()
+	if int(slot) == len(w.transfers) {
+		w.transfers = append(w.transfers, &transfer{})
+	}
+	c := w.transfers[slot]
+	c.Bind(&c.toTarget.Half, &c.toClient.Half)
 	c.toTarget.begin(c, opRecvClient, opSendTarget)
 	c.toClient.begin(c, opRecvTarget, opSendClient)
-	c.inFlight, c.attempt, c.timedOut = 0, attemptNone, false
-	c.looks, c.nonblocking = 0, false
+	c.inFlight, c.attempt, c.timedOut, c.nonblocking = 0, attemptNone, false, false
+	return &c.Connection
 }
 
 // half returns the half that a recv, send or watch belongs to.
@@ -42,11 +45,11 @@ func (c *transfer) expects(op operation) bool {
 	case opConnect:
 		return c.attempt != attemptNone
 	case opRecvClient, opRecvTarget:
-		return c.half(op).reading.inFlight()
+		return c.half(op).Reading.InFlight()
 	case opWatchClient, opWatchTarget:
 		return c.half(op).watched.watching
 	}
-	return c.half(op).writing.inFlight()
+	return c.half(op).Writing.InFlight()
 }
 
 func (c *transfer) userData(op operation) userData {
@@ -64,14 +67,3 @@ func (w *worker) halfOf(h *connection.Half) *half {
 	}
 	return &c.toClient
 }
-
-// NewSlot implements connection.Mover.
-func (w *worker) NewSlot() *connection.Connection {
-	c := &transfer{}
-	c.Bind(&c.toTarget.Half, &c.toClient.Half)
-	w.transfers = append(w.transfers, c)
-	return &c.Connection
-}
-
-// Begin implements connection.Mover.
-func (w *worker) Begin(c *connection.Connection) { w.of(c).begin() }

@@ -18,12 +18,10 @@ package ring
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -35,10 +33,7 @@ var ringSize = uring.Config{Entries: 1024, CQEntries: 8192}
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
 	*forward.Crew
-	begin     chan struct{} // closed when the workers may go on
-	abandoned bool          // ... to their end at once
-	ended     chan error    // of each worker
-	features  []string      // that the workers use
+	features []string // that the workers use
 }
 
 // Selection switches features of io_uring on or off; nil leaves them as they are.
@@ -56,57 +51,22 @@ func New(policy *forward.Policy, selection Selection) (*Engine, error) {
 // newEngine is New with the size of the rings. hired, if not nil, is called with each
 // worker, on its thread, before that does anything.
 func newEngine(policy *forward.Policy, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
-	e := &Engine{Crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
-	for index := range policy.Workers {
-		makeWorker := func() (*worker, error) {
-			w, err := newWorker(policy, selection, size, e.Crew, index)
-			if err == nil && hired != nil {
-				hired(w)
-			}
-			return w, err
-		}
-		if err := e.hire(index, makeWorker); err != nil {
-			e.abandon(index)
+	e := &Engine{Crew: forward.NewCrew(policy)}
+	err := e.Hire(func(index int) (forward.Worker, error) {
+		w, err := newWorker(policy, selection, size, e.Crew, index)
+		if err != nil {
 			return nil, err
 		}
+		if hired != nil {
+			hired(w)
+		}
+		e.features = w.features
+		return w, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return e, nil
-}
-
-// hire starts the thread of a worker, which makes what it needs and waits for Run.
-func (e *Engine) hire(index int, makeWorker func() (*worker, error)) error {
-	ready := make(chan error)
-	go func() {
-		// The ring takes submissions from the thread that made it only. The
-		// thread is not unlocked: it ends with the worker.
-		runtime.LockOSThread()
-		w, err := makeWorker()
-		if err == nil {
-			e.Crew.Join(w)
-			e.features = w.features
-		}
-		ready <- err
-		if err != nil {
-			return
-		}
-		<-e.begin
-		if !e.abandoned {
-			err = w.run()
-		}
-		e.Crew.End(index)
-		w.release()
-		e.ended <- err
-	}()
-	return <-ready
-}
-
-// abandon ends workers that will not run.
-func (e *Engine) abandon(workers int) {
-	e.abandoned = true
-	close(e.begin)
-	for range workers {
-		<-e.ended
-	}
 }
 
 // Refusal words an error of New for whoever can do something about it.
@@ -119,11 +79,7 @@ func Refusal(err error) string {
 }
 
 // Run implements forward.Engine.
-func (e *Engine) Run() error {
-	e.Crew.Begin(false) // as accept leaves them
-	close(e.begin)
-	return e.Crew.Await(e.ended)
-}
+func (e *Engine) Run() error { return e.Serve(false) } // sockets stay as accept leaves them
 
 // Name implements forward.Engine.
 func (e *Engine) Name() string { return "uring" }
@@ -148,24 +104,23 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 	w := &worker{
 		ring:            ring,
 		pool:            pool,
-		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
-		sockets:         system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
+		sockets:         connection.SystemSockets(policy),
 		closesAtOnce:    policy.Workers > 1,
 		features:        features.InUse(),
 		acceptMultishot: features.Uses(uring.FeatureAcceptMultishot) && !policy.Limits.Tight(),
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
 		splices:         features.Uses(uring.FeatureSplice),
-		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
-		tuning:          defaultTuning,
+		sizes:           usualSizes,
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
 	w.Init(policy, crew, index, w.sockets, w)
+	w.Waits, w.FirstWay = true, firstWay(w.recvLimit)
 	// A buffer's end cuts pieces short, and so does what a half may hold.
-	w.bulkSize = min(w.bulkSize, int32(shape.Size/2), int32(policy.Limits.BufferSize/2))
-	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
+	w.sizes.bulk = min(w.sizes.bulk, int32(shape.Size/2), int32(policy.Limits.BufferSize/2))
+	w.splices = w.splices && policy.Limits.BufferSize > w.SmallSplice
 	if err := w.prepare(); err != nil {
-		w.release()
+		w.Release()
 		return nil, err
 	}
 	if index == 0 { // and so it is with the others
@@ -182,31 +137,24 @@ func (w *worker) prepare() error {
 	if w.wakeups, err = bufpool.Map(8); err != nil {
 		return err
 	}
-	if w.timers, err = w.newTimerTable(3 + connection.Timers + len(w.Policy.Routes)); err != nil {
+	if err = w.Prepare(); err != nil {
 		return err
 	}
-	if err := w.Prepare(); err != nil {
-		return err
-	}
-	w.scarcity.timer = w.timers.add(w.relieve)
-	w.missed.timer = w.timers.add(w.cancelMissed)
-	w.lookout.timer = w.timers.add(w.look)
-	return nil
+	w.scarcity.timer = w.NewTimer(w.relieve)
+	w.missed.timer = w.NewTimer(w.cancelMissed)
+	w.timespecs, err = newTimespecs(w.Timers())
+	return err
 }
 
-// release frees what the worker holds. The ring goes first: it knows the rest.
-func (w *worker) release() {
+// Release implements forward.Worker. The ring goes first: it knows the rest.
+func (w *worker) Release() {
 	w.ring.Close()
 	w.cutOff()
 	w.pool.Close()
-	w.pipes.Drop()
 	w.addresses.close()
-	if w.Box != nil {
-		w.Box.Close()
+	w.timespecs.close()
+	if w.wakeups != nil {
+		bufpool.Unmap(w.wakeups)
 	}
-	for _, memory := range [][]byte{w.timers.memory, w.wakeups} {
-		if memory != nil {
-			bufpool.Unmap(memory)
-		}
-	}
+	w.Keeper.Release()
 }

@@ -25,9 +25,9 @@ func TestRingFaultIsFatal(t *testing.T) {
 		s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int)}
 		w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 		w.ring, _ = uring.NewSimulated(uring.Config{Entries: entries, CQEntries: 16}, brokenKernel{})
-		if err := w.run(); !errors.Is(err, syscall.EBADF) {
+		if err := w.Run(); !errors.Is(err, syscall.EBADF) {
 			t.Errorf("with %d entries the event loop ended with %v", entries, err)
 		}
-		w.release()
+		w.Release()
 	}
 }

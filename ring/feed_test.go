@@ -15,18 +15,18 @@ import (
 func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
-	defer w.release()
+	defer w.Release()
 	c := begun(w, s)
 	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
 	h := &c.toTarget
 	w.starve(h)
-	if !w.getPipe(h) {
+	if !w.TakePipe(&h.Half) {
 		t.Fatal("no pipe")
 	}
-	h.queued = 54 // in the pipe; the destination takes nothing at the moment
+	h.Held = 54 // in the pipe; the destination takes nothing at the moment
 	w.feed()
-	if h.reading.inFlight() {
+	if h.Reading.InFlight() {
 		t.Error("receives into the pool while older bytes are in the pipe")
 	}
-	w.discardPipe(h)
+	w.DiscardPipe(&h.Half)
 }

@@ -10,7 +10,7 @@ import (
 // Invariants:
 //   - At most one send is in flight, always of the queue's first piece; bytes
 //     leave in the order in which they came.
-//   - reading and writing last from submission to the last completion; a
+//   - Reading and Writing last from submission to the last completion; a
 //     descriptor is closed, and a piece released, only when the kernel is done
 //     with it.
 //   - Once done, nothing more is received or sent, and the queue is empty but
@@ -20,25 +20,13 @@ type half struct {
 	transfer       *transfer
 	recvOp, sendOp operation
 
-	queue  queue
-	queued int // bytes in queue, or in pipe
-
-	pipe *bufpool.Pipe // holds what a stream's destination has not taken; empty while queue is not
-
-	reading reading // by its source
-	writing writing // to its destination
-	way     way
+	queue   queue
 	watched watched
 
-	noSplice  bool // its source has no splice
-	readable  bool // the kernel has said that its source has something
-	scheduled bool // is in line for its turn
-	forNobody bool // its destination, a UNIX socket, has closed altogether
-	deafTo    bool // a poll for room is told of the end of its destination's own stream
+	readable bool // the kernel has said that its source has something
+	deafTo   bool // a poll for room is told of the end of its destination's own stream
 
-	large    uint32 // large pieces in a row
 	messages uint32 // messages in a row
-	small    uint32 // small splices in a row
 	sendTick uint32 // the worker's tick when the send in flight began
 }
 

@@ -103,13 +103,13 @@ func runModel(t *testing.T, seed uint64, shape bufpool.Config, limit bool) *simu
 	time.AfterFunc(0, func() {}) // for the first one the runtime opens descriptors of its own
 	before := descriptors(t)
 	w := newModelWorker(t, s, shape)
-	if err := w.run(); err != nil {
+	if err := w.Run(); err != nil {
 		t.Fatal(err)
 	}
 	s.stopped = s.stopped || !s.stopping // as all that were there were dormant
 	w.Crew.End(0)
 	s.check()
-	w.release()
+	w.Release()
 	if after := descriptors(t); after > before { // fewer: of an earlier test
 		t.Errorf("%d descriptors are open, %d were before: a pipe was lost", after, before)
 	}
@@ -147,13 +147,14 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	}
 	w := &worker{
 		sockets: s, closesAtOnce: s.rng.IntN(2) == 0,
-		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
-		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, tuning: smallTuning, lowWater: policy.Limits.BufferSize / 2,
+		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, sizes: smallSizes, lowWater: policy.Limits.BufferSize / 2,
 	}
 	if s.rng.IntN(2) == 0 {
 		policy.Timeouts = forward.Timeouts{Connect: 20 * time.Millisecond, Idle: []time.Duration{time.Hour, 200 * time.Millisecond, 2 * time.Second}[s.rng.IntN(3)], Retry: time.Duration(s.rng.IntN(2)) * time.Second}
 	}
+	policy.BusyPoll = time.Duration(s.rng.IntN(2))
 	w.Init(policy, forward.NewCrew(policy), 0, s, w)
+	w.Waits, w.FirstWay, w.Tuning = true, firstWay(s.limit), smallTuning
 	w.Clock = s.clock
 	if w.Backlogs.Time > 0 {
 		w.Backlogs.Time = []time.Duration{time.Nanosecond, forward.BacklogTime}[s.rng.IntN(2)]
@@ -165,7 +166,6 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	w.acceptMultishot = !w.Tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w
-	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2, policy.SparePipe)
 	if w.pool, err = bufpool.New(shape, s); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,10 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 }
 
 // smallTuning is small enough for what the simulated peers send.
-var smallTuning = tuning{bulkSize: 1400, messageSize: 300, messagesAfter: 3, smallSplice: 300, turn: 5000, maxPieces: 4}
+var (
+	smallSizes  = sizes{bulk: 1400, message: 300, maxPieces: 4}
+	smallTuning = connection.Tuning{SmallSplice: 300, MessagesAfter: 3, TurnBytes: 5000}
+)
 
 // check looks at the end state of every connection, and at what is left over.
 func (s *simulation) check() {
@@ -202,7 +205,7 @@ func (s *simulation) check() {
 	if n := s.worker.pool.Parked(); n != 0 {
 		s.t.Errorf("%d bytes are still parked", n)
 	}
-	if n := s.worker.lookout.deaf; n != 0 {
+	if n := s.worker.watches.deaf; n != 0 {
 		s.t.Errorf("%d connections still count as deaf", n)
 	}
 	if n := s.worker.Policy.Gate.Current(); n != 0 {
@@ -216,7 +219,7 @@ func (s *simulation) check() {
 func TestStaleCompletion(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int)}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
-	defer w.release()
+	defer w.Release()
 	c := begun(w, s)
 	old := c.userData(opRecvClient)
 	w.Abort(&c.Connection)
@@ -226,7 +229,7 @@ func TestStaleCompletion(t *testing.T) {
 	if n := w.Counts.Stale.Load(); n != 1 {
 		t.Errorf("%d stale completions were counted, not 1", n)
 	}
-	if c.toTarget.queued != 0 {
+	if c.toTarget.Held != 0 {
 		t.Error("the slot's new connection got bytes of the old one")
 	}
 	if n := w.pool.Available(); n != 4 {
@@ -239,15 +242,15 @@ func TestStaleCompletion(t *testing.T) {
 func TestStaleTurn(t *testing.T) {
 	s := &simulation{t: t, rng: rand.New(rand.NewPCG(1, 0)), sockets: make(map[int]*simSocket), lies: make(map[string]int), nextFD: firstFD}
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
-	defer w.release()
+	defer w.Release()
 	c := begun(w, s)
 	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
 	w.stream(&c.toTarget)
 	w.Abort(&c.Connection)
 	c = begun(w, s)
-	w.advance()
-	if w.streams.Len() != 0 || c.inFlight != 0 || c.toTarget.reading.inFlight() {
-		t.Errorf("the slot's new connection got the turn: %d in line, %d in flight", w.streams.Len(), c.inFlight)
+	w.Advance()
+	if w.Streaming() || c.inFlight != 0 || c.toTarget.Reading.InFlight() {
+		t.Errorf("the slot's new connection got the turn: some in line %v, %d in flight", w.Streaming(), c.inFlight)
 	}
 }
 

@@ -1,27 +1,25 @@
 package ring
 
 import (
-	"syscall"
-
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 )
 
-// What forward/passing.go says of descriptors that are passed on, this engine does here.
-// A receive into the pool would drop them, so the ring tells of readiness only, as it does
-// for a stream, and such halves take turns with those.
+// A receive into the pool would drop descriptors that are passed on. So where some may come,
+// the ring tells of readiness only, as it does for a stream, and such halves take turns with
+// those.
 
 // pass is one turn of a half.
 func (w *worker) pass(h *half) {
-	for moved := 0; moved < w.turn; {
+	for moved := 0; moved < w.TurnBytes; {
 		switch {
-		case h.Done, h.writing.inFlight():
+		case h.Done, h.Writing.InFlight():
 			return
 		case !h.queue.empty():
 			w.sendHeld(h)
-		case h.Ended:
+		case h.Ended():
 			w.proceed(h)
 			return
 		case h.Closing: // closedApart goes on
@@ -44,8 +42,8 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 	if w.passed == nil {
 		w.passed = make([]byte, min(bufpool.BlockSize, w.Policy.Limits.BufferSize))
 	}
-	n, passed, err := w.sockets.Receive(h.Source.FD, w.passed)
-	switch w.ReceivedPassing(&h.Half, n, passed, err) {
+	n, received := w.ReceivePassing(&h.Half, w.passed)
+	switch received {
 	case connection.Nothing:
 		w.await(h)
 		return 0, false
@@ -60,18 +58,17 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 // returns how many have gone; if not all, it waits for room, or the half is over.
 func (w *worker) sendPassing(h *half, bytes []byte) (sent int) {
 	for sent < len(bytes) {
-		n, err := w.sockets.SendWith(h.Destination.FD, bytes[sent:], h.Passed)
-		switch err {
-		case nil:
+		n, errno := w.SendPassing(&h.Half, bytes[sent:])
+		switch errno {
+		case 0:
 			sent += n
-			w.Count(&h.Half, int(n))
-			w.PassedOn(&h.Half)
+			w.Count(&h.Half, n)
 		case unix.EINTR:
 		case unix.EAGAIN:
 			w.awaitRoom(h)
 			return sent
 		default:
-			w.destinationFailed(h, err.(syscall.Errno))
+			w.destinationFailed(h, errno)
 			return sent
 		}
 	}
@@ -89,7 +86,7 @@ func (w *worker) hold(h *half, bytes []byte) {
 		return
 	}
 	w.pool.Extend(&block, copy(w.pool.Room(block), bytes))
-	h.queued += len(bytes)
+	h.Held += len(bytes)
 	h.queue.push(block)
 }
 
@@ -100,7 +97,7 @@ func (w *worker) sendHeld(h *half) {
 	if h.Done {
 		return // and the piece is released
 	}
-	h.queued -= n
+	h.Held -= n
 	piece.Consume(uint32(n))
 	if piece.Len == 0 {
 		w.pool.Release(*piece)

@@ -12,19 +12,19 @@ import (
 func (w *worker) proceed(h *half) {
 	switch {
 	case h.Done:
-	case h.Connection.Passing && !(h.Ended && h.queue.empty()):
+	case h.Connection.Passing && !(h.Ended() && h.queue.empty()):
 		w.stream(h)
 	case !h.queue.empty():
 		w.send(h)
-		if h.queued >= w.Policy.Limits.BufferSize {
+		if h.Held >= w.Policy.Limits.BufferSize {
 			w.stopReceiving(h)
-			w.lookout.restless = true
+			w.Restless()
 		} else {
 			w.receive(h)
 		}
-	case h.pipe != nil, h.way == waySplice && !h.Ended:
+	case h.Pipe != nil, h.Way == connection.WaySplice && !h.Ended():
 		w.stream(h)
-	case h.Ended:
+	case h.Ended():
 		w.end(h)
 	default:
 		w.receive(h)
@@ -42,7 +42,7 @@ func (w *worker) end(h *half) {
 // Proceed implements connection.Mover.
 func (w *worker) Proceed(of *connection.Half) {
 	h := w.halfOf(of)
-	if h.Ended {
+	if h.Ended() {
 		w.stopReceiving(h)
 	}
 	w.proceed(h)
@@ -52,14 +52,15 @@ func (w *worker) Proceed(of *connection.Half) {
 func (w *worker) LetGo(of *connection.Half) {
 	h := w.halfOf(of)
 	keep := 0
-	if h.writing.sends() {
+	if h.Writing.Sends() {
 		keep = 1 // until its completion
 	}
 	for _, piece := range h.queue.all()[keep:] {
+		h.Held -= int(piece.Len)
 		w.pool.Release(piece)
 	}
 	h.queue.truncate(keep)
-	w.discardPipe(h)
+	w.DiscardPipe(of)
 	w.stopReceiving(h)
 	w.stopSending(h)
 	if c := h.transfer; h.recvOp == opRecvClient && c.attempt != attemptNone {
@@ -76,12 +77,6 @@ func (w *worker) AtRest(of *connection.Connection) bool {
 	}
 	w.hearAgain(c)
 	return true
-}
-
-// Holds implements connection.Mover.
-func (w *worker) Holds(of *connection.Connection) bool {
-	c := w.of(of)
-	return c.toTarget.queued+c.toClient.queued > 0
 }
 
 // Close implements connection.Mover. It closes in order with the other operations of the
@@ -128,7 +123,7 @@ func (w *worker) cutOff() {
 			continue
 		}
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
-			w.discardPipe(h)
+			w.DiscardPipe(&h.Half)
 			w.ClosePassed(&h.Half)
 		}
 		for _, fd := range []int{c.Target.FD, c.Client.FD} {
@@ -140,9 +135,3 @@ func (w *worker) cutOff() {
 		w.CutOff(&c.Connection)
 	}
 }
-
-// Receives implements connection.Mover.
-func (w *worker) Receives(h *connection.Half) bool { return w.halfOf(h).reading.inFlight() }
-
-// DropPipes implements connection.Mover.
-func (w *worker) DropPipes() bool { return w.pipes.Drop() }

@@ -4,7 +4,7 @@ import (
 	"syscall"
 
 	"uring-socket-proxyd/bufpool"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -12,16 +12,17 @@ import (
 // older bytes in a pipe that it would overtake. A multishot recv is for TCP alone, and
 // looked after there: see truth.go.
 func (w *worker) receive(h *half) {
-	if h.reading != readingNothing || h.way == waySplice || h.pipe != nil || h.Ended || h.Done || h.queued > w.lowWater {
+	if h.Reading != connection.ReadingNothing || h.Way == connection.WaySplice || h.Pipe != nil || h.Ended() || h.Done || h.Held > w.lowWater {
 		return
 	}
-	h.reading = readingRecv
-	h.watched.fresh, w.lookout.restless = true, true
+	h.Reading = connection.ReadingRecv
+	h.watched.fresh = true
+	w.Restless()
 	h.transfer.inFlight++
 	data := uint64(h.transfer.userData(h.recvOp))
-	room := uint32(w.Policy.Limits.BufferSize - h.queued)
+	room := uint32(w.Policy.Limits.BufferSize - h.Held)
 	switch {
-	case !w.recvMultishot, h.way == wayPieces, !h.Source.TCP:
+	case !w.recvMultishot, h.Way == connection.WayPieces, !h.Source.TCP:
 		w.ring.Recv(h.Source.FD, bufpool.Group, room, data)
 	case w.recvLimit:
 		w.ring.RecvMultishot(h.Source.FD, bufpool.Group, room, data)
@@ -33,16 +34,17 @@ func (w *worker) receive(h *half) {
 // received handles a completion of a half's recv: a piece, the end of the
 // stream, or a reason to stop reading.
 func (w *worker) received(h *half, completion uring.Completion) {
-	if h.reading.polls() {
+	if h.Reading.Polls() {
 		w.readable(h, completion)
 		return
 	}
 	if !completion.More() {
-		h.reading = readingNothing
+		h.Reading = connection.ReadingNothing
 		h.transfer.inFlight--
 	}
 	h.Connection.Silence.Active = w.Now
-	h.watched.fresh, w.lookout.restless = true, true
+	h.watched.fresh = true
+	w.Restless()
 	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
 		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
@@ -50,7 +52,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	switch errno := completion.Errno(); errno {
 	case 0:
 		if completion.Result == 0 {
-			w.sourceEnded(h)
+			w.SourceEnded(&h.Half)
 		}
 	case syscall.ENOBUFS:
 		w.starve(h)
@@ -62,23 +64,18 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	w.proceed(h)
 }
 
-// tuning is where a half changes its ways. Tests make all of it small.
-type tuning struct {
-	bulkSize      int32  // a piece of that many bytes is large
-	messageSize   int32  // one of at most that many is a message
-	messagesAfter uint32 // small pieces in a row that make a half take the next for messages too
-	smallSplice   int    // a splice of at most that many bytes is small
-	turn          int    // bytes that a stream may move before others get their turn
-	maxPieces     int    // pieces that a half queues before it copies further ones together
+// sizes are by what sizes of pieces a half changes its ways, beside connection.Tuning. Tests
+// make all of it small.
+type sizes struct {
+	bulk      int32 // a piece of that many bytes is large
+	message   int32 // one of at most that many is a message
+	maxPieces int   // pieces that a half queues before it copies further ones together
 }
 
-var defaultTuning = tuning{
-	bulkSize:      32 << 10,
-	messageSize:   4 << 10,
-	messagesAfter: 32,
-	smallSplice:   4 << 10,
-	turn:          forward.Turn,
-	maxPieces:     64, // so that a half's memory is bounded by bytes, however small they come
+var usualSizes = sizes{
+	bulk:      32 << 10,
+	message:   4 << 10,
+	maxPieces: 64, // so that a half's memory is bounded by bytes, however small they come
 }
 
 // judge decides by the size of a received piece how a half goes on.
@@ -87,30 +84,25 @@ func (w *worker) judge(h *half, size int32) {
 		return
 	}
 	w.judgeStream(h, size)
-	if !w.recvLimit && h.way != waySplice {
+	if !w.recvLimit && h.Way != connection.WaySplice {
 		w.judgeMessages(h, size)
 	}
 }
 
 // judgeStream makes a half a stream when its pieces are large.
 func (w *worker) judgeStream(h *half, size int32) {
-	switch {
-	case size < w.bulkSize:
-		h.large = 0
-	case w.splices && !h.noSplice:
-		if h.large++; h.large >= streamAfter && h.way != waySplice {
-			h.way = waySplice
-			w.stopReceiving(h)
-		}
+	if h.Streams(size >= w.sizes.bulk) && w.splices {
+		h.Way = connection.WaySplice
+		w.stopReceiving(h)
 	}
 }
 
 // firstWay is how a half begins, and goes on after it was a stream.
-func (w *worker) firstWay() way {
-	if w.recvLimit {
-		return wayMessages
+func firstWay(recvLimit bool) connection.Way {
+	if recvLimit {
+		return connection.WayMessages
 	}
-	return wayPieces
+	return connection.WayPieces
 }
 
 // judgeMessages decides whether a half may receive by a multishot recv where the
@@ -120,17 +112,17 @@ func (w *worker) firstWay() way {
 // multishot recv, and a large one undoes that.
 func (w *worker) judgeMessages(h *half, size int32) {
 	switch {
-	case size >= w.bulkSize:
+	case size >= w.sizes.bulk:
 		h.messages = 0
-		if h.way != wayPieces {
-			h.way = wayPieces
+		if h.Way != connection.WayPieces {
+			h.Way = connection.WayPieces
 			w.stopReceiving(h)
 		}
-	case size > w.messageSize:
+	case size > w.sizes.message:
 		h.messages = 0
 	default:
-		if h.messages++; h.messages == w.messagesAfter {
-			h.messages, h.way = 0, wayMessages
+		if h.messages++; h.messages == w.MessagesAfter {
+			h.messages, h.Way = 0, connection.WayMessages
 		}
 	}
 }
@@ -141,14 +133,14 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 		w.pool.Release(piece)
 		return
 	}
-	h.queued += int(piece.Len)
+	h.Held += int(piece.Len)
 	// This may lengthen a piece in flight: its send takes what it was given,
 	// and the rest goes with the next.
 	switch {
 	case h.queue.empty():
 	case w.pool.Merge(h.queue.last(), piece), w.pool.Append(h.queue.last(), &piece):
 		return
-	case h.queue.len() >= w.maxPieces:
+	case h.queue.len() >= w.sizes.maxPieces:
 		// Many small pieces that do not adjoin: gather them.
 		_ = w.park(h, piece) // without memory, it stays as it is
 		return
@@ -158,11 +150,11 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 
 // stopReceiving cancels a recv in flight. It goes on until its last completion.
 func (w *worker) stopReceiving(h *half) {
-	switch h.reading {
-	case readingRecv:
-		h.reading = readingRecvStops
-	case readingPoll:
-		h.reading = readingPollStops
+	switch h.Reading {
+	case connection.ReadingRecv:
+		h.Reading = connection.ReadingRecvStops
+	case connection.ReadingPoll:
+		h.Reading = connection.ReadingPollStops
 	default:
 		return
 	}

@@ -20,7 +20,7 @@ import (
 // scarcity is a worker's lack of buffers.
 type scarcity struct {
 	line  connection.Line // halves that wait for a buffer
-	timer *timer
+	timer *connection.Timer
 	tick  uint32 // counts what the timer has done
 }
 
@@ -33,10 +33,10 @@ const slowTicks = 2
 
 // starve puts a half at the end of the line.
 func (w *worker) starve(h *half) {
-	if h.reading != readingNothing || h.Done {
+	if h.Reading != connection.ReadingNothing || h.Done {
 		return
 	}
-	h.reading = readingStarved
+	h.Reading = connection.ReadingStarved
 	w.scarcity.line.Join(&h.Half)
 	w.Counts.Starved.Add(1)
 }
@@ -45,13 +45,13 @@ func (w *worker) starve(h *half) {
 // kernel can pick from, and watches for scarcity.
 func (w *worker) feed() {
 	for buffers := w.pool.Available(); buffers > 0 && w.scarcity.line.First() != nil; {
-		if h := w.halfOf(w.scarcity.line.Pop()); h.reading == readingStarved { // or it is a stream by now
-			h.reading = readingNothing
+		if h := w.halfOf(w.scarcity.line.Pop()); h.Reading == connection.ReadingStarved { // or it is a stream by now
+			h.Reading = connection.ReadingNothing
 			w.receive(h)
 			buffers--
 		}
 	}
-	if !w.scarcity.timer.Running() && w.scarce() {
+	if w.scarce() {
 		w.scarcity.timer.Start(scarcityTick)
 	}
 }
@@ -75,11 +75,11 @@ func (w *worker) relieve() {
 // unpin moves a slow half's bytes out of the pool.
 func (w *worker) unpin(h *half) {
 	switch {
-	case h.Done || h.writing != writingSend || w.scarcity.tick-h.sendTick < slowTicks:
+	case h.Done || h.Writing != connection.WritingSend || w.scarcity.tick-h.sendTick < slowTicks:
 	case h.queue.first().Parked():
 		w.parkQueue(h, 1)
 	default:
-		h.writing = writingUnpin // the rest happens when the send has ended
+		h.Writing = connection.WritingUnpin // the rest happens when the send has ended
 		w.stopSending(h)
 	}
 }
@@ -101,7 +101,7 @@ func (w *worker) parkQueue(h *half, first int) {
 			for _, piece := range rest[i+1:] {
 				w.pool.Release(piece)
 			}
-			w.OutOfMemory(&h.Half, h.queued, err)
+			w.OutOfMemory(&h.Half, h.Held, err)
 			return
 		}
 	}

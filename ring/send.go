@@ -3,36 +3,38 @@ package ring
 import (
 	"syscall"
 
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
 
 // send starts sending a half's first piece, if none is being sent.
 func (w *worker) send(h *half) {
-	if h.writing.inFlight() || h.Done || h.queue.empty() {
+	if h.Writing.InFlight() || h.Done || h.queue.empty() {
 		return
 	}
 	piece := h.queue.first()
-	h.writing, h.sendTick = writingSend, w.scarcity.tick
+	h.Writing, h.sendTick = connection.WritingSend, w.scarcity.tick
 	h.transfer.inFlight++
 	w.ring.Send(h.Destination.FD, w.pool.Addr(*piece), uint32(h.Piece(int(piece.Len))), uint64(h.transfer.userData(h.sendOp)))
 }
 
 // sent handles the completion of a half's send.
 func (w *worker) sent(h *half, completion uring.Completion) {
-	if h.writing == writingPoll {
+	if h.Writing == connection.WritingPoll {
 		w.writable(h, completion)
 		return
 	}
-	unpins := h.writing == writingUnpin
-	h.writing = writingNothing
+	unpins := h.Writing == connection.WritingUnpin
+	h.Writing = connection.WritingNothing
 	h.transfer.inFlight--
 	n := max(completion.Result, 0)
-	h.queued -= int(n)
+	h.Held -= int(n)
 	w.Count(&h.Half, int(n))
 	piece := h.queue.first()
 	piece.Consume(uint32(n)) // what is left goes with the next send
 	if piece.Len == 0 || h.Done {
+		h.Held -= int(piece.Len)
 		w.pool.Release(*piece)
 		h.queue.pop()
 	}
@@ -45,9 +47,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	if unpins {
 		w.parkQueue(h, 0)
 	}
-	if h.forNobody {
-		w.EndForNobody(&h.Half, h.queued > 0)
-	}
+	w.EndForNobody(&h.Half)
 	w.proceed(h)
 }
 
@@ -61,7 +61,7 @@ func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 
 // stopSending cancels a send in flight.
 func (w *worker) stopSending(h *half) {
-	if h.writing.inFlight() {
+	if h.Writing.InFlight() {
 		w.cancel(h.transfer.userData(h.sendOp))
 	}
 }

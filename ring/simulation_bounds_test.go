@@ -18,10 +18,10 @@ func (s *simulation) checkBounds() {
 			blocks += s.checkBlocks(h)
 			s.checkPassing(h)
 			most := s.worker.Policy.Limits.BufferSize
-			if c.State != connection.Forwarding || h.queued < most || !h.reading.inFlight() || h.reading.stops() {
+			if c.State != connection.Forwarding || h.Held < most || !h.Reading.InFlight() || h.Reading.Stops() {
 				continue
 			}
-			s.t.Fatalf("a half holds %d bytes of %d and reads on", h.queued, most)
+			s.t.Fatalf("a half holds %d bytes of %d and reads on", h.Held, most)
 		}
 	}
 }

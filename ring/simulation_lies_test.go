@@ -9,7 +9,6 @@ import (
 
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/target"
 )
 
 // What a kernel says that is not so, or not what one would think: docs/kernel-claims.md. Each
@@ -127,7 +126,7 @@ func (s *simulation) checkIdleTimeouts() {
 			continue
 		}
 		for _, h := range []*half{&c.toTarget, &c.toClient} {
-			if p := s.sockets[h.Source.FD]; h.reading.inFlight() && !p.deafened && p.events()&unix.POLLIN != 0 && !s.seenIdle[p] {
+			if p := s.sockets[h.Source.FD]; h.Reading.InFlight() && !p.deafened && p.events()&unix.POLLIN != 0 && !s.seenIdle[p] {
 				s.t.Fatalf("reset for idleness, though descriptor %d has %d bytes to receive", p.fd, len(p.incoming))
 			}
 			s.seenIdle[s.sockets[h.Source.FD]] = true
@@ -136,7 +135,7 @@ func (s *simulation) checkIdleTimeouts() {
 }
 
 // Connect implements sockets.
-func (s *simulation) Connect(fd int, _ *target.Address) syscall.Errno {
+func (s *simulation) Connect(fd int, _ []byte) syscall.Errno {
 	p := s.sockets[fd]
 	if p.closed || p.blocking || p.pair != nil {
 		s.t.Fatalf("connect of %d, which is closed, connected, or would wait", fd)

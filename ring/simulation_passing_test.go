@@ -215,8 +215,8 @@ func (s *simulation) closeSome() {
 
 // checkPassing looks for a half that holds something and reads on.
 func (s *simulation) checkPassing(h *half) {
-	if c := h.transfer; c != nil && c.Passing && c.State == connection.Forwarding && h.reading.inFlight() && (h.queued > 0 || h.Closing || len(h.Passed) > 0) {
-		s.t.Fatalf("a half holds %d bytes and %d descriptors (closing others: %v) and reads on", h.queued, len(h.Passed), h.Closing)
+	if c := h.transfer; c != nil && c.Passing && c.State == connection.Forwarding && h.Reading.InFlight() && (h.Held > 0 || h.Closing || len(h.Passed) > 0) {
+		s.t.Fatalf("a half holds %d bytes and %d descriptors (closing others: %v) and reads on", h.Held, len(h.Passed), h.Closing)
 	}
 }
 

@@ -18,13 +18,8 @@ import (
 // one; the other takes about a hundred times as long.
 type sockets interface {
 	connection.Sockets
-	Open(family, flags int) (fd int, err error)
 	ConnectVSOCK(fd int, to vsock.Address) syscall.Errno
 	Connected(fd int) syscall.Errno
 	AllEvents(polled []unix.PollFd) []unix.PollFd
 	SetNonblocking(fd int)
-	Splice(from, to, n int) (int, syscall.Errno)
-	Receive(fd int, block []byte) (n int, passed []int, err error)
-	SendWith(fd int, block []byte, passed []int) (int, error)
-	CloseApart(fds []int, done func())
 }

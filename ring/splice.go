@@ -3,30 +3,18 @@ package ring
 import (
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/ring/uring"
 )
 
-// A half that streams is moved by splice(2) through a pipe, which passes pages on
-// instead of copying bytes. The ring tells when its source has some or its
-// destination room; the calls themselves are made inline and never wait, because
-// IORING_OP_SPLICE always runs on another thread.
-//
-// A stream is drained as far as its turn goes: its peers are then woken once for
-// much, not often for little, and waking them is what costs. Streams stand in line
-// for their turns. Between two of them the worker looks for completions, so that a
-// message waits for one turn at most.
-
-// streamAfter pieces in a row of at least tuning.bulkSize make a stream.
-const streamAfter = 2
-
-// keepPipes is how many idle pipes a worker keeps for reuse. Most streams need one
-// for their turn only.
-const keepPipes = 8
+// The ring tells when a stream's source has some or its destination room; the splices
+// themselves are made inline and never wait, because IORING_OP_SPLICE always runs on another
+// thread. What else there is to streams is in connection/stream.go.
 
 // stream puts a half in line for its turn, once nothing received is left to send.
 func (w *worker) stream(h *half) {
-	if h.reading.inFlight() || h.writing.inFlight() || h.scheduled {
+	if h.Reading.InFlight() || h.Writing.InFlight() || h.Scheduled() {
 		return
 	}
 	if c := h.transfer; !c.nonblocking {
@@ -34,36 +22,29 @@ func (w *worker) stream(h *half) {
 		w.sockets.SetNonblocking(c.Client.FD)
 		w.sockets.SetNonblocking(c.Target.FD)
 	}
-	h.scheduled = true
-	w.streams.Join(&h.Half)
+	w.Schedule(&h.Half)
 }
 
-// advance gives the first half in line its turn.
-func (w *worker) advance() {
-	first := w.streams.Pop()
-	if first == nil {
-		return
-	}
-	h := w.halfOf(first)
-	h.scheduled = false
+// Turn implements connection.Mover.
+func (w *worker) Turn(of *connection.Half) {
+	h := w.halfOf(of)
 	if h.Connection.Passing {
 		w.pass(h)
 	} else {
 		w.splice(h)
 	}
-	w.Settle(h.Connection)
 }
 
 // splice is one turn of a half.
 func (w *worker) splice(h *half) {
-	for moved := 0; moved < w.turn; {
+	for moved := 0; moved < w.TurnBytes; {
 		n, more := w.fill(h)
 		moved += n
 		switch {
-		case h.queued > 0 && !w.drain(h), h.Done:
+		case h.Held > 0 && !w.drain(h), h.Done:
 			return
-		case !more && h.queued == 0:
-			w.putPipe(h)
+		case !more && h.Held == 0:
+			w.PutPipe(&h.Half)
 			w.proceed(h)
 			return
 		}
@@ -74,18 +55,14 @@ func (w *worker) splice(h *half) {
 // fill moves bytes from the source into the pipe. It returns how many, and whether
 // there may be more at once; if not, it has seen to what comes next.
 func (w *worker) fill(h *half) (n int, more bool) {
-	if h.Ended || h.way != waySplice || !w.getPipe(h) {
+	if h.Ended() || h.Way != connection.WaySplice || !w.TakePipe(&h.Half) {
 		return 0, false
 	}
-	room := min(h.pipe.Size, w.Policy.Limits.BufferSize) - h.queued
-	if room <= 0 {
-		return 0, true
-	}
-	n, errno := w.sockets.Splice(h.Source.FD, h.pipe.Write, room)
+	n, errno, room := w.Fill(&h.Half, bufpool.MaxPipe)
 	switch {
-	case errno == unix.EINTR:
+	case !room, errno == unix.EINTR:
 		return 0, true
-	case errno == unix.EAGAIN && h.queued > 0:
+	case errno == unix.EAGAIN && h.Held > 0:
 		// Perhaps the pipe is full of small pieces: only with an empty one
 		// it must be the source.
 		return 0, false
@@ -95,8 +72,8 @@ func (w *worker) fill(h *half) (n int, more bool) {
 	case errno == unix.EAGAIN, errno == unix.EINVAL:
 		// Bytes that splice does not pass: urgent data, or a kind of socket
 		// that has no splice.
-		h.noSplice = h.noSplice || errno == unix.EINVAL
-		w.unstream(h)
+		h.NoSplice = h.NoSplice || errno == unix.EINVAL
+		w.Unstream(&h.Half)
 		return 0, false
 	case errno != 0:
 		w.SourceFailed(&h.Half)
@@ -106,26 +83,14 @@ func (w *worker) fill(h *half) (n int, more bool) {
 		return 0, false
 	}
 	h.readable = false
-	h.queued += n
-	h.Connection.Silence.Active = w.Now
-	if n > w.smallSplice {
-		h.small = 0
-	} else if h.small++; h.small >= w.messagesAfter {
-		w.unstream(h)
-	}
-	return n, h.way == waySplice
+	return n, h.Way == connection.WaySplice
 }
 
 // drain moves bytes from the pipe to the destination. It returns false if that has
 // no room now, or is gone.
 func (w *worker) drain(h *half) bool {
-	n, errno := w.sockets.Splice(h.pipe.Read, h.Destination.FD, h.Piece(h.queued))
-	switch errno {
-	case 0:
-		h.Short = h.Short || n < h.queued
-		h.queued -= n
-		w.Count(&h.Half, int(n))
-	case unix.EINTR:
+	switch errno := w.Drain(&h.Half); errno {
+	case 0, unix.EINTR:
 	case unix.EAGAIN:
 		w.awaitRoom(h)
 		return false
@@ -139,10 +104,11 @@ func (w *worker) drain(h *half) bool {
 // awaitRoom waits for room at the destination. Where the destination has ended its own
 // stream a poll has POLLRDHUP to tell of at once, so it must go on after that.
 func (w *worker) awaitRoom(h *half) {
-	h.writing, w.lookout.restless = writingPoll, true
+	h.Writing = connection.WritingPoll
+	w.Restless()
 	h.transfer.inFlight++
 	poll := w.ring.Poll
-	if h.deafTo || h.opposite().Ended {
+	if h.deafTo || h.opposite().Ended() {
 		poll = w.ring.PollMultishot
 	}
 	poll(h.Destination.FD, unix.POLLOUT, uint64(h.transfer.userData(h.sendOp)))
@@ -150,14 +116,14 @@ func (w *worker) awaitRoom(h *half) {
 
 // await waits for bytes from the source.
 func (w *worker) await(h *half) {
-	h.reading = readingPoll
+	h.Reading = connection.ReadingPoll
 	h.transfer.inFlight++
 	w.ring.Poll(h.Source.FD, unix.POLLIN|unix.POLLRDHUP, uint64(h.transfer.userData(h.recvOp)))
 }
 
 // readable handles the end of a wait for the source.
 func (w *worker) readable(h *half, completion uring.Completion) {
-	h.reading = readingNothing
+	h.Reading = connection.ReadingNothing
 	h.transfer.inFlight--
 	if h.Connection.State == connection.Greeting {
 		w.greeted(h.Connection, completion.Errno())
@@ -182,7 +148,7 @@ func (w *worker) writable(h *half, completion uring.Completion) {
 		}
 		return
 	}
-	h.writing = writingNothing
+	h.Writing = connection.WritingNothing
 	h.transfer.inFlight--
 	switch errno := completion.Errno(); errno {
 	case 0:
@@ -192,41 +158,4 @@ func (w *worker) writable(h *half, completion uring.Completion) {
 		w.destinationFailed(h, errno)
 	}
 	w.proceed(h)
-}
-
-// unstream makes a half receive again, when its pipe is empty.
-func (w *worker) unstream(h *half) {
-	h.way, h.large, h.small = w.firstWay(), 0, 0
-}
-
-// getPipe sees to it that a half has a pipe. Where descriptors may be wanted for
-// connections, it receives from then on.
-func (w *worker) getPipe(h *half) bool {
-	if h.pipe != nil {
-		return true
-	}
-	pipe, err := w.pipes.Get()
-	if err != nil {
-		h.noSplice = true
-		w.unstream(h)
-		return false
-	}
-	h.pipe = pipe
-	return true
-}
-
-// putPipe gives an empty pipe back: an idle connection holds none.
-func (w *worker) putPipe(h *half) {
-	if h.pipe != nil {
-		w.pipes.Put(h.pipe)
-		h.pipe = nil
-	}
-}
-
-// discardPipe drops a pipe and what is in it.
-func (w *worker) discardPipe(h *half) {
-	if h.pipe != nil {
-		w.pipes.Discard(h.pipe)
-		h.pipe = nil
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
@@ -137,7 +138,7 @@ func (s *stage) settled(connections int) {
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		// Each has four ends in this process; an idle worker may keep pipes.
 		extra := descriptors(s.t) - s.before - 4*connections
-		if s.policy.Gate.Current() == connections && extra <= 2*keepPipes {
+		if s.policy.Gate.Current() == connections && extra <= 2*connection.KeepPipes {
 			return
 		}
 		if time.Now().After(end) {

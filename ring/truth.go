@@ -6,41 +6,23 @@ import (
 	"uring-socket-proxyd/internal/connection"
 )
 
-// What the kernel says of a stream is not always so. docs/kernel-claims.md lists what this
-// engine rests on; here it looks again where a claim is known to be false at times.
-
-// sourceEnded handles a source of which the kernel has said that its stream is over.
-func (w *worker) sourceEnded(h *half) {
-	w.SourceEnded(&h.Half, h.opposite().writing.inFlight(), false)
-}
-
 // spliceEnded handles a splice that has found the end. It stops at the urgent mark of a TCP
 // stream, and says the same there if the FIN has come (tcp_splice_read in net/ipv4/tcp.c):
 // a plain receive goes on.
 func (w *worker) spliceEnded(h *half) {
-	if h.queued > 0 {
+	if h.Held > 0 {
 		return // first what came before; then the splice is tried once more
 	}
 	var next [1]byte
 	switch n, errno := w.sockets.Peek(h.Source.FD, next[:]); {
 	case errno == unix.EINTR:
 	case errno == unix.EAGAIN, n > 0:
-		w.unstream(h)
+		w.Unstream(&h.Half)
 	case errno != 0:
 		w.SourceFailed(&h.Half)
 	default:
-		w.sourceEnded(h)
+		w.SourceEnded(&h.Half)
 	}
-}
-
-// PeerGone implements connection.Mover.
-func (w *worker) PeerGone(of *connection.Half) {
-	back := w.halfOf(of.Opposite())
-	back.forNobody = true
-	if back.writing.sends() {
-		return // what is being sent may have been taken before: its completion tells
-	}
-	w.EndForNobody(&back.Half, back.queued > 0)
 }
 
 // kickSilent has those receive anew by a multishot recv that the kernel has something to
@@ -54,22 +36,23 @@ func (w *worker) PeerGone(of *connection.Half) {
 // A side that is not read is looked at as well while the worker looks at all, in case its
 // watch has not told of an error.
 func (w *worker) kickSilent(silent []*half) {
-	polled := w.lookout.polled[:0]
+	polled := w.watches.polled[:0]
 	for _, h := range silent {
 		asked := int16(unix.POLLIN | unix.POLLRDHUP)
-		if !h.reading.inFlight() {
+		if !h.Reading.InFlight() {
 			asked = 0
 		}
 		polled = append(polled, unix.PollFd{Fd: int32(h.Source.FD), Events: asked})
 	}
-	w.lookout.polled = polled
+	w.watches.polled = polled
 	for i, p := range w.sockets.AllEvents(polled) {
 		switch h := silent[i]; {
 		case p.Revents == 0, h.Connection.State != connection.Forwarding:
-		case h.reading.inFlight():
+		case h.Reading.InFlight():
 			w.stopReceiving(h)
 		default:
-			w.heard(h, int32(p.Revents))
+			w.Heard(&h.Half, p.Revents)
+			w.Settle(h.Connection)
 		}
 	}
 }

@@ -2,10 +2,10 @@ package ring
 
 import (
 	"fmt"
+	"time"
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/ring/uring"
 )
@@ -16,7 +16,6 @@ type worker struct {
 	connection.Keeper
 	ring    *uring.Ring
 	pool    *bufpool.Pool
-	pipes   *bufpool.Pipes
 	sockets sockets
 
 	// closesAtOnce makes close not wait for the batch. Of several workers, one
@@ -28,73 +27,61 @@ type worker struct {
 	acceptMultishot, recvMultishot, recvLimit, splices bool
 	features                                           []string // all of that, by name
 
-	busyPoll forward.BusyPoll
-	tuning
-	lowWater int // a half with at most that many bytes queued reads on
+	sizes    sizes
+	lowWater int // a half that holds at most that many bytes reads on
 
 	fault     error       // why the worker cannot go on
 	transfers []*transfer // by slot
 	addresses addressTable
-	timers    timerTable
+	timespecs timespecs
 	wakeups   []byte // the inbox's eventfd is read into it
 
 	missed   missed
 	closes   int // in the batch at hand
-	lookout  lookout
+	watches  watches
 	scarcity scarcity
-	streams  connection.Line // halves whose turn is to come
-	passed   []byte          // what a half that passes descriptors on has received in its turn
+	passed   []byte // what a half that passes descriptors on has received in its turn
 }
 
-// run is the event loop: one system call for each batch of completions and of
+// Run implements forward.Worker: one system call for each batch of completions and of
 // the operations they lead to.
-func (w *worker) run() error {
+func (w *worker) Run() error {
 	w.listen()
-	if err := w.Listen(); err != nil {
+	if err := w.Serve(); err != nil {
 		return err
-	}
-	for !w.Over() {
-		if err := w.wait(); err != nil {
-			return err
-		}
-		w.closes = 0
-		w.ReadClock()
-		if err := w.catchUp(w.ring.Reap(w.handle)); err != nil {
-			return err
-		}
-		if w.fault != nil {
-			return w.fault
-		}
-		w.GoOff()
-		w.feed()
-		w.advance()
-		w.endRound()
-		w.Policy.Pulse.Round(w.Index)
 	}
 	return w.ring.Flush() // the last closes
 }
 
-// wait returns when there are completions to reap, as a rule, or streams to go on
-// with.
-func (w *worker) wait() error {
-	if w.streams.Len() > 0 {
+// Sleep implements connection.Mover.
+func (w *worker) Sleep(limit time.Duration) error {
+	switch {
+	case limit == 0:
 		return w.ring.Submit()
+	case w.watches.grace > 0:
+		return w.ring.SubmitAndWaitBriefly(limit)
 	}
-	if w.busyPoll.Pays() {
-		found, err := w.ring.SubmitAndPoll(w.busyPoll.Limit())
-		w.busyPoll.Polled(found)
-		if found || err != nil {
-			return err
-		}
+	return w.ring.SubmitAndWait(limit)
+}
+
+// Poll implements connection.Mover.
+func (w *worker) Poll(limit time.Duration) (found bool, err error) {
+	return w.ring.SubmitAndPoll(limit)
+}
+
+// Handle implements connection.Mover.
+func (w *worker) Handle() error {
+	w.closes = 0
+	if err := w.catchUp(w.ring.Reap(w.handle)); err != nil {
+		return err
 	}
-	sleep := w.ring.SubmitAndWait
-	if w.lookout.grace > 0 {
-		sleep = w.ring.SubmitAndWaitBriefly
-	}
-	began := w.busyPoll.Began()
-	err := sleep(w.UntilAlarm())
-	w.busyPoll.Slept(began)
-	return err
+	return w.fault
+}
+
+// EndRound implements connection.Mover.
+func (w *worker) EndRound() {
+	w.feed()
+	w.countRound()
 }
 
 // A kernel with IORING_SETUP_DEFER_TASKRUN completes at most taskBatch operations
@@ -107,7 +94,7 @@ const (
 
 // catchUp handles what else has completed before a stream gets its turn.
 func (w *worker) catchUp(reaped int) error {
-	for round := 0; w.streams.Len() > 0 && reaped >= taskBatch && round < catchUpRounds; round++ {
+	for round := 0; w.Streaming() && reaped >= taskBatch && round < catchUpRounds; round++ {
 		if err := w.ring.Submit(); err != nil {
 			return err
 		}
@@ -139,7 +126,7 @@ func (w *worker) handle(completion uring.Completion) {
 	case opAccept:
 		w.accepted(w.Listener(data.slot()), completion)
 	case opTimer:
-		w.expired(w.timers.timers[data.slot()])
+		w.Timer(int(data.slot())).Expire()
 	case opWake:
 		w.woken(completion.Errno())
 	case opClose:

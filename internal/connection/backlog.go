@@ -13,14 +13,14 @@ import (
 // backlogs are the connections that wait for room in a target's backlog.
 type backlogs struct {
 	forward.Backlogs[*Connection]
-	timer Timer
+	timer *Timer
 }
 
 // connectUNIX connects a connection's target, or puts the connection in line.
 func (k *Keeper) connectUNIX(c *Connection) error {
 	address := c.Dial.Current()
 	if !k.Backlogs.Waited(address) {
-		switch errno := k.Sockets.Connect(c.Target.FD, address); errno {
+		switch errno := k.Sockets.Connect(c.Target.FD, address.Sockaddr()); errno {
 		case 0:
 			return k.mover.Connect(c, Done)
 		case unix.EAGAIN:
@@ -35,7 +35,7 @@ func (k *Keeper) connectUNIX(c *Connection) error {
 }
 
 func (b *backlogs) start() {
-	if !b.Empty() && !b.timer.Running() {
+	if !b.Empty() {
 		b.timer.Start(forward.BacklogPause)
 	}
 }
@@ -44,7 +44,7 @@ func (b *backlogs) start() {
 func (k *Keeper) connectWaiting() {
 	k.Backlogs.Try(func(c *Connection, overdue bool) bool {
 		var err error
-		switch errno := k.Sockets.Connect(c.Target.FD, c.Dial.Current()); {
+		switch errno := k.Sockets.Connect(c.Target.FD, c.Dial.Current().Sockaddr()); {
 		case errno == 0:
 			c.place.Leave()
 			c.State = Connecting

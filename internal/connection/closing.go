@@ -8,7 +8,7 @@ func (k *Keeper) EndHalf(h *Half) (halfOpen bool) {
 	c := h.Connection
 	h.Done = true
 	switch {
-	case h.Failed:
+	case h.Input == InputFailed:
 		c.Broken = true
 	case h.Opposite().Done:
 		// Closing the descriptor says the same.
@@ -31,7 +31,7 @@ func (k *Keeper) Discard(h *Half) {
 // Drop finishes a half that delivers nothing more, and is not missed.
 func (k *Keeper) Drop(h *Half) {
 	h.Done = true
-	if !h.Source.TCP && !h.Ended && !h.Opposite().Done && h.Connection.State == Forwarding {
+	if !h.Source.TCP && !h.Ended() && !h.Opposite().Done && h.Connection.State == Forwarding {
 		k.Sockets.ShutdownRead(h.Source.FD) // its peer is told, if it is on a UNIX socket
 	}
 	k.mover.LetGo(h)
@@ -96,7 +96,7 @@ func (k *Keeper) endAll() {
 // delivered, as the end of the target's stream would have been the end of it for the
 // original.
 func (k *Keeper) stop(c *Connection) {
-	if toTarget := c.ToTarget(); c.State == Forwarding && c.halfOpen.Dormant() && !k.mover.Holds(c) && !toTarget.Done {
+	if toTarget := c.ToTarget(); c.State == Forwarding && c.halfOpen.Dormant() && !c.Holds() && !toTarget.Done {
 		k.Drop(toTarget)
 		k.Settle(c)
 		return

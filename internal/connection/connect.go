@@ -46,9 +46,9 @@ func (k *Keeper) connectNext(c *Connection) {
 // connect begins to connect to an address. Without an error it goes on, or is over.
 func (k *Keeper) connect(c *Connection, address *target.Address) error {
 	k.giveReserve(c)
-	fd, err := k.mover.Open(c, address)
-	if err != nil && k.mover.DropPipes() {
-		fd, err = k.mover.Open(c, address)
+	fd, err := k.open(address)
+	if err != nil && k.pipes.Drop() {
+		fd, err = k.open(address)
 	}
 	if err != nil {
 		return err
@@ -66,6 +66,16 @@ func (k *Keeper) connect(c *Connection, address *target.Address) error {
 		k.closeTarget(c)
 	}
 	return err
+}
+
+// open returns a socket to connect. For a ring it is a blocking one, so that a connect waits
+// there instead of failing with EAGAIN; but one to a UNIX socket never waits.
+func (k *Keeper) open(address *target.Address) (fd int, err error) {
+	flags := unix.SOCK_NONBLOCK
+	if k.Waits && address.Family != unix.AF_UNIX {
+		flags = 0
+	}
+	return k.Sockets.Open(int(address.Family), flags)
 }
 
 // begin begins to connect to the address being tried, with the first bytes for it if it
@@ -108,7 +118,13 @@ func (k *Keeper) Reached(c *Connection) {
 	k.Stopwatch.Connected(&k.Counts, c.began)
 	k.Wheel.Cancel(&c.alarm)
 	k.limit(c, k.Policy.FirstReview(&c.Silence, k.Now))
+	c.ToTarget().Way, c.ToClient().Way = k.FirstWay, k.FirstWay
+	k.TakeEarly(c)
 	k.mover.Forward(c)
+	k.mover.Proceed(c.ToTarget())
+	if c.State == Forwarding { // or the first half has ended it all
+		k.mover.Proceed(c.ToClient())
+	}
 }
 
 // ConnectFailed goes on to the next address, or tries the same one again after a

@@ -50,6 +50,7 @@ type Connection struct {
 	place    forward.BacklogPlace // in line for a target's backlog
 	tries    uint8                // to reach the target, that have failed
 	lookups  uint32               // of the target's name, that have begun
+	looks    uint8                // that have found it waiting for its target
 	early    int                  // bytes that have travelled with the connect
 	watched  bool                 // the mover watches its client
 	Broken   bool                 // to be closed with a reset
@@ -59,13 +60,13 @@ type Connection struct {
 func (c *Connection) Bind(toTarget, toClient *Half) { c.halves = [2]*Half{toTarget, toClient} }
 
 // begin makes a free slot the connection of a client.
-func (c *Connection) begin(client forward.Client) {
+func (c *Connection) begin(slot uint32, client forward.Client) {
 	*c = Connection{
-		Slot: c.Slot, Generation: c.Generation + 1, State: Resolving, Route: client.Route,
+		Slot: slot, Generation: c.Generation + 1, State: Resolving, Route: client.Route,
 		Client: forward.Side{FD: client.FD, TCP: socket.IsIP(client.Route.Listener.Family)},
 		Target: forward.Side{FD: NoFD},
 		halves: c.halves,
-		alarm:  forward.Alarm{Connection: c.Slot},
+		alarm:  forward.Alarm{Connection: slot},
 	}
 	if client.Reserve > 0 {
 		c.Target.FD = client.Reserve
@@ -82,6 +83,9 @@ func (c *Connection) ToClient() *Half { return c.halves[1] }
 
 // Finished tells that neither half has anything left to do.
 func (c *Connection) Finished() bool { return c.halves[0].Done && c.halves[1].Done }
+
+// Holds tells whether something that was received is still to be sent.
+func (c *Connection) Holds() bool { return c.halves[0].Held+c.halves[1].Held > 0 }
 
 // Moved is how many bytes have been sent, either way.
 func (c *Connection) Moved() uint64 { return c.halves[0].Moved + c.halves[1].Moved }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/forward"
-	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 )
 
@@ -26,13 +26,11 @@ type fake struct {
 
 	transfers []*fakeTransfer
 	closings  []func() // of sockets, which are under way
-	timers    []*fakeTimer
 	lookups   []lookup
 	open      map[int]string // descriptors, and what each is
 	nextFD    int
 	time      forward.Tick
-	closed    int            // lines of connections that are over
-	said      map[string]int // lines of the log, and outcomes
+	said      ledger
 
 	rings bool // it has operations in flight, as a ring does; else all is over at once
 	lucky bool // nothing fails by chance
@@ -47,26 +45,11 @@ type fakeTransfer struct {
 	timedOut   bool // ... and is being given up
 	inFlight   int  // other operations
 	forwards   int  // times that its bytes were to be moved
-	holds      bool
 }
 
 type lookup struct {
 	whole bool
 	done  func(forward.Answer)
-}
-
-type fakeTimer struct {
-	running bool
-	fire    func()
-}
-
-func (t *fakeTimer) Running() bool       { return t.running }
-func (t *fakeTimer) Start(time.Duration) { t.running = true }
-func (t *fakeTimer) expire() {
-	if t.running {
-		t.running = false
-		t.fire()
-	}
 }
 
 // newFake is a worker that serves a target.
@@ -76,11 +59,11 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: make(map[string]int)}
+	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: ledger{of: make(map[string]int)}}
 	policy.Routes = []forward.Route{{Listener: &activation.Listener{FD: NoFD, Family: unix.AF_INET}, Target: there}}
 	policy.Limits = forward.Limits{Connections: 64, BufferSize: 4 << 10, Descriptors: math.MaxInt32, Passed: policy.Limits.Passed}
 	policy.Workers, policy.Gate, policy.Resolver = 1, forward.NewGate(64, nil), f
-	policy.Log, policy.LogConnections = slog.New(f), true
+	policy.Log, policy.LogConnections = slog.New(&f.said), true
 	f.Init(policy, forward.NewCrew(policy), 0, fakeSockets{f}, f)
 	f.Clock = func() forward.Tick { return f.time }
 	if err := f.Prepare(); err != nil {
@@ -89,7 +72,7 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	f.Crew.Join(f)
 	for !f.Listener(0).Accepting {
 		f.AcceptAgain(f.Listener(0))
-		f.Listener(0).timer.(*fakeTimer).expire()
+		f.Listener(0).timer.Expire()
 	}
 	t.Cleanup(f.Box.Close)
 	return f
@@ -100,27 +83,37 @@ func (f *fake) Lookup(_ target.Target, whole bool, done func(forward.Answer)) {
 	f.lookups = append(f.lookups, lookup{whole, done})
 }
 
-// Handle implements slog.Handler: it counts what is said.
-func (f *fake) Handle(_ context.Context, record slog.Record) error {
-	if record.Message == "connection closed" {
-		f.closed++
-		record.Attrs(func(a slog.Attr) bool {
-			if a.Key == "outcome" {
-				f.said[a.Value.String()]++
-			}
-			return true
-		})
-	} else {
-		f.said[record.Message]++
-	}
+// ledger counts lines of the log, and outcomes of connections. Some come from the goroutine
+// of a throttle.
+type ledger struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+// Handle implements slog.Handler.
+func (l *ledger) Handle(_ context.Context, record slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of[record.Message]++
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "outcome" {
+			l.of[a.Value.String()]++
+		}
+		return true
+	})
 	return nil
 }
-func (f *fake) Enabled(context.Context, slog.Level) bool { return true }
-func (f *fake) WithAttrs([]slog.Attr) slog.Handler       { return f }
-func (f *fake) WithGroup(string) slog.Handler            { return f }
 
-// What forward.Member wants beside the Keeper.
-func (f *fake) Sample() statistics.Sample { return statistics.Sample{} }
+func (l *ledger) Enabled(context.Context, slog.Level) bool { return true }
+func (l *ledger) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *ledger) WithGroup(string) slog.Handler            { return l }
+
+// count is how many there were.
+func (l *ledger) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.of[what]
+}
 
 // chance is true once in n times, if anything may fail.
 func (f *fake) chance(n int) bool { return !f.lucky && f.rng.IntN(n) == 0 }
@@ -133,68 +126,59 @@ func (f *fake) socket(what string) int {
 
 // The engine.
 
-func (f *fake) NewSlot() *Connection {
-	c := &fakeTransfer{}
-	c.Bind(&c.halves[0], &c.halves[1])
-	f.transfers = append(f.transfers, c)
-	return &c.Connection
-}
-
-func (f *fake) Begin(of *Connection) {
-	c := f.of(of)
+func (f *fake) Begin(slot uint32) *Connection {
+	if int(slot) == len(f.transfers) {
+		f.transfers = append(f.transfers, &fakeTransfer{})
+	}
+	c := f.transfers[slot]
 	if c.connecting || c.inFlight > 0 {
 		f.t.Fatalf("slot %d is used again while its connect, or %d operations, are under way", c.Slot, c.inFlight)
 	}
-	c.forwards, c.holds = 0, false
+	c.Bind(&c.halves[0], &c.halves[1])
+	c.forwards = 0
+	return &c.Connection
 }
 
 func (f *fake) of(c *Connection) *fakeTransfer { return f.transfers[c.Slot] }
-func (f *fake) NewTimer(fire func()) Timer {
-	f.timers = append(f.timers, &fakeTimer{fire: fire})
-	return f.timers[len(f.timers)-1]
-}
 func (f *fake) Accept(*Listener) error {
 	if f.chance(50) {
 		return unix.ENOMEM
 	}
 	return nil
 }
-func (f *fake) StopAccepting(l *Listener) { l.Accepting = false }
-func (f *fake) DropPipes() bool           { return f.chance(4) }
-func (f *fake) WatchLeaving(*Connection)  {}
-func (f *fake) AwaitHeader(*Connection)   {}
-func (f *fake) NotForLong(*Half)          {}
-func (f *fake) Receives(h *Half) bool     { return !h.Done }
-func (f *fake) Holds(c *Connection) bool  { return f.of(c).holds }
-func (f *fake) LetGo(h *Half)             {}
-func (f *fake) PeerGone(h *Half)          { f.EndForNobody(h.Opposite(), f.of(h.Connection).holds) }
+func (f *fake) StopAccepting(l *Listener)        { l.Accepting = false }
+func (f *fake) StartTimer(*Timer, time.Duration) {}
+func (f *fake) Looked()                          {}
+
+// The test makes the rounds itself.
+func (f *fake) Sleep(time.Duration) error        { panic("it sleeps") }
+func (f *fake) Poll(time.Duration) (bool, error) { panic("it polls") }
+func (f *fake) Handle() error                    { return nil }
+func (f *fake) Turn(h *Half)                     { f.Proceed(h) }
+func (f *fake) EndRound()                        {}
+
+// LetGo ends what is held.
+func (f *fake) LetGo(h *Half) { h.Held = 0 }
 
 // Proceed is called where a half goes on that was closing descriptors, or has failed.
 func (f *fake) Proceed(h *Half) {
-	if h.Closing && !h.Failed || h.Connection.State != Forwarding {
+	if h.Closing && h.Input != InputFailed || h.Connection.State != Forwarding {
 		f.t.Fatalf("%v, closing %v: there is nothing to go on with", h.Connection.State, h.Closing)
 	}
-	if h.Failed && !h.Done {
-		f.PassedOn(h) // all has been sent
+	if h.Input == InputFailed && !h.Done {
+		f.passedOn(h) // all has been sent
+		h.Held = 0
 		f.EndHalf(h)
 	}
 	f.Settle(h.Connection)
 }
 
-func (f *fake) Watch(*Connection) error {
-	if f.blind > 0 || f.chance(20) {
+func (f *fake) Watch(_ *Connection, what Watched) error {
+	if what == ForErrors && (f.blind > 0 || f.chance(20)) {
 		f.blind--
 		return unix.ENOMEM
 	}
 	return nil
-}
-
-func (f *fake) Open(_ *Connection, address *target.Address) (int, error) {
-	if f.short > 0 || f.chance(20) {
-		f.short--
-		return NoFD, unix.EMFILE
-	}
-	return f.socket("target"), nil
 }
 
 func (f *fake) Connect(c *Connection, progress Progress) error {
@@ -224,8 +208,9 @@ func (f *fake) Forward(c *Connection) {
 	if t.forwards++; t.forwards > 1 || f.open[c.Target.FD] != "target" {
 		f.t.Fatalf("forwards for the %dth time to %q", t.forwards, f.open[c.Target.FD])
 	}
-	f.TakeEarly(c)
-	f.Count(c.ToTarget(), len(f.TakePrologue(c)))
+	if prologue := f.TakePrologue(c); len(prologue) > 0 {
+		c.ToTarget().Held += f.PutPrologue(c, prologue, make([]byte, 4<<10))
+	}
 }
 
 func (f *fake) AtRest(c *Connection) bool {

@@ -1,21 +1,35 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import (
+	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/forward"
+)
 
-// Half is what both engines know of one direction of a connection.
+// Half is what both engines know of one direction of a connection: receive -> hold -> send
+// -> end.
 type Half struct {
 	Connection          *Connection
 	Source, Destination *forward.Side
 
-	Passed  []int // descriptors, owned, that go with the first byte of what is held
-	Closing bool  // those that it had before are being closed: it receives nothing
+	Input   Input   // what the source has said
+	Reading Reading // what it is doing
+	Writing Writing // what the destination is doing
+	Way     Way
 
-	Short  bool // a splice to its destination came short, and may have taken the socket's error
-	Ended  bool // the source has no more bytes for us
-	Failed bool // ... because it broke: the destination is to be reset
-	Done   bool // nothing more is received or sent
+	Held   int           // bytes that have been received, and not yet sent
+	Pipe   *bufpool.Pipe // holds all of them, or none; nil while it is empty, but for a turn
+	Passed []int         // descriptors, owned, that go with the first byte of what is held
+	Moved  uint64        // bytes sent so far
 
-	Moved uint64 // bytes sent so far
+	Done      bool // nothing more is received or sent
+	Closing   bool // descriptors that it had before are being closed: it receives nothing
+	Short     bool // a splice to its destination came short, and may have taken the socket's error
+	NoSplice  bool // its source cannot be spliced
+	scheduled bool // is in line for its turn
+	forNobody bool // its destination, a UNIX socket, has closed altogether
+
+	streak streak
+	seen   seen
 }
 
 // FromClient tells whether a half's source is the client.
@@ -29,9 +43,12 @@ func (h *Half) Opposite() *Half {
 	return h.Connection.halves[0]
 }
 
+// Ended tells that the source has no more bytes for us.
+func (h *Half) Ended() bool { return h.Input != InputOpen }
+
 // End notes that the source has ended its stream.
 func (h *Half) End() {
-	h.Ended = true
+	h.Input = max(h.Input, InputEnded)
 	h.Connection.Outcome.Note(forward.EndedBy(h.FromClient()))
 }
 

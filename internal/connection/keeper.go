@@ -1,7 +1,9 @@
 package connection
 
 import (
+	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/statistics"
 )
 
@@ -19,6 +21,7 @@ type Keeper struct {
 	slots   slots
 
 	listeners []*Listener
+	timers    []*Timer
 
 	Clocked   bool // connections have time limits: see limits.go
 	Clock     func() forward.Tick
@@ -27,12 +30,20 @@ type Keeper struct {
 	Stopwatch statistics.Stopwatch
 
 	Tight bool   // descriptors may run out: see shortage.go
+	Waits bool   // a connect waits in the kernel: see open
 	Early []byte // what travels with the connect at hand; nil without fast open
+
+	Tuning
+	FirstWay Way // how a half begins, and goes on after it was a stream
+	pipes    *bufpool.Pipes
+	streams  Line // halves whose turn is to come
+	busyPoll forward.BusyPoll
 
 	Backlogs backlogs
 	Headers  headers
 	shortage shortage
-	pulse    Timer // of the watchdog
+	lookout  lookout
+	pulse    *Timer // of the watchdog; nil without one
 }
 
 // Init makes a Keeper that of a crew's next worker.
@@ -40,6 +51,9 @@ func (k *Keeper) Init(policy *forward.Policy, crew *forward.Crew, index int, soc
 	k.Policy, k.Crew, k.Index, k.Sockets, k.mover = policy, crew, index, sockets, mover
 	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), forward.NewClock(), statistics.NewStopwatch(policy.Timed)
 	k.Tight = policy.Limits.Tight()
+	k.Tuning = defaultTuning
+	k.pipes = bufpool.NewPipes(policy.Limits.BufferSize, KeepPipes, policy.SparePipe)
+	k.busyPoll = forward.NewBusyPoll(policy.BusyPoll)
 	k.Backlogs.Backlogs = forward.NewBacklogs[*Connection](policy.Timeouts)
 	k.Headers.Time = forward.HeaderTime
 	if policy.Outbound.FastOpen {
@@ -47,36 +61,56 @@ func (k *Keeper) Init(policy *forward.Policy, crew *forward.Crew, index int, soc
 	}
 }
 
-// Prepare makes what a Keeper needs of the system, and of its mover.
+// SystemSockets are the real sockets, with what the policy says of them.
+func SystemSockets(policy *forward.Policy) socket.System {
+	return socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}
+}
+
+// Prepare makes what a Keeper needs of the system, and its timers.
 func (k *Keeper) Prepare() error {
 	var err error
 	if k.Box, err = forward.NewInbox(); err != nil {
 		return err
 	}
-	k.Backlogs.timer = k.mover.NewTimer(k.connectWaiting)
-	k.Headers.timer = k.mover.NewTimer(k.endLate)
-	k.shortage.timer = k.mover.NewTimer(k.goOn)
+	k.Backlogs.timer = k.NewTimer(k.connectWaiting)
+	k.Headers.timer = k.NewTimer(k.endLate)
+	k.shortage.timer = k.NewTimer(k.goOn)
+	k.lookout.timer = k.NewTimer(k.look)
 	for i := range k.Policy.Routes {
 		l := &Listener{Index: uint32(i), Route: &k.Policy.Routes[i]}
-		l.timer = k.mover.NewTimer(func() { k.AcceptAgain(l) })
+		l.timer = k.NewTimer(func() { k.AcceptAgain(l) })
 		k.listeners = append(k.listeners, l)
 	}
-	if heart := k.Policy.Heart; heart != nil {
-		k.pulse = k.mover.NewTimer(k.beat)
-		k.pulse.Start(heart.Interval())
+	if k.Policy.Heart != nil {
+		k.pulse = k.NewTimer(k.beat)
 	}
 	return nil
+}
+
+// Release frees what a Keeper holds, but for its connections.
+func (k *Keeper) Release() {
+	k.pipes.Drop()
+	if k.Box != nil {
+		k.Box.Close()
+	}
+}
+
+// startHeart begins to tell the watchdog that the worker is alive, if there is one.
+func (k *Keeper) startHeart() {
+	if k.pulse != nil {
+		k.pulse.Start(k.Policy.Heart.Interval())
+	}
 }
 
 // beat tells the watchdog, from the event loop itself, that the loop is alive, and does so
 // again every interval.
 func (k *Keeper) beat() {
 	k.Policy.Heart.Beat(k.Index)
-	k.pulse.Start(k.Policy.Heart.Interval())
+	k.startHeart()
 }
 
-// Timers is how many timers a Keeper has at most, beside one for each route.
-const Timers = 4
+// Sample implements forward.Member, for an engine that has no ring and no pool.
+func (k *Keeper) Sample() statistics.Sample { return statistics.Sample{} }
 
 // Inbox implements forward.Member.
 func (k *Keeper) Inbox() *forward.Inbox { return k.Box }

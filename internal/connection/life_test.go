@@ -99,7 +99,7 @@ func (f *fake) step() {
 		f.ReadClock()
 		f.GoOff()
 	case 1:
-		f.timers[f.rng.IntN(len(f.timers))].expire()
+		f.timers[f.rng.IntN(len(f.timers))].Expire()
 	case 2:
 		if len(f.lookups) > 0 {
 			i := f.rng.IntN(len(f.lookups))
@@ -152,9 +152,7 @@ func (f *fake) happen(c *fakeTransfer) {
 	case c.State == Greeting:
 		f.ReadHeader(&c.Connection)
 	case c.State.Awaits() && f.rng.IntN(50) == 0:
-		if f.AskedNothing(&c.Connection) {
-			f.ClientLeft(&c.Connection)
-		}
+		f.Heard(c.ToTarget(), []int16{unix.POLLRDHUP, unix.POLLHUP, unix.POLLERR}[f.rng.IntN(3)])
 	case c.State == Forwarding:
 		f.move(c)
 	}
@@ -186,16 +184,19 @@ func (f *fake) move(c *fakeTransfer) {
 	}
 	switch f.rng.IntN(11) {
 	case 0, 1, 2:
-		if !h.Done {
+		if !h.Done && h.Held > 0 {
+			h.Held--
 			f.Count(h, 1)
+		} else if !h.Done && !h.Ended() {
+			h.Held = f.rng.IntN(3)
 		}
 	case 8:
 		if c.Passing && !h.Done && !h.Closing && len(h.Passed) == 0 {
-			f.ReceivedPassing(h, 1, []int{f.socket("passed")}, []error{nil, nil, socket.ErrLost}[f.rng.IntN(3)])
+			f.receivedPassing(h, 1, []int{f.socket("passed")}, []error{nil, nil, socket.ErrLost}[f.rng.IntN(3)])
 		}
 	case 9:
 		if !h.Done && len(h.Passed) > 0 {
-			f.PassedOn(h)
+			f.passedOn(h)
 		}
 	case 10:
 		switch f.rng.IntN(12) {
@@ -213,8 +214,9 @@ func (f *fake) move(c *fakeTransfer) {
 			c.inFlight++
 		}
 	case 4:
-		if h.End(); !h.Done {
-			f.PassedOn(h) // all has been sent
+		if f.SourceEnded(h); !h.Done {
+			f.passedOn(h) // all has been sent
+			h.Held = 0
 			f.EndHalf(h)
 		}
 	case 5:
@@ -227,7 +229,7 @@ func (f *fake) move(c *fakeTransfer) {
 		}
 	case 7:
 		f.LongestSilent()
-		c.holds = f.rng.IntN(2) == 0
+		f.Heard(h, []int16{unix.POLLRDHUP, unix.POLLHUP, unix.POLLERR, unix.POLLERR | unix.POLLHUP}[f.rng.IntN(4)])
 	}
 	f.Settle(&c.Connection)
 }
@@ -269,8 +271,8 @@ func (f *fake) checkEnd() {
 	switch {
 	case len(f.open) > 0:
 		f.t.Fatalf("descriptors are left: %v", f.open)
-	case served != ended, f.InUse() > 0, f.Policy.Gate.Current() > 0, uint64(f.closed) != served:
+	case served != ended, f.InUse() > 0, f.Policy.Gate.Current() > 0, uint64(f.said.count("connection closed")) != served:
 		f.t.Fatalf("%d connections were served, %d have ended, %d are logged; %d slots and %d places are in use",
-			served, ended, f.closed, f.InUse(), f.Policy.Gate.Current())
+			served, ended, f.said.count("connection closed"), f.InUse(), f.Policy.Gate.Current())
 	}
 }

@@ -81,11 +81,17 @@ func (k *Keeper) review(c *Connection) {
 	}
 }
 
+// receives tells whether what a half's source may have sent is received as soon as it is
+// there.
+func (k *Keeper) receives(h *Half) bool {
+	return h.Reading.InFlight() || !h.Done && !h.Ended() && h.Held == 0
+}
+
 // stoodIdle resets a connection on which nothing has moved for as long as that may be,
 // unless there is something to move: the mover is about to be told.
 func (k *Keeper) stoodIdle(c *Connection) {
 	for _, h := range c.halves {
-		if k.mover.Receives(h) && k.Sockets.Events(h.Source.FD, unix.POLLIN) != 0 {
+		if k.receives(h) && k.Sockets.Events(h.Source.FD, unix.POLLIN) != 0 {
 			c.Silence.Active = k.Now
 			k.limit(c, k.Policy.Timeouts.Idle)
 			return

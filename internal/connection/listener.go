@@ -16,7 +16,7 @@ type Listener struct {
 	Accepting bool // an accept is under way, or whoever comes is told of
 
 	pause time.Duration // the last one after an error
-	timer Timer         // ends it
+	timer *Timer        // ends it
 }
 
 // Listener is that of a number.
@@ -76,7 +76,7 @@ func (k *Keeper) AcceptFailed(l *Listener, errno syscall.Errno) {
 	l.pause = forward.AcceptPause(errno, l.pause)
 	k.Policy.ReportAcceptFailed(l.Route.Listener, errno, l.pause)
 	if l.pause > 0 {
-		k.mover.DropPipes()
+		k.pipes.Drop()
 		k.stopAccepting(l)
 		l.timer.Start(l.pause)
 	}

@@ -8,74 +8,27 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/socket"
-	"uring-socket-proxyd/internal/target"
 )
 
 // Mover is an engine as its Keeper sees it. None of these calls is made for a message.
 type Mover interface {
-	// NewSlot returns a connection that is bound to two halves, for a slot of the next
-	// number.
-	NewSlot() *Connection
-	// Begin forgets what the mover knows of a slot's last connection.
-	Begin(c *Connection)
-	connector
-	closer
-
-	// Accept has a listener accept: Accepted is called with each client, or AcceptFailed.
-	// An error is a system call's.
-	Accept(l *Listener) error
-	// StopAccepting has it stop; it is not Accepting once no more clients can come.
-	StopAccepting(l *Listener)
-	// DropPipes gives descriptors back that are kept for streams to come, and tells whether
-	// there were any.
-	DropPipes() bool
-	// NewTimer returns a timer that calls fire on the worker.
-	NewTimer(fire func()) Timer
-}
-
-// Timer is one of a worker's few.
-type Timer interface {
-	// Start has it fire once, after d. It must not be running.
-	Start(d time.Duration)
-	Running() bool
-}
-
-// connector is what an engine does on the way to a target.
-type connector interface {
-	// Watch has a new client watched, so that its leaving is noticed in time. An error is
-	// for want of memory.
-	Watch(c *Connection) error
-	// WatchLeaving has it watched closely, while it waits for the next try.
-	WatchLeaving(c *Connection)
-	// AwaitHeader has ReadHeader called when something has come from a client.
-	AwaitHeader(c *Connection)
-	// Open returns a socket that Connect can connect to an address.
-	Open(c *Connection, address *target.Address) (fd int, err error)
+	// Begin returns the connection of a slot, which is free, with its halves bound to it
+	// (Bind), and forgets what the mover knows of the slot's last one. Slots that are new
+	// come in order.
+	Begin(slot uint32) *Connection
+	// Watch has a client watched: Heard is called with what the kernel says of it, or
+	// ReadHeader once something has come. An error is for want of memory.
+	Watch(c *Connection, what Watched) error
 	// Connect connects the target to the address being tried, or goes on where that has
 	// begun. Connected, or Reached if it is Done, is called then; not after an error.
 	Connect(c *Connection, progress Progress) error
 	// TimeOut gives a connect up. Connected, or ConnectFailed, is called with an ETIMEDOUT.
 	TimeOut(c *Connection)
-	// Forward begins to move the bytes of a connection, first those that have gone ahead
-	// (TakeEarly) or are to (TakePrologue).
+	// Forward prepares to move the bytes of a connection whose target is connected, first
+	// those of TakePrologue. Proceed is called with both halves then.
 	Forward(c *Connection)
-}
-
-// closer is what an engine does at the end of a connection, or of one of its halves.
-type closer interface {
-	// Receives tells whether a half receives from its source what that may have sent.
-	Receives(h *Half) bool
-	// Holds tells whether something that was received is still to be sent.
-	Holds(c *Connection) bool
-	// Proceed has a half go on: it was closing descriptors, or its source has failed.
+	// Proceed has a half go on.
 	Proceed(h *Half)
-	// PeerGone handles the peer of a half's source that has closed a UNIX socket altogether:
-	// nothing can be delivered to it any more. EndForNobody sees to that, at once or when
-	// what is being sent has been. What the peer has sent still is.
-	PeerGone(h *Half)
-	// NotForLong has a half whose source is broken go on only as long as its destination
-	// takes what came before.
-	NotForLong(h *Half)
 	// LetGo gives back what a half holds that is done, and ends what is under way for it.
 	LetGo(h *Half)
 	// AtRest tells whether the kernel knows of nothing that is under way for a connection
@@ -83,21 +36,52 @@ type closer interface {
 	AtRest(c *Connection) bool
 	// Close closes a socket, now or with what else is under way.
 	Close(fd int)
+
+	listener
+	loop
 }
 
-// Sockets are the calls on sockets that a Keeper makes; socket.System is the real one, but
-// for Connect.
+// listener is what an engine does for a whole worker.
+type listener interface {
+	// Accept has a listener accept: Accepted is called with each client, or AcceptFailed.
+	// An error is a system call's.
+	Accept(l *Listener) error
+	// StopAccepting has it stop; it is not Accepting once no more clients can come.
+	StopAccepting(l *Listener)
+	// StartTimer has a timer expire (Timer.Expire) after d.
+	StartTimer(t *Timer, d time.Duration)
+	// Looked is called after the worker has looked at all connections: see lookout.go.
+	Looked()
+}
+
+// Watched is what a client is watched for.
+type Watched uint8
+
+const (
+	ForErrors  Watched = iota // from the beginning on
+	ForLeaving                // closely, as it waits for the next try to reach its target
+	ForHeader                 // until something has come
+)
+
+func (w Watched) String() string { return name(int(w), "errors", "leaving", "header") }
+
+// Sockets are the calls on sockets that a Keeper makes; socket.System is the real one.
 type Sockets interface {
+	Open(family, flags int) (fd int, err error)
 	Tune(fd, family int)
 	Prepare(fd int)
 	Fit(fd, family int, outfit socket.Outfit) error
 	Reserve(fd int) (reserved int, err error)
-	// Connect connects a non-blocking socket, and does not wait for it.
-	Connect(fd int, to *target.Address) syscall.Errno
+	// Connect connects a non-blocking socket to a sockaddr, and does not wait for it.
+	Connect(fd int, sockaddr []byte) syscall.Errno
 	ConnectWith(fd int, first []byte, to unix.Sockaddr) (int, syscall.Errno)
 	MetItself(fd int, to netip.AddrPort) bool
 	Recv(fd int, block []byte) (int, syscall.Errno)
 	Peek(fd int, block []byte) (int, syscall.Errno)
+	Splice(from, to, n int) (int, syscall.Errno)
+	// Receive and SendWith are for descriptors that are passed on.
+	Receive(fd int, block []byte) (n int, passed []int, err error)
+	SendWith(fd int, block []byte, passed []int) (int, error)
 	Pending(fd int) bool
 	Names(fd int) (local, peer unix.Sockaddr)
 	Peer(fd int) unix.Sockaddr

@@ -8,8 +8,7 @@ import (
 	"uring-socket-proxyd/internal/forward"
 )
 
-// What forward/passing.go says of descriptors that are passed on is done here, but for the
-// receiving and sending itself.
+// What forward/passing.go says of descriptors that are passed on is done here.
 
 // Received is what has come of a receive.
 type Received uint8
@@ -21,10 +20,14 @@ const (
 	Over             // the half receives nothing more
 )
 
-// ReceivedPassing handles what a receive has said, on a half that passes descriptors on: n
-// bytes, and the descriptors that came with the first of them, which are the half's from
-// now on.
-func (k *Keeper) ReceivedPassing(h *Half, n int, passed []int, err error) Received {
+// ReceivePassing receives into a block, on a half that passes descriptors on, up to the next
+// bytes that came with some. Those of the first bytes are the half's from now on.
+func (k *Keeper) ReceivePassing(h *Half, block []byte) (int, Received) {
+	n, passed, err := k.Sockets.Receive(h.Source.FD, block)
+	return n, k.receivedPassing(h, n, passed, err)
+}
+
+func (k *Keeper) receivedPassing(h *Half, n int, passed []int, err error) Received {
 	h.Passed = passed
 	if err == nil {
 		err = k.Policy.SparePassed(passed)
@@ -50,8 +53,17 @@ func (k *Keeper) ReceivedPassing(h *Half, n int, passed []int, err error) Receiv
 	return Bytes
 }
 
-// PassedOn notes that the descriptors which a half holds have been sent.
-func (k *Keeper) PassedOn(h *Half) {
+// SendPassing sends bytes, and with the first of them the descriptors that a half holds.
+func (k *Keeper) SendPassing(h *Half, bytes []byte) (int, syscall.Errno) {
+	n, err := k.Sockets.SendWith(h.Destination.FD, bytes, h.Passed)
+	if err != nil {
+		return 0, err.(syscall.Errno)
+	}
+	k.passedOn(h)
+	return n, 0
+}
+
+func (k *Keeper) passedOn(h *Half) {
 	k.Counts.Passed.Add(uint64(len(h.Passed)))
 	k.ClosePassed(h)
 }

@@ -13,7 +13,7 @@ import (
 // headers are the connections whose clients have yet to send a header.
 type headers struct {
 	forward.HeaderLine[*Connection]
-	timer Timer
+	timer *Timer
 }
 
 // introduce sees to it that a connection has its prologue, if there is to be one. While
@@ -56,6 +56,7 @@ func (k *Keeper) ReadHeader(c *Connection) {
 		case complete:
 			k.Headers.Leave(c.Prologue)
 			if k.completePrologue(c) {
+				k.Restless() // its client may have ended its stream meanwhile
 				k.resolve(c)
 			}
 			return
@@ -84,10 +85,10 @@ func (k *Keeper) awaitHeader(c *Connection) {
 		return
 	}
 	k.Headers.Join(c, c.Prologue)
-	if !k.Headers.timer.Running() {
-		k.Headers.timer.Start(k.Headers.Time)
+	k.Headers.timer.Start(k.Headers.Time)
+	if err := k.mover.Watch(c, ForHeader); err != nil {
+		k.RefuseHeader(c, err)
 	}
-	k.mover.AwaitHeader(c)
 }
 
 func (k *Keeper) completePrologue(c *Connection) bool {
@@ -141,7 +142,7 @@ func (k *Keeper) endLate() {
 }
 
 // TakePrologue is what a target that has just been connected gets first, before all that
-// is received from its client.
+// is received from its client; nothing, as a rule.
 func (k *Keeper) TakePrologue(c *Connection) []byte {
 	if c.Prologue == nil {
 		return nil
@@ -149,6 +150,26 @@ func (k *Keeper) TakePrologue(c *Connection) []byte {
 	first := c.Prologue.Bytes
 	k.forgetPrologue(c)
 	return first
+}
+
+// PutPrologue puts a prologue into a block, and behind it what the client has sent by now,
+// so that all leaves by one send. It returns how many bytes that are. An end of the stream
+// will be found once more.
+func (k *Keeper) PutPrologue(c *Connection, prologue, block []byte) int {
+	n := copy(block, prologue)
+	block = block[n:min(len(block), max(n, k.Policy.Limits.BufferSize))]
+	if c.Passing || len(block) == 0 { // or descriptors of the client's would come with the header
+		return n
+	}
+	behind, errno := k.Sockets.Recv(c.Client.FD, block)
+	switch errno {
+	case 0:
+		return n + behind
+	case unix.EAGAIN, unix.EINTR:
+	default:
+		k.SourceFailed(c.ToTarget())
+	}
+	return n
 }
 
 // forgetPrologue drops what a connection has of its prologue.

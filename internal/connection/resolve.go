@@ -23,7 +23,7 @@ func (k *Keeper) watch(c *Connection) bool {
 	if c.watched {
 		return true
 	}
-	if err := k.mover.Watch(c); err != nil {
+	if err := k.mover.Watch(c, ForErrors); err != nil {
 		k.postpone(c, err)
 		return false
 	}

@@ -22,7 +22,9 @@ func (k *Keeper) retry(c *Connection) bool {
 	c.State = WaitingToRetry
 	c.Dial = forward.Dial{}
 	k.Wheel.Set(&c.alarm, k.Now, wait)
-	k.mover.WatchLeaving(c)
+	// Without the memory for a watch, the next try finds out.
+	_ = k.mover.Watch(c, ForLeaving)
+	k.checkLeft(c)
 	return true
 }
 
@@ -37,16 +39,8 @@ func (k *Keeper) unreachable(c *Connection, err error) {
 	k.finish(c)
 }
 
-// AskedNothing tells whether a client that waits for its target, and has ended its stream
-// or closed, is not worth waiting for: it has asked for nothing. One that may yet be sent
-// something is given the time that a connect takes as a rule: it may want to hear what the
-// target says.
-func (k *Keeper) AskedNothing(c *Connection) bool {
-	return !k.Sockets.Pending(c.Client.FD) && !c.Prologue.HasPayload()
-}
-
-// ClientLeft ends a connection whose client has left while it waited for its target.
-func (k *Keeper) ClientLeft(c *Connection) {
+// clientLeft ends a connection whose client has left while it waited for its target.
+func (k *Keeper) clientLeft(c *Connection) {
 	c.Outcome.Note(forward.ClientLeft)
 	k.Abort(c)
 }

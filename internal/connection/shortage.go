@@ -7,7 +7,7 @@ import "uring-socket-proxyd/internal/forward"
 // shortage is the connections that wait for a descriptor, or for memory, in order.
 type shortage struct {
 	line  []inLine
-	timer Timer
+	timer *Timer
 }
 
 // inLine is a place in line. The generation tells whether the connection is still the one
@@ -34,7 +34,7 @@ func (k *Keeper) reserve(c *Connection) bool {
 
 func (k *Keeper) newReserve() (int, error) {
 	fd, err := k.reserveDescriptor()
-	if err != nil && k.mover.DropPipes() {
+	if err != nil && k.pipes.Drop() {
 		fd, err = k.reserveDescriptor()
 	}
 	return fd, err
@@ -67,9 +67,7 @@ func (k *Keeper) postpone(c *Connection, err error) {
 	k.Policy.ReportShortage(c.Route.Listener, err)
 	k.shortage.line = append(k.shortage.line, inLine{c, c.Generation})
 	k.stopAllAccepting()
-	if !k.shortage.timer.Running() {
-		k.shortage.timer.Start(forward.ShortagePause)
-	}
+	k.shortage.timer.Start(forward.ShortagePause)
 }
 
 // goOn lets those in line try again, in order, until one finds that there is still

@@ -31,7 +31,7 @@ func (k *Keeper) longestSilent() (longest *Connection, silence time.Duration) {
 	now := k.Clock()
 	for _, c := range k.slots.all {
 		switch {
-		case c.State != Forwarding, !c.halfOpen.Is(), c.Finished(), k.mover.Holds(c):
+		case c.State != Forwarding, !c.halfOpen.Is(), c.Finished(), c.Holds():
 			continue
 		case c.Client.TCP && k.Sockets.Unsent(c.Client.FD) > 0, c.Target.TCP && k.Sockets.Unsent(c.Target.FD) > 0:
 			continue

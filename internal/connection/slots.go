@@ -13,15 +13,14 @@ type slots struct {
 func (k *Keeper) allocate(client forward.Client) *Connection {
 	if len(k.slots.unused) == 0 {
 		k.slots.unused = append(k.slots.unused, uint32(len(k.slots.all)))
-		c := k.mover.NewSlot()
-		c.Slot = k.slots.unused[0]
-		k.slots.all = append(k.slots.all, c)
+		k.slots.all = append(k.slots.all, nil)
 	}
 	last := len(k.slots.unused) - 1
-	c := k.slots.all[k.slots.unused[last]]
+	slot := k.slots.unused[last]
 	k.slots.unused = k.slots.unused[:last]
-	k.mover.Begin(c)
-	c.begin(client)
+	c := k.mover.Begin(slot)
+	k.slots.all[slot] = c
+	c.begin(slot, client)
 	return c
 }
 

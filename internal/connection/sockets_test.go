@@ -8,7 +8,6 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
-	"uring-socket-proxyd/internal/target"
 )
 
 // Sockets as the kernel may have them: what each call says comes of the seed.
@@ -34,6 +33,14 @@ func (f fakeSockets) Fit(fd, _ int, _ socket.Outfit) error {
 	return nil
 }
 
+func (f fakeSockets) Open(int, int) (int, error) {
+	if f.short > 0 || f.chance(20) {
+		f.short--
+		return NoFD, unix.EMFILE
+	}
+	return f.socket("target"), nil
+}
+
 func (f fakeSockets) Reserve(int) (int, error) {
 	if f.chance(10) {
 		return NoFD, unix.EMFILE
@@ -44,7 +51,7 @@ func (f fakeSockets) Reserve(int) (int, error) {
 // fakeSockets are the sockets of a fake.
 type fakeSockets struct{ *fake }
 
-func (f fakeSockets) Connect(fd int, _ *target.Address) syscall.Errno {
+func (f fakeSockets) Connect(fd int, _ []byte) syscall.Errno {
 	f.mustBeOpen(fd)
 	if f.chance(3) {
 		return f.one(unix.EAGAIN, unix.EAGAIN, unix.ECONNREFUSED, unix.ENOENT)
@@ -91,6 +98,11 @@ func (f fakeSockets) Peek(fd int, block []byte) (int, syscall.Errno) {
 	}
 	return min(len(block), 7), 0
 }
+
+// The test moves bytes and descriptors itself.
+func (f fakeSockets) Splice(int, int, int) (int, syscall.Errno) { return 0, unix.EAGAIN }
+func (f fakeSockets) Receive(int, []byte) (int, []int, error)   { return 0, nil, unix.EAGAIN }
+func (f fakeSockets) SendWith(int, []byte, []int) (int, error)  { return 0, unix.EAGAIN }
 
 func (f fakeSockets) Prepare(fd int)      { f.mustBeOpen(fd) }
 func (f fakeSockets) Pending(fd int) bool { f.mustBeOpen(fd); return f.chance(2) }

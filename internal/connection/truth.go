@@ -2,25 +2,21 @@ package connection
 
 import (
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
 )
 
-// What becomes of a connection one of whose sides has broken, or is gone.
-
-// LookAfter is how long, about, what a leaving side has left behind may stand: bytes of a
-// source that is broken, of which the destination takes none, and a client that waits for its
-// target and has ended its stream.
-const LookAfter = time.Second
+// What becomes of a connection one of whose sides has broken, or is gone. What the kernel
+// says of a stream is not always so: docs/kernel-claims.md lists what the engines rest on.
+// Here they look again where a claim is known to be false at times.
 
 // SourceFailed handles a source that broke. What came before is still sent, as long as the
 // destination takes any, then that is reset; nothing more can be sent to the source.
 func (k *Keeper) SourceFailed(h *Half) {
-	h.Ended, h.Failed = true, true
-	k.mover.NotForLong(h)
+	h.Input = InputFailed
+	k.NotForLong(h)
 	k.SourceReset(h)
 }
 
@@ -30,19 +26,18 @@ func (k *Keeper) sourceBroke(h *Half) {
 	k.mover.Proceed(h)
 }
 
-// SourceEnded handles a source of which the kernel has said that its stream is over. reset
-// tells that it is known to have reset since.
+// SourceEnded handles a source of which the kernel has said that its stream is over.
 //
 // The kernel also says so of a TCP connection that was reset if a send to it has taken the
 // error: one in flight, which may not have told yet, or a splice that has moved some first.
-func (k *Keeper) SourceEnded(h *Half, sending, reset bool) {
+func (k *Keeper) SourceEnded(h *Half) {
 	back := h.Opposite()
-	if h.Source.TCP && !back.Done && (sending || back.Short) && k.Sockets.Closed(h.Source.FD) {
+	if h.Source.TCP && !back.Done && (back.Writing.InFlight() || back.Short) && k.Sockets.Closed(h.Source.FD) {
 		k.SourceFailed(h)
 		return
 	}
 	h.End()
-	if reset && !back.Done {
+	if h.Broke() && !back.Done {
 		k.SourceReset(h)
 	}
 	if !h.Source.TCP {
@@ -75,7 +70,43 @@ func (k *Keeper) DestinationFailed(h *Half, errno syscall.Errno) {
 	case !forward.Gone(errno):
 		k.Discard(h.Opposite())
 	case h.Destination.TCP: // it has reset, or the kernel would wait for it
-		k.mover.NotForLong(h.Opposite())
+		k.NotForLong(h.Opposite())
+	}
+}
+
+// Heard handles what the kernel says of a half's source, in the events of poll(2), beside
+// that there is something to read: that it is broken, or has left.
+func (k *Keeper) Heard(h *Half, events int16) {
+	c := h.Connection
+	hangup := events&unix.POLLHUP != 0
+	switch {
+	case c.Finished(), c.State == Greeting: // reading tells
+	case c.State == Forwarding && (events&unix.POLLERR != 0 || hangup && h.Source.TCP && !h.Opposite().Done):
+		k.broken(h)
+	case c.State == Forwarding && hangup && !h.Source.TCP:
+		k.peerGone(h)
+	case c.State == Forwarding, !h.FromClient():
+	case events&unix.POLLERR != 0:
+		k.GiveUp(h)
+	case k.hasLeft(c, events):
+		k.clientLeft(c)
+	case events&(unix.POLLRDHUP|unix.POLLHUP) != 0:
+		k.Restless() // until it has had the time to hear what the target says
+	}
+}
+
+// broken handles a source that is broken, and may not be read for want of room. What came
+// of it before is still sent, as long as its destination takes any.
+func (k *Keeper) broken(h *Half) {
+	switch {
+	case h.Reading.InFlight() && !h.Ended(): // that will tell
+	case h.Ended(), h.Done:
+		k.SourceReset(h)
+		k.NotForLong(h)
+	case h.Stands():
+		k.GiveUp(h)
+	default:
+		k.NotForLong(h)
 	}
 }
 
@@ -86,16 +117,26 @@ func (k *Keeper) peerMayBeGone(h *Half) {
 	case events&unix.POLLERR != 0:
 		k.SourceReset(h)
 	case events&unix.POLLHUP != 0:
-		k.mover.PeerGone(h)
+		k.peerGone(h)
 	}
 }
 
-// EndForNobody ends a half whose destination, a UNIX socket, has closed altogether. If it
+// peerGone handles the peer of a half's source that has closed a UNIX socket altogether:
+// nothing can be delivered to it any more. What it has sent still is.
+func (k *Keeper) peerGone(h *Half) {
+	back := h.Opposite()
+	back.forNobody = true
+	if !back.Writing.Sends() { // else it may have been taken before: its completion tells
+		k.EndForNobody(back)
+	}
+}
+
+// EndForNobody ends a half whose destination has closed altogether, if it has. If the half
 // holds something that was for it, it has broken off.
-func (k *Keeper) EndForNobody(h *Half, holds bool) {
+func (k *Keeper) EndForNobody(h *Half) {
 	switch {
-	case h.Done:
-	case holds || len(h.Passed) > 0:
+	case h.Done, !h.forNobody:
+	case h.Held > 0 || len(h.Passed) > 0:
 		k.SourceReset(h.Opposite())
 	default:
 		h.Connection.Outcome.Note(forward.EndedBy(!h.FromClient()))

@@ -133,7 +133,7 @@ func TestShortageTakesNoTime(t *testing.T) {
 	f.TakeAll()
 	f.later(time.Hour)
 	f.expect(c, WaitingForDescriptor, 1)
-	f.shortage.timer.(*fakeTimer).expire()
+	f.shortage.timer.Expire()
 	f.expect(c, Resolving, 2)
 	f.later(2 * time.Second)
 	f.expect(c, Free, 2)
@@ -146,7 +146,7 @@ func TestShortageWhileConnecting(t *testing.T) {
 	for _, errno := range []syscall.Errno{unix.ENOMEM, unix.ENOBUFS} {
 		f.fail(c, errno)
 		f.expect(c, WaitingForDescriptor, 0)
-		f.shortage.timer.(*fakeTimer).expire()
+		f.shortage.timer.Expire()
 		f.expect(c, Connecting, 0)
 	}
 }
@@ -157,7 +157,7 @@ func TestClientThatCannotBeWatched(t *testing.T) {
 	for _, retry := range []time.Duration{0, time.Hour} {
 		f, c := begun(t, "127.0.0.1:80", forward.Timeouts{Retry: retry}, 1)
 		f.expect(c, WaitingForDescriptor, 0)
-		f.shortage.timer.(*fakeTimer).expire()
+		f.shortage.timer.Expire()
 		f.expect(c, Connecting, 0)
 		f.fail(c, 0)
 		f.expect(c, Forwarding, 0)
@@ -181,10 +181,10 @@ func TestOutOfMemory(t *testing.T) {
 		}
 		f.Accepted(f.Listener(0), f.socket("client"))
 	}
-	if n := f.said["out-of-memory"]; n != 20 || f.Counts.Broken.Load() != 20 {
-		t.Errorf("%d connections were reset for want of memory, want 20: %v", n, f.said)
+	if n := f.said.count("out-of-memory"); n != 20 || f.Counts.Broken.Load() != 20 {
+		t.Errorf("%d connections were reset for want of memory, want 20: %v", n, f.said.of)
 	}
-	if n := f.said["no memory to hold what a slow peer has not taken, resetting the connection"]; n != 5 {
-		t.Errorf("%d lines tell of that, want 5: %v", n, f.said)
+	if n := f.said.count("no memory to hold what a slow peer has not taken, resetting the connection"); n != 5 {
+		t.Errorf("%d lines tell of that, want 5: %v", n, f.said.of)
 	}
 }

@@ -35,9 +35,8 @@ type Member interface {
 // accepts on all listeners; the clients it lets in go to whoever has the fewest
 // connections.
 //
-// What an engine does of its own: call Begin before the members run, run each on a
-// thread, hand the clients in its inbox to it, and call End when its event loop has
-// ended.
+// An engine has it make the workers (Hire) and run them (Serve). A worker takes the clients
+// in its inbox.
 type Crew struct {
 	policy  *Policy
 	spread  *Spread
@@ -48,6 +47,8 @@ type Crew struct {
 	mu    sync.Mutex
 	phase phase
 	quiet int // members that have stopped accepting, while retiring or draining
+
+	threads threads
 
 	draining atomic.Bool // all members have stopped accepting, to end with their connections
 }

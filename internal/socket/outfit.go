@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,6 +86,13 @@ func (System) Peek(fd int, block []byte) (int, syscall.Errno) {
 		return 0, err.(syscall.Errno)
 	}
 	return n, 0
+}
+
+// Connect connects a non-blocking socket, and does not wait for it. With UNIX sockets that
+// succeeds or fails at once, and EAGAIN is a full backlog.
+func (System) Connect(fd int, sockaddr []byte) syscall.Errno {
+	_, _, errno := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sockaddr[0])), uintptr(len(sockaddr)))
+	return errno
 }
 
 // ConnectWith begins to connect with the first bytes for the peer (TCP Fast Open, RFC

@@ -24,6 +24,7 @@ type bystander struct {
 	volleys atomic.Int64
 	slowest atomic.Int64 // answer, nanoseconds
 	seen    int64        // volleys at the last look
+	last    atomic.Int64 // when the last answer came, ns since 1970
 }
 
 // standBy makes the bystanders and waits until they are in.
@@ -68,6 +69,7 @@ func (b *bystander) plan(c *call) (client, target script) {
 				return err
 			}
 			b.volleys.Add(1)
+			b.last.Store(time.Now().UnixNano())
 			b.slowest.Store(max(b.slowest.Load(), int64(time.Since(began))))
 		}
 	}
@@ -92,6 +94,14 @@ func (bs *bystanders) gotOn() bool {
 		b.seen = b.volleys.Load()
 	}
 	return true
+}
+
+// silent is for how long the one has had no answer that has waited longest.
+func (bs *bystanders) silent() (longest time.Duration) {
+	for _, b := range bs.all {
+		longest = max(longest, time.Since(time.Unix(0, b.last.Load())))
+	}
+	return longest
 }
 
 // slowest is the longest that any waited for an answer.

@@ -29,8 +29,8 @@ func (s *stage) report() {
 		d, resident := s.descriptors(), s.proxy.ResidentBytes()
 		s.say("round %d, %3.0f s: %s; %d open; %d descriptors, %s resident",
 			round.number, time.Since(began).Seconds(), s.account.line(), s.calls.open.Load(), d.sum(), size(resident))
-		if !s.standing.gotOn() {
-			s.fail("a bystander has had no answer for %v", reportEvery)
+		if silent := s.standing.silent(); silent > harness.Patience {
+			s.fail("a bystander has had no answer for %v", silent)
 		}
 		if most := overhead + s.setting.ceiling(s.program); resident > most && !harness.RaceBuilt {
 			s.fail("%s are resident, more than the ceiling of %s", size(resident), size(most))
