@@ -8,10 +8,11 @@ func (w *worker) receivePassing(h *half) bool {
 	if h.Held > 0 || h.Closing {
 		return false
 	}
-	n, received := w.ReceivePassing(&h.Half, w.block)
-	if received == connection.Bytes {
-		w.received(h, n)
+	n, receipt := w.ReceivePassing(&h.Half, w.block)
+	if receipt == connection.Bytes {
+		w.budget -= n
+		w.sendCopying(h, w.block[:n])
 	}
-	h.from.readable = received != connection.Nothing
+	h.from.readable = receipt != connection.Nothing
 	return h.from.readable
 }

@@ -59,8 +59,7 @@ func (w *worker) nothing(h *half, errno syscall.Errno) bool {
 
 // received sends what has been received into the worker's block.
 func (w *worker) received(h *half, n int) {
-	h.Connection.Silence.Active = w.Now
-	h.Held += n
+	w.Received(&h.Half, n)
 	w.budget -= n
 	w.sendCopying(h, w.block[:n])
 }

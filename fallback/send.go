@@ -28,8 +28,7 @@ func (w *worker) sendCopying(h *half, bytes []byte) {
 		if errno != 0 && !w.mayGoOn(h, errno) {
 			return
 		}
-		h.Held -= n
-		w.Count(&h.Half, n)
+		w.Sent(&h.Half, n)
 		bytes = bytes[n:]
 	}
 	w.keep(h, bytes)

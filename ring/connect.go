@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"fmt"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,15 @@ const (
 	attemptConnect                // a connect
 	attemptPoll                   // a poll for the end of one that has begun outside the ring
 )
+
+func (a attempt) String() string {
+	if int(a) < len(attempts) {
+		return attempts[a]
+	}
+	return fmt.Sprintf("attempt %d", uint8(a))
+}
+
+var attempts = [...]string{"none", "connect", "poll"}
 
 // Connect implements connection.Mover.
 //

@@ -42,8 +42,8 @@ func (w *worker) receivePassing(h *half) (n int, more bool) {
 	if w.passed == nil {
 		w.passed = make([]byte, min(bufpool.BlockSize, w.Policy.Limits.BufferSize))
 	}
-	n, received := w.ReceivePassing(&h.Half, w.passed)
-	switch received {
+	n, receipt := w.ReceivePassing(&h.Half, w.passed)
+	switch receipt {
 	case connection.Nothing:
 		w.await(h)
 		return 0, false
@@ -62,7 +62,7 @@ func (w *worker) sendPassing(h *half, bytes []byte) (sent int) {
 		switch errno {
 		case 0:
 			sent += n
-			w.Count(&h.Half, n)
+			w.Sent(&h.Half, n)
 		case unix.EINTR:
 		case unix.EAGAIN:
 			w.awaitRoom(h)
@@ -86,7 +86,6 @@ func (w *worker) hold(h *half, bytes []byte) {
 		return
 	}
 	w.pool.Extend(&block, copy(w.pool.Room(block), bytes))
-	h.Held += len(bytes)
 	h.queue.push(block)
 }
 
@@ -97,7 +96,6 @@ func (w *worker) sendHeld(h *half) {
 	if h.Done {
 		return // and the piece is released
 	}
-	h.Held -= n
 	piece.Consume(uint32(n))
 	if piece.Len == 0 {
 		w.pool.Release(*piece)

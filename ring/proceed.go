@@ -56,10 +56,12 @@ func (w *worker) LetGo(of *connection.Half) {
 		keep = 1 // until its completion
 	}
 	for _, piece := range h.queue.all()[keep:] {
-		h.Held -= int(piece.Len)
 		w.pool.Release(piece)
 	}
 	h.queue.truncate(keep)
+	if h.Held = 0; keep > 0 {
+		h.Held = int(h.queue.first().Len)
+	}
 	w.DiscardPipe(of)
 	w.stopReceiving(h)
 	w.stopSending(h)

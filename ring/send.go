@@ -29,8 +29,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 	h.Writing = connection.WritingNothing
 	h.transfer.inFlight--
 	n := max(completion.Result, 0)
-	h.Held -= int(n)
-	w.Count(&h.Half, int(n))
+	w.Sent(&h.Half, int(n))
 	piece := h.queue.first()
 	piece.Consume(uint32(n)) // what is left goes with the next send
 	if piece.Len == 0 || h.Done {

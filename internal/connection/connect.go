@@ -20,6 +20,8 @@ const (
 	Done              // the target is connected
 )
 
+func (p Progress) String() string { return name(int(p), "not begun", "begun", "done") }
+
 // connectNext tries the next address of a connection's target.
 func (k *Keeper) connectNext(c *Connection) {
 	for address := c.Dial.Next(); address != nil; address = c.Dial.Next() {

@@ -118,8 +118,19 @@ func (k *Keeper) Inbox() *forward.Inbox { return k.Box }
 // Counters implements forward.Member.
 func (k *Keeper) Counters() *statistics.Counters { return &k.Counts }
 
-// Count notes that bytes of a half have been sent.
-func (k *Keeper) Count(h *Half, n int) {
+// Received notes that a half holds bytes which have come from its source.
+func (k *Keeper) Received(h *Half, n int) {
+	h.Connection.Silence.Active = k.Now
+	h.Held += n
+}
+
+// Sent notes that bytes which a half held are with its destination.
+func (k *Keeper) Sent(h *Half, n int) {
+	h.Held -= n
+	k.count(h, n)
+}
+
+func (k *Keeper) count(h *Half, n int) {
 	c := h.Connection
 	c.Silence.Active = k.Now
 	h.Moved += uint64(n)

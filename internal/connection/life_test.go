@@ -185,8 +185,7 @@ func (f *fake) move(c *fakeTransfer) {
 	switch f.rng.IntN(11) {
 	case 0, 1, 2:
 		if !h.Done && h.Held > 0 {
-			h.Held--
-			f.Count(h, 1)
+			f.Sent(h, 1)
 		} else if !h.Done && !h.Ended() {
 			h.Held = f.rng.IntN(3)
 		}

@@ -67,7 +67,7 @@ func (k *Keeper) TakeEarly(c *Connection) {
 		return
 	}
 	h := c.ToTarget()
-	k.Count(h, c.early)
+	k.count(h, c.early)
 	left := c.Prologue.Skip(c.early)
 	c.early = 0
 	for left > 0 {

@@ -10,24 +10,26 @@ import (
 
 // What forward/passing.go says of descriptors that are passed on is done here.
 
-// Received is what has come of a receive.
-type Received uint8
+// Receipt is what has come of a receive.
+type Receipt uint8
 
 const (
-	Bytes   Received = iota
-	Nothing          // there is nothing
-	Again            // it is to be done once more
-	Over             // the half receives nothing more
+	Bytes   Receipt = iota
+	Nothing         // there is nothing
+	Again           // it is to be done once more
+	Over            // the half receives nothing more
 )
 
-// ReceivePassing receives into a block, on a half that passes descriptors on, up to the next
+func (r Receipt) String() string { return name(int(r), "bytes", "nothing", "again", "over") }
+
+// ReceivePassing receives n bytes into a block, on a half that passes descriptors on, up to the next
 // bytes that came with some. Those of the first bytes are the half's from now on.
-func (k *Keeper) ReceivePassing(h *Half, block []byte) (int, Received) {
+func (k *Keeper) ReceivePassing(h *Half, block []byte) (int, Receipt) {
 	n, passed, err := k.Sockets.Receive(h.Source.FD, block)
 	return n, k.receivedPassing(h, n, passed, err)
 }
 
-func (k *Keeper) receivedPassing(h *Half, n int, passed []int, err error) Received {
+func (k *Keeper) receivedPassing(h *Half, n int, passed []int, err error) Receipt {
 	h.Passed = passed
 	if err == nil {
 		err = k.Policy.SparePassed(passed)
@@ -49,7 +51,7 @@ func (k *Keeper) receivedPassing(h *Half, n int, passed []int, err error) Receiv
 		h.End()
 		return Over
 	}
-	h.Connection.Silence.Active = k.Now
+	k.Received(h, n)
 	return Bytes
 }
 

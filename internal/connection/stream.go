@@ -91,8 +91,7 @@ func (k *Keeper) Fill(h *Half, most int) (n int, errno syscall.Errno, room bool)
 	if errno != 0 || n == 0 {
 		return 0, errno, true
 	}
-	h.Held += n
-	h.Connection.Silence.Active = k.Now
+	k.Received(h, n)
 	if n > k.SmallSplice {
 		h.streak.small = 0
 	} else if h.streak.small++; h.streak.small >= k.MessagesAfter {
@@ -106,8 +105,7 @@ func (k *Keeper) Drain(h *Half) syscall.Errno {
 	n, errno := k.Sockets.Splice(h.Pipe.Read, h.Destination.FD, h.Piece(h.Held))
 	if errno == 0 {
 		h.Short = h.Short || n < h.Held
-		h.Held -= n
-		k.Count(h, n)
+		k.Sent(h, n)
 	}
 	return errno
 }
