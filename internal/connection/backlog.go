@@ -28,7 +28,7 @@ func (k *Keeper) connectUNIX(c *Connection) error {
 			return errno
 		}
 	}
-	c.State = WaitingForBacklog
+	k.enter(c, WaitingForBacklog)
 	k.Backlogs.Join(address, c, &c.place)
 	k.Backlogs.start()
 	return nil
@@ -47,7 +47,7 @@ func (k *Keeper) connectWaiting() {
 		switch errno := k.Sockets.Connect(c.Target.FD, c.Dial.Current().Sockaddr()); {
 		case errno == 0:
 			c.place.Leave()
-			c.State = Connecting
+			k.enter(c, Connecting)
 			err = k.mover.Connect(c, Done)
 		case errno != unix.EAGAIN:
 			err = errno

@@ -73,7 +73,7 @@ func (k *Keeper) Settle(c *Connection) {
 	k.forgetPrologue(c)
 	c.Dial = forward.Dial{}
 	if c.closings > 0 && k.Mode != Stopping {
-		c.State = Closing
+		k.enter(c, Closing)
 		return
 	}
 	k.vacate(c)
@@ -121,7 +121,7 @@ func (k *Keeper) CutOff(c *Connection) {
 		k.Counts.Broken.Add(1)
 		k.Stopwatch.Ended(&k.Counts, c.began)
 	}
-	c.State = Free
+	k.enter(c, Free)
 	k.leave(c)
 }
 

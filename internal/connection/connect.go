@@ -37,7 +37,7 @@ func (k *Keeper) connectNext(c *Connection) {
 		c.Dial.Fail(err)
 	}
 	if c.Dial.Partial() {
-		c.State = Resolving
+		k.enter(c, Resolving)
 		k.limit(c, k.Policy.Timeouts.Connect)
 		k.lookUp(c)
 		return
@@ -60,7 +60,7 @@ func (k *Keeper) connect(c *Connection, address *target.Address) error {
 		k.Sockets.Prepare(fd)
 	}
 	if err = k.fit(c); err == nil {
-		c.State = Connecting
+		k.enter(c, Connecting)
 		k.limit(c, k.Policy.Timeouts.Connect)
 		err = k.begin(c, address)
 	}
@@ -116,7 +116,7 @@ func (k *Keeper) Connected(c *Connection, errno syscall.Errno) {
 
 // Reached goes on with a connection whose target is connected.
 func (k *Keeper) Reached(c *Connection) {
-	c.State = Forwarding
+	k.enter(c, Forwarding)
 	k.Stopwatch.Connected(&k.Counts, c.began)
 	k.Wheel.Cancel(&c.alarm)
 	k.limit(c, k.Policy.FirstReview(&c.Silence, k.Now))

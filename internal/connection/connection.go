@@ -62,7 +62,7 @@ func (c *Connection) Bind(toTarget, toClient *Half) { c.halves = [2]*Half{toTarg
 // begin makes a free slot the connection of a client.
 func (c *Connection) begin(slot uint32, client forward.Client) {
 	*c = Connection{
-		Slot: slot, Generation: c.Generation + 1, State: Resolving, Route: client.Route,
+		Slot: slot, Generation: c.Generation + 1, State: Free, Route: client.Route,
 		Client: forward.Side{FD: client.FD, TCP: socket.IsIP(client.Route.Listener.Family)},
 		Target: forward.Side{FD: NoFD},
 		halves: c.halves,

@@ -19,6 +19,7 @@ type Keeper struct {
 	Mode    Mode
 	mover   Mover
 	slots   slots
+	entered [states]uint16 // the states, a bit each, that connections have entered from each
 
 	listeners []*Listener
 	timers    []*Timer

@@ -28,7 +28,7 @@ func (k *Keeper) introduce(c *Connection) bool {
 	case !k.Policy.ProxyProtocol.Accept:
 		return k.completePrologue(c)
 	}
-	c.State = Greeting
+	k.enter(c, Greeting)
 	k.ReadHeader(c)
 	return false
 }

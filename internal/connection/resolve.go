@@ -5,7 +5,7 @@ import "uring-socket-proxyd/internal/forward"
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
 func (k *Keeper) resolve(c *Connection) {
-	c.State = Resolving
+	k.enter(c, Resolving)
 	if !k.watch(c) || !k.reserve(c) || !k.introduce(c) {
 		return
 	}

@@ -19,7 +19,7 @@ func (k *Keeper) retry(c *Connection) bool {
 	}
 	c.tries = min(c.tries+1, 100) // it is long enough a wait by then
 	k.Counts.Retried.Add(1)
-	c.State = WaitingToRetry
+	k.enter(c, WaitingToRetry)
 	c.Dial = forward.Dial{}
 	k.Wheel.Set(&c.alarm, k.Now, wait)
 	// Without the memory for a watch, the next try finds out.

@@ -62,7 +62,7 @@ func (k *Keeper) giveReserve(c *Connection) {
 // accepting. Its time to reach the target does not run meanwhile, as it would not for a
 // client that nobody has accepted yet.
 func (k *Keeper) postpone(c *Connection, err error) {
-	c.State = WaitingForDescriptor
+	k.enter(c, WaitingForDescriptor)
 	k.Wheel.Cancel(&c.alarm)
 	k.Policy.ReportShortage(c.Route.Listener, err)
 	k.shortage.line = append(k.shortage.line, inLine{c, c.Generation})

@@ -29,7 +29,7 @@ func (k *Keeper) InUse() int { return len(k.slots.all) - len(k.slots.unused) }
 
 // vacate gives the slot of a closed connection back, and its place.
 func (k *Keeper) vacate(c *Connection) {
-	c.State = Free
+	k.enter(c, Free)
 	k.slots.unused = append(k.slots.unused, c.Slot)
 	k.leave(c)
 }

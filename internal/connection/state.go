@@ -3,13 +3,10 @@ package connection
 import "fmt"
 
 // State is where a connection is in its life. What can be told from its halves, or from
-// what an engine has in flight, is not stored again:
-//
-//	free ─accept─> (greeting ─>) resolving ─> connecting ─> forwarding ─both halves done─> (closing ─>) free
-//	                └────────────────┴────────────┴─ no address left, or the engine stops ─┘
-//
-// On its way to the target a connection may have to wait: for a descriptor, to try again,
-// or for room in the target's backlog. From there it goes on where it was.
+// what an engine has in flight, is not stored again. On its way to the target a connection
+// may have to wait: for a descriptor, to try again, or for room in the target's backlog.
+// From there it goes on where it was. The picture in docs/architecture.md has all ways from
+// state to state, and TestLife sees to it that there are no others.
 type State uint8
 
 const (
@@ -22,16 +19,24 @@ const (
 	WaitingForBacklog                 // that of the target, on a UNIX socket, is full
 	Forwarding                        // the target is connected
 	Closing                           // another thread closes its sockets: see passing.go
+
+	states // how many there are
 )
 
-var states = [...]string{"free", "greeting", "waiting for a descriptor", "resolving", "waiting to retry", "connecting",
+var stateNames = [states]string{"free", "greeting", "waiting for a descriptor", "resolving", "waiting to retry", "connecting",
 	"waiting for a full backlog", "forwarding", "closing"}
 
 func (s State) String() string {
-	if int(s) < len(states) {
-		return states[s]
+	if s < states {
+		return stateNames[s]
 	}
 	return fmt.Sprintf("state %d", uint8(s))
+}
+
+// enter has a connection enter a state.
+func (k *Keeper) enter(c *Connection, s State) {
+	k.entered[c.State] |= 1 << s
+	c.State = s
 }
 
 // Awaits tells whether the client waits for its target, and has nothing else to do.
