@@ -178,6 +178,10 @@ func (f *fake) move(c *fakeTransfer) {
 		h = c.ToClient()
 	}
 	switch f.rng.IntN(11) {
+	case 6:
+		if !h.Closing && f.rng.IntN(4) == 0 {
+			f.rewrite(h)
+		}
 	case 0, 1, 2:
 		if !h.Done && h.Held > 0 {
 			f.Sent(h, 1)
@@ -194,6 +198,8 @@ func (f *fake) move(c *fakeTransfer) {
 		}
 	case 10:
 		switch f.rng.IntN(12) {
+		case 4:
+			f.Drop(h)
 		case 0:
 			f.DestinationFailed(h, f.one(unix.EPIPE, unix.ECONNRESET, unix.ETOOMANYREFS))
 		case 1:
@@ -216,10 +222,6 @@ func (f *fake) move(c *fakeTransfer) {
 	case 5:
 		if f.rng.IntN(4) == 0 && !h.Done {
 			f.sourceBroke(h)
-		}
-	case 6:
-		if f.rng.IntN(4) == 0 {
-			f.Drop(h)
 		}
 	case 7:
 		f.LongestSilent()
