@@ -92,7 +92,7 @@ func (w *worker) lookAt(h *half, silent []*half) []*half {
 		if reads && !h.Reading.Polls() { // a send may have been told, and this never
 			silent = append(silent, h)
 		}
-	case h.Ended() || h.Done, h.Stands() && !reads:
+	case h.Ended() || h.Done, h.Still() && !reads:
 		if h.watched.watching { // it was to tell
 			silent = append(silent, h)
 		}

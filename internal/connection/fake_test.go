@@ -36,6 +36,8 @@ type fake struct {
 	lucky bool // nothing fails by chance
 	short int  // so many sockets cannot be opened, for want of descriptors
 	blind int  // so many clients cannot be watched, for want of memory
+
+	saying int16 // what polls say if nothing fails by chance
 }
 
 type fakeTransfer struct {

@@ -26,20 +26,12 @@ type lookout struct {
 
 // seen is what has been seen of a half.
 type seen struct {
-	broke broke
+	broke bool   // its source is known to be broken, and may not be read for want of room
+	held  bool   // it held bytes at the last look
+	still bool   // ... and had moved none since the look before
+	stood bool   // ... but held some then, too
 	moved uint64 // bytes that it had moved at the last look
-	stood bool   // it held some then, and none had moved since the look before
 }
-
-// broke is whether a half's source is known to be broken, and may not be read for want of
-// room.
-type broke uint8
-
-const (
-	notBroke  broke = iota
-	justBroke       // since the last look
-	brokeThen       // before that
-)
 
 // Restless has the worker look once more.
 func (k *Keeper) Restless() { k.lookout.restless = true }
@@ -51,11 +43,13 @@ func (k *Keeper) AtEase() bool { return !k.lookout.restless }
 func (k *Keeper) LookTimer() *Timer { return k.lookout.timer }
 
 // Broke tells whether the source is known to be broken.
-func (h *Half) Broke() bool { return h.seen.broke != notBroke }
+func (h *Half) Broke() bool { return h.seen.broke }
 
-// Stands tells that nothing moves: it held bytes at the last look, and none of them has
-// moved since the look before that, up to now.
+// Stands tells that it holds bytes none of which has moved since the look before the last.
 func (h *Half) Stands() bool { return h.seen.stood && h.Moved == h.seen.moved && !h.Done }
+
+// Still tells that it held bytes at the last look, and had moved none for a while.
+func (h *Half) Still() bool { return h.seen.still }
 
 // lookSoon starts the timer, if there is reason to look.
 func (k *Keeper) lookSoon() {
@@ -95,14 +89,15 @@ func (k *Keeper) lookAt(h *Half) {
 	if h.Connection.State != Forwarding { // the other half was given up
 		return
 	}
-	h.seen.stood = !h.Done && h.Held > 0 && h.Moved == h.seen.moved
-	h.seen.moved = h.Moved
+	held := h.Held > 0 && !h.Done
+	h.seen.still = held && h.Moved == h.seen.moved
+	h.seen.stood = h.seen.still && h.seen.held
+	h.seen.held, h.seen.moved = held, h.Moved
 	switch {
-	case h.Done, h.seen.broke == notBroke:
-	case h.seen.broke == brokeThen && h.seen.stood:
+	case h.Done, !h.seen.broke:
+	case h.seen.stood:
 		k.GiveUp(h)
 	default:
-		h.seen.broke = brokeThen
 		k.Restless()
 	}
 }
@@ -113,9 +108,7 @@ func (k *Keeper) NotForLong(h *Half) {
 	if h.Done {
 		return
 	}
-	if h.seen.broke == notBroke {
-		h.seen.broke = justBroke
-	}
+	h.seen.broke = true
 	k.Restless()
 }
 
