@@ -23,6 +23,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 )
@@ -37,15 +38,15 @@ const (
 
 // Engine implements forward.Engine over epoll and splice.
 type Engine struct {
-	*forward.Crew
+	*crew.Crew
 	workers []*worker
 }
 
 // New sets the engine up. Listeners stay the caller's.
-func New(policy *forward.Policy) (*Engine, error) {
-	e := &Engine{Crew: forward.NewCrew(policy)}
+func New(policy *forward.Policy, services *crew.Services) (*Engine, error) {
+	e := &Engine{Crew: crew.New(policy, services)}
 	for index := range policy.Workers {
-		w, err := newWorker(policy, e.Crew, index)
+		w, err := newWorker(policy, services, e.Crew, index)
 		if err != nil {
 			for _, made := range e.workers {
 				made.release()
@@ -58,16 +59,16 @@ func New(policy *forward.Policy) (*Engine, error) {
 	return e, nil
 }
 
-func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (*worker, error) {
+func newWorker(policy *forward.Policy, services *crew.Services, workers *crew.Crew, index int) (*worker, error) {
 	w := &worker{
 		epoll:    connection.NoFD,
 		events:   make([]unix.EpollEvent, eventBatch),
 		blocks:   bufpool.NewBlocks(policy.BlockSize(), keepBlocks),
-		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
+		pipes:    bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, workers.SparePipe),
 		sockets:  system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
-		busyPoll: forward.NewBusyPoll(policy.BusyPoll),
+		busyPoll: connection.NewBusyPoll(policy.BusyPoll),
 	}
-	w.Init(policy, crew, index, w.sockets, w)
+	w.Init(policy, services, workers, index, w.sockets, w)
 	if err := w.prepare(); err != nil {
 		w.release()
 		return nil, err

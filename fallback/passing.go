@@ -6,7 +6,7 @@ import (
 	"uring-socket-proxyd/internal/connection"
 )
 
-// What forward/passing.go says of descriptors that are passed on, this engine does here.
+// What connection/passing.go says of descriptors that are passed on, this engine does here.
 
 // receivePassing reads bytes, and the descriptors that came with the first of them, into
 // the worker's block and sends them on at once.

@@ -8,7 +8,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/statistics"
 )
 
@@ -25,7 +25,7 @@ type worker struct {
 
 	transfers []*transfer // by slot
 	timers    timers
-	busyPoll  forward.BusyPoll
+	busyPoll  connection.BusyPoll
 	budget    int             // bytes that the half at hand may still receive in its turn
 	streams   connection.Line // halves whose turn is to come
 }
@@ -43,7 +43,7 @@ const (
 // newEvent puts kind, slot and the slot's generation into an event's data, so
 // that an event of an earlier connection in the slot is told apart, and the attempt, so
 // that one of a socket is that could not be connected. Its 32 bits of Fd hold a kind, as
-// many slots as forward.MaxConnections, and the last bits of the attempt.
+// many slots as crew.MaxConnections, and the last bits of the attempt.
 func newEvent(k kind, slot, generation, attempt uint32) unix.EpollEvent {
 	return unix.EpollEvent{Fd: int32(attempt<<26 | slot<<2 | uint32(k)), Pad: int32(generation)}
 }
@@ -88,7 +88,7 @@ func (w *worker) run() error {
 		w.GoOff()
 		w.advance()
 		w.timers.run()
-		w.Policy.Pulse.Round(w.Index)
+		w.Pulse.Round(w.Index)
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (w *worker) wait(timeout time.Duration) (int, error) {
 
 // handle dispatches one event to what it belongs to.
 func (w *worker) handle(event *unix.EpollEvent) {
-	slot := uint32(event.Fd) >> 2 & (forward.MaxConnections - 1)
+	slot := uint32(event.Fd) >> 2 & (crew.MaxConnections - 1)
 	switch k := kind(event.Fd & 3); k {
 	case kindListener:
 		if l := w.Listener(slot); l.Accepting { // else the event is an old one
@@ -225,5 +225,5 @@ func (w *worker) woken() {
 	w.TakeAll()
 }
 
-// Sample implements forward.Member. There is no ring, and no pool.
+// Sample implements crew.Member. There is no ring, and no pool.
 func (w *worker) Sample() statistics.Sample { return statistics.Sample{} }

@@ -5,7 +5,7 @@
 // What a connection does outside its bytes is in package connection. The way of a byte, one
 // file for each step: recv.go, send.go, proceed.go (what comes next, and the end); splice.go
 // for streams, passing.go for passed descriptors. What crosses threads crosses in
-// forward.Inbox.
+// crew.Inbox.
 //
 // Invariants:
 //   - A connection belongs to one worker, from when that takes the client, at
@@ -22,6 +22,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
@@ -34,7 +35,7 @@ var ringSize = uring.Config{Entries: 1024, CQEntries: 8192}
 
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
-	*forward.Crew
+	*crew.Crew
 	begin     chan struct{} // closed when the workers may go on
 	abandoned bool          // ... to their end at once
 	ended     chan error    // of each worker
@@ -49,17 +50,17 @@ func ParseSelection(list string) (Selection, error) { return uring.ParseSelectio
 
 // New sets the engine up: threads, rings, buffers. The error says why io_uring
 // cannot be used here. Listeners stay the caller's.
-func New(policy *forward.Policy, selection Selection) (*Engine, error) {
-	return newEngine(policy, selection, ringSize, nil)
+func New(policy *forward.Policy, services *crew.Services, selection Selection) (*Engine, error) {
+	return newEngine(policy, services, selection, ringSize, nil)
 }
 
 // newEngine is New with the size of the rings. hired, if not nil, is called with each
 // worker, on its thread, before that does anything.
-func newEngine(policy *forward.Policy, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
-	e := &Engine{Crew: forward.NewCrew(policy), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
+func newEngine(policy *forward.Policy, services *crew.Services, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
+	e := &Engine{Crew: crew.New(policy, services), begin: make(chan struct{}), ended: make(chan error, policy.Workers)}
 	for index := range policy.Workers {
 		makeWorker := func() (*worker, error) {
-			w, err := newWorker(policy, selection, size, e.Crew, index)
+			w, err := newWorker(policy, services, selection, size, e.Crew, index)
 			if err == nil && hired != nil {
 				hired(w)
 			}
@@ -132,7 +133,7 @@ func (e *Engine) Name() string { return "uring" }
 func (e *Engine) Features() []string { return e.features }
 
 // newWorker makes a worker on the calling thread.
-func newWorker(policy *forward.Policy, selection Selection, size uring.Config, crew *forward.Crew, index int) (*worker, error) {
+func newWorker(policy *forward.Policy, services *crew.Services, selection Selection, size uring.Config, workers *crew.Crew, index int) (*worker, error) {
 	size.Polled = policy.BusyPoll > 0
 	ring, features, err := uring.New(size, selection)
 	if err != nil {
@@ -148,7 +149,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 	w := &worker{
 		ring:            ring,
 		pool:            pool,
-		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, policy.SparePipe),
+		pipes:           bufpool.NewPipes(policy.Limits.BufferSize, keepPipes, workers.SparePipe),
 		sockets:         system{socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}},
 		closesAtOnce:    policy.Workers > 1,
 		features:        features.InUse(),
@@ -156,11 +157,11 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		recvMultishot:   features.Uses(uring.FeatureRecvMultishot),
 		recvLimit:       features.Uses(uring.FeatureRecvLimit),
 		splices:         features.Uses(uring.FeatureSplice),
-		busyPoll:        forward.NewBusyPoll(policy.BusyPoll),
+		busyPoll:        connection.NewBusyPoll(policy.BusyPoll),
 		tuning:          defaultTuning,
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
-	w.Init(policy, crew, index, w.sockets, w)
+	w.Init(policy, services, workers, index, w.sockets, w)
 	// A buffer's end cuts pieces short, and so does what a half may hold.
 	w.bulkSize = min(w.bulkSize, int32(shape.Size/2), int32(policy.Limits.BufferSize/2))
 	w.splices = w.splices && policy.Limits.BufferSize > w.smallSplice
@@ -170,7 +171,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 	}
 	if index == 0 { // and so it is with the others
 		for _, unmet := range features.Unmet() {
-			policy.Log.Warn("io_uring is used without a feature", "feature", unmet.Toggle, "reason", unmet.Why)
+			services.Log.Warn("io_uring is used without a feature", "feature", unmet.Toggle, "reason", unmet.Why)
 		}
 	}
 	return w, nil

@@ -14,7 +14,9 @@ import (
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
 	"uring-socket-proxyd/test/lib/figures"
@@ -140,23 +142,23 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		Routes:  []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
 		Limits:  forward.Limits{Connections: 6, BufferSize: 4096, Descriptors: math.MaxInt32},
 		Workers: 1,
-		Gate:    forward.NewGate(6, nil),
+		Gate:    crew.NewGate(6, nil),
 		Log:     slog.New(newLedger()),
 
 		LogConnections: true,
 	}
 	w := &worker{
 		sockets: s, closesAtOnce: s.rng.IntN(2) == 0,
-		busyPoll:        forward.NewBusyPoll(time.Duration(s.rng.IntN(2))),
+		busyPoll:        connection.NewBusyPoll(time.Duration(s.rng.IntN(2))),
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, tuning: smallTuning, lowWater: policy.Limits.BufferSize / 2,
 	}
 	if s.rng.IntN(2) == 0 {
 		policy.Timeouts = forward.Timeouts{Connect: 20 * time.Millisecond, Idle: []time.Duration{time.Hour, 200 * time.Millisecond, 2 * time.Second}[s.rng.IntN(3)], Retry: time.Duration(s.rng.IntN(2)) * time.Second}
 	}
-	w.Init(policy, forward.NewCrew(policy), 0, s, w)
+	w.Init(policy, services, crew.New(policy, services), 0, s, w)
 	w.Clock = s.clock
 	if w.Backlogs.Time > 0 {
-		w.Backlogs.Time = []time.Duration{time.Nanosecond, forward.BacklogTime}[s.rng.IntN(2)]
+		w.Backlogs.Time = []time.Duration{time.Nanosecond, connection.BacklogTime}[s.rng.IntN(2)]
 	}
 	s.useProxyProtocol(w)
 	s.useOutbound(w)
@@ -165,7 +167,7 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 	w.acceptMultishot = !w.Tight
 	w.ring, s.queues = uring.NewSimulated(uring.Config{Entries: 8, CQEntries: 16}, s)
 	s.worker = w
-	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2, policy.SparePipe)
+	w.pipes = bufpool.NewPipes(policy.Limits.BufferSize, 2, w.Crew.SparePipe)
 	if w.pool, err = bufpool.New(shape, s); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +207,7 @@ func (s *simulation) check() {
 	if n := s.worker.lookout.deaf; n != 0 {
 		s.t.Errorf("%d connections still count as deaf", n)
 	}
-	if n := s.worker.Policy.Gate.Current(); n != 0 {
+	if n := s.worker.Gate.Current(); n != 0 {
 		s.t.Errorf("the gate still counts %d connections", n)
 	}
 	s.checkAccounts()
@@ -241,7 +243,7 @@ func TestStaleTurn(t *testing.T) {
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.release()
 	c := begun(w, s)
-	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
+	c.State, c.Target = connection.Forwarding, connection.Side{FD: s.socket(nil).fd, TCP: true}
 	w.stream(&c.toTarget)
 	w.Abort(&c.Connection)
 	c = begun(w, s)
@@ -254,8 +256,8 @@ func TestStaleTurn(t *testing.T) {
 // silent is a resolver that does not answer.
 type silent struct{}
 
-// Lookup implements forward.Resolver.
-func (silent) Lookup(target.Target, bool, func(forward.Answer)) {}
+// Lookup implements resolver.Resolver.
+func (silent) Lookup(target.Target, bool, func(resolver.Answer)) {}
 
 // begun is a new connection, in the first slot, which waits for such a resolver.
 func begun(w *worker, s *simulation) *transfer {
@@ -263,8 +265,8 @@ func begun(w *worker, s *simulation) *transfer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w.Tight, w.Policy.ProxyProtocol, w.Policy.Resolver = false, forward.ProxyProtocol{}, silent{}
-	client := forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd}
+	w.Tight, w.Policy.ProxyProtocol, w.Resolver = false, forward.ProxyProtocol{}, silent{}
+	client := crew.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd}
 	client.Route.Target, client.Route.Listener.Family = to, unix.AF_INET
 	w.Crew.Admit(client, w.Index, &w.Counts)
 	w.Take(client)

@@ -9,7 +9,7 @@ import (
 	"uring-socket-proxyd/internal/connection"
 )
 
-// What forward/passing.go says of descriptors that are passed on, this engine does here.
+// What connection/passing.go says of descriptors that are passed on, this engine does here.
 // A receive into the pool would drop them, so the ring tells of readiness only, as it does
 // for a stream, and such halves take turns with those.
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
@@ -67,7 +68,7 @@ func newStage(t *testing.T, with stageWith) *stage {
 		Routes:  []forward.Route{{Listener: listener, Target: to}},
 		Limits:  with.limits,
 		Workers: 1,
-		Gate:    forward.NewGate(with.limits.Connections, nil),
+		Gate:    crew.NewGate(with.limits.Connections, nil),
 		Log:     slog.New(slog.DiscardHandler),
 	}
 	s.Engine, err = newEngine(s.policy, with.selection, with.size, with.hired)

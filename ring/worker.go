@@ -5,7 +5,6 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/ring/uring"
 )
@@ -28,7 +27,7 @@ type worker struct {
 	acceptMultishot, recvMultishot, recvLimit, splices bool
 	features                                           []string // all of that, by name
 
-	busyPoll forward.BusyPoll
+	busyPoll connection.BusyPoll
 	tuning
 	lowWater int // a half with at most that many bytes queued reads on
 
@@ -69,7 +68,7 @@ func (w *worker) run() error {
 		w.feed()
 		w.advance()
 		w.endRound()
-		w.Policy.Pulse.Round(w.Index)
+		w.Pulse.Round(w.Index)
 	}
 	return w.ring.Flush() // the last closes
 }
@@ -162,7 +161,7 @@ func (w *worker) stale(completion uring.Completion) {
 	}
 }
 
-// Sample implements forward.Member.
+// Sample implements crew.Member.
 func (w *worker) Sample() statistics.Sample {
 	stats := &w.ring.Stats
 	return statistics.Sample{

@@ -21,9 +21,11 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/cgroup"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -151,7 +153,7 @@ func startTimers() { time.AfterFunc(time.Hour, func() {}).Stop() }
 // reportRoutes logs what is forwarded where.
 func reportRoutes(policy *forward.Policy, engine string) {
 	report := func(message string, r *forward.Route) {
-		policy.Log.Debug(message, "listener", r.Listener.Address, "name", r.Listener.Name, "target", r.Target.String(), "engine", engine)
+		services.Log.Debug(message, "listener", r.Listener.Address, "name", r.Listener.Name, "target", r.Target.String(), "engine", engine)
 	}
 	for i := range policy.Routes {
 		report("forwarding", &policy.Routes[i])
@@ -179,7 +181,7 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger) *
 		Timed:     opts.metrics != "",
 		Keepalive: timespan.Span(opts.keepalive).Duration(),
 		Workers:   int(opts.workers),
-		Resolver:  forward.NewResolver(),
+		Resolver:  resolver.New(),
 		Log:       log,
 		BusyPoll:  timespan.Span(opts.busyPoll).Duration(),
 		ProxyProtocol: forward.ProxyProtocol{
@@ -189,17 +191,17 @@ func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger) *
 		LogConnections: bool(opts.logConnections) && log.Enabled(context.Background(), slog.LevelInfo),
 		Outbound:       opts.outbound(),
 	}
-	var clock *forward.IdleClock
+	var clock *crew.IdleClock
 	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {
-		clock = forward.NewIdleClock(span.Duration(), func() {
+		clock = crew.NewIdleClock(span.Duration(), func() {
 			log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
 		})
 	}
 	fitMemory(policy, opts)
-	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)
+	policy.Gate = crew.NewGate(policy.Limits.Connections, clock)
 	if interval := notifier.WatchdogInterval(); interval > 0 {
 		failing := false // one line when it begins to fail
-		policy.Heart = forward.NewHeart(interval/2, policy.Workers, func() {
+		policy.Heart = crew.NewHeart(interval/2, policy.Workers, func() {
 			err := notifier.Watchdog()
 			if err != nil && !failing {
 				log.Warn("cannot send the watchdog keep-alive", "error", err)
@@ -221,7 +223,7 @@ func fitMemory(policy *forward.Policy, opts *options) {
 	usual := policy.Limits
 	policy.Limits = usual.Within(memory, policy.Workers, given)
 	if l := policy.Limits; l != usual {
-		policy.Log.Debug("buffering less to fit the memory limit of the control group", "limit", formatSize(memory),
+		services.Log.Debug("buffering less to fit the memory limit of the control group", "limit", formatSize(memory),
 			"buffer-size", formatSize(uint64(l.BufferSize)), "pool-size", formatSize(uint64(l.PoolSize)), "unsent", formatSize(uint64(l.Unsent)))
 	}
 }

@@ -92,7 +92,7 @@ func prepareOutbound(policy *forward.Policy, s sockets) error {
 		}
 	}
 	if err := forward.CheckFastOpen(); err != nil {
-		policy.Log.Warn("--fast-open has no effect towards targets", "reason", err)
+		services.Log.Warn("--fast-open has no effect towards targets", "reason", err)
 	}
 	return nil
 }

@@ -12,9 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // fake is a worker without a kernel: an engine, and sockets, whose every answer comes of a
@@ -30,7 +33,7 @@ type fake struct {
 	lookups   []lookup
 	open      map[int]string // descriptors, and what each is
 	nextFD    int
-	time      forward.Tick
+	time      wheel.Tick
 	closed    int            // lines of connections that are over
 	said      map[string]int // lines of the log, and outcomes
 
@@ -52,7 +55,7 @@ type fakeTransfer struct {
 
 type lookup struct {
 	whole bool
-	done  func(forward.Answer)
+	done  func(resolver.Answer)
 }
 
 type fakeTimer struct {
@@ -79,10 +82,10 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: make(map[string]int)}
 	policy.Routes = []forward.Route{{Listener: &activation.Listener{FD: NoFD, Family: unix.AF_INET}, Target: there}}
 	policy.Limits = forward.Limits{Connections: 64, BufferSize: 4 << 10, Descriptors: math.MaxInt32, Passed: policy.Limits.Passed}
-	policy.Workers, policy.Gate, policy.Resolver = 1, forward.NewGate(64, nil), f
-	policy.Log, policy.LogConnections = slog.New(f), true
-	f.Init(policy, forward.NewCrew(policy), 0, fakeSockets{f}, f)
-	f.Clock = func() forward.Tick { return f.time }
+	policy.Workers, policy.Gate, policy.Resolver = 1, crew.NewGate(64, nil), f
+	services.Log, policy.LogConnections = slog.New(f), true
+	f.Init(policy, services, crew.New(policy, services), 0, fakeSockets{f}, f)
+	f.Clock = func() wheel.Tick { return f.time }
 	if err := f.Prepare(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +98,8 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	return f
 }
 
-// Lookup implements forward.Resolver.
-func (f *fake) Lookup(_ target.Target, whole bool, done func(forward.Answer)) {
+// Lookup implements resolver.Resolver.
+func (f *fake) Lookup(_ target.Target, whole bool, done func(resolver.Answer)) {
 	f.lookups = append(f.lookups, lookup{whole, done})
 }
 
@@ -119,7 +122,7 @@ func (f *fake) Enabled(context.Context, slog.Level) bool { return true }
 func (f *fake) WithAttrs([]slog.Attr) slog.Handler       { return f }
 func (f *fake) WithGroup(string) slog.Handler            { return f }
 
-// What forward.Member wants beside the Keeper.
+// What crew.Member wants beside the Keeper.
 func (f *fake) Sample() statistics.Sample { return statistics.Sample{} }
 
 // chance is true once in n times, if anything may fail.

@@ -1,11 +1,11 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import "uring-socket-proxyd/internal/report"
 
 // Half is what both engines know of one direction of a connection.
 type Half struct {
 	Connection          *Connection
-	Source, Destination *forward.Side
+	Source, Destination *Side
 
 	Passed  []int // descriptors, owned, that go with the first byte of what is held
 	Closing bool  // those that it had before are being closed: it receives nothing
@@ -32,7 +32,7 @@ func (h *Half) Opposite() *Half {
 // End notes that the source has ended its stream.
 func (h *Half) End() {
 	h.Ended = true
-	h.Connection.Outcome.Note(forward.EndedBy(h.FromClient()))
+	h.Connection.Outcome.Note(report.EndedBy(h.FromClient()))
 }
 
 // Piece is how many of n bytes go to the destination at once.

@@ -1,18 +1,22 @@
 package connection
 
 import (
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/statistics"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // Keeper leads the life of a worker's connections. It is embedded in the engine's worker,
 // whose thread alone touches it but for the inbox and the counts.
 type Keeper struct {
+	*crew.Services // shared with the other workers
+
 	Policy  *forward.Policy
 	Sockets Sockets
-	Crew    *forward.Crew
+	Crew    *crew.Crew
 	Index   int // of the worker in the crew
-	Box     *forward.Inbox
+	Box     *crew.Inbox
 	Counts  statistics.Counters // here, so that no other worker writes nearby
 	Mode    Mode
 	mover   Mover
@@ -21,9 +25,9 @@ type Keeper struct {
 	listeners []*Listener
 
 	Clocked   bool // connections have time limits: see limits.go
-	Clock     func() forward.Tick
-	Now       forward.Tick // at the beginning of this round; 0 unless clocked
-	Wheel     forward.Wheel
+	Clock     func() wheel.Tick
+	Now       wheel.Tick // at the beginning of this round; 0 unless clocked
+	Wheel     wheel.Wheel
 	Stopwatch statistics.Stopwatch
 
 	Tight bool   // descriptors may run out: see shortage.go
@@ -36,21 +40,21 @@ type Keeper struct {
 }
 
 // Init makes a Keeper that of a crew's next worker.
-func (k *Keeper) Init(policy *forward.Policy, crew *forward.Crew, index int, sockets Sockets, mover Mover) {
-	k.Policy, k.Crew, k.Index, k.Sockets, k.mover = policy, crew, index, sockets, mover
-	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), forward.NewClock(), statistics.NewStopwatch(policy.Timed)
+func (k *Keeper) Init(policy *forward.Policy, services *crew.Services, workers *crew.Crew, index int, sockets Sockets, mover Mover) {
+	k.Policy, k.Services, k.Crew, k.Index, k.Sockets, k.mover = policy, services, workers, index, sockets, mover
+	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), wheel.NewClock(), statistics.NewStopwatch(policy.Timed)
 	k.Tight = policy.Limits.Tight()
-	k.Backlogs.Backlogs = forward.NewBacklogs[*Connection](policy.Timeouts)
-	k.Headers.Time = forward.HeaderTime
+	k.Backlogs.backlogLines = newBacklogLines[*Connection](policy.Timeouts)
+	k.Headers.Time = HeaderTime
 	if policy.Outbound.FastOpen {
-		k.Early = make([]byte, forward.EarlyRoom)
+		k.Early = make([]byte, EarlyRoom)
 	}
 }
 
 // Prepare makes what a Keeper needs of the system, and of its mover.
 func (k *Keeper) Prepare() error {
 	var err error
-	if k.Box, err = forward.NewInbox(); err != nil {
+	if k.Box, err = crew.NewInbox(); err != nil {
 		return err
 	}
 	k.Backlogs.timer = k.mover.NewTimer(k.connectWaiting)
@@ -61,7 +65,7 @@ func (k *Keeper) Prepare() error {
 		l.timer = k.mover.NewTimer(func() { k.AcceptAgain(l) })
 		k.listeners = append(k.listeners, l)
 	}
-	if heart := k.Policy.Heart; heart != nil {
+	if heart := k.Heart; heart != nil {
 		k.pulse = k.mover.NewTimer(k.beat)
 		k.pulse.Start(heart.Interval())
 	}
@@ -71,17 +75,17 @@ func (k *Keeper) Prepare() error {
 // beat tells the watchdog, from the event loop itself, that the loop is alive, and does so
 // again every interval.
 func (k *Keeper) beat() {
-	k.Policy.Heart.Beat(k.Index)
-	k.pulse.Start(k.Policy.Heart.Interval())
+	k.Heart.Beat(k.Index)
+	k.pulse.Start(k.Heart.Interval())
 }
 
 // Timers is how many timers a Keeper has at most, beside one for each route.
 const Timers = 4
 
-// Inbox implements forward.Member.
-func (k *Keeper) Inbox() *forward.Inbox { return k.Box }
+// Inbox implements crew.Member.
+func (k *Keeper) Inbox() *crew.Inbox { return k.Box }
 
-// Counters implements forward.Member.
+// Counters implements crew.Member.
 func (k *Keeper) Counters() *statistics.Counters { return &k.Counts }
 
 // Count notes that bytes of a half have been sent.
@@ -95,6 +99,6 @@ func (k *Keeper) Count(h *Half, n int) {
 	}
 	k.Counts.BytesToTarget.Add(uint64(n))
 	if c.halfOpen.Dormant() {
-		k.Policy.Gate.Stir()
+		k.Gate.Stir()
 	}
 }

@@ -5,11 +5,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
-// What forward/passing.go says of descriptors that are passed on is done here, but for the
-// receiving and sending itself.
+// Descriptors that come over a UNIX socket are passed on over another one, with the byte
+// that they came with. Both engines do that alike, by inline calls:
+//
+//   - A half receives up to the next byte with descriptors, or from that byte on, and
+//     receives no more until all of that has been sent. So it holds the descriptors of
+//     one message at most, and they go with the first byte of what it holds.
+//   - Once they are sent, or can no longer be, they are closed by another thread, as a
+//     close may wait for whoever has passed them. Until then the half receives nothing,
+//     and its connection keeps its place. Its sockets are closed in the same way: what
+//     their peers have left in them is closed with them.
+//   - If any is lost, the connection is reset: a message never arrives with fewer.
 
 // Received is what has come of a receive.
 type Received uint8
@@ -38,8 +47,8 @@ func (k *Keeper) ReceivedPassing(h *Half, n int, passed []int, err error) Receiv
 		k.SourceFailed(h)
 		return Over
 	case err != nil: // some cannot be passed on
-		k.Policy.ReportPassing(h.Connection.Route.Listener, err)
-		h.Connection.Outcome.Note(forward.DescriptorsLost)
+		k.Reports.Passing(h.Connection.Route.Listener, err)
+		h.Connection.Outcome.Note(report.DescriptorsLost)
 		k.discardBoth(h)
 		return Over
 	case n == 0:

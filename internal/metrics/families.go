@@ -25,12 +25,12 @@ const prefix = statistics.Prefix
 func (s *Source) write(t *text) {
 	// The other way round than the engine: it counts what a connection has done before
 	// that leaves the gate. So those not open any more have been counted here.
-	open := s.Policy.Gate.Current()
+	open := s.Gate.Current()
 	sample := s.Engine.Sample()
 	counts := s.Engine.Counters()
 	s.about(t)
 	t.single(prefix+"connections", gauge, float64(open), "Open connections.")
-	t.single(prefix+"connections_max", gauge, float64(s.Policy.Gate.Limit()), "Maximum number of open connections.")
+	t.single(prefix+"connections_max", gauge, float64(s.Gate.Limit()), "Maximum number of open connections.")
 	writeTotals(t, &counts, false)
 	t.distribution(&statistics.ConnectTimes, &counts)
 	t.distribution(&statistics.LifeTimes, &counts)

@@ -13,7 +13,9 @@ import (
 
 	"uring-socket-proxyd/fallback"
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
 	"uring-socket-proxyd/test/lib/figures"
@@ -77,8 +79,8 @@ func start(t *testing.T, newEngine func(*forward.Policy) (forward.Engine, error)
 		Routes:   []forward.Route{{Listener: listener, Target: parsed}},
 		Limits:   forward.Limits{Connections: 10, BufferSize: forward.DefaultBufferSize, PoolSize: forward.DefaultPoolSize},
 		Workers:  1,
-		Gate:     forward.NewGate(10, nil),
-		Resolver: forward.NewResolver(),
+		Gate:     crew.NewGate(10, nil),
+		Resolver: resolver.New(),
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {

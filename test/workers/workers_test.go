@@ -19,7 +19,9 @@ import (
 
 	"uring-socket-proxyd/fallback"
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
@@ -68,8 +70,8 @@ func start(t *testing.T, name string, adjust func(*forward.Policy)) *running {
 		Routes:   []forward.Route{{Listener: listener, Target: to}},
 		Limits:   forward.Limits{Connections: 1000, BufferSize: 64 << 10, PoolSize: 1 << 20},
 		Workers:  workers,
-		Gate:     forward.NewGate(1000, nil),
-		Resolver: forward.NewResolver(),
+		Gate:     crew.NewGate(1000, nil),
+		Resolver: resolver.New(),
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if adjust != nil {
@@ -274,8 +276,8 @@ func TestHungWorkerIsNoticed(t *testing.T) {
 			var kept atomic.Int64
 			r := start(t, name, func(p *forward.Policy) {
 				p.Log = slog.New(stuck)
-				p.Gate = forward.NewGate(1, nil)
-				p.Heart = forward.NewHeart(interval, workers, func() { kept.Add(1) })
+				p.Gate = crew.NewGate(1, nil)
+				p.Heart = crew.NewHeart(interval, workers, func() { kept.Add(1) })
 			})
 			awaitKept := func(more int64) {
 				t.Helper()
