@@ -16,6 +16,7 @@ import (
 	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
@@ -142,11 +143,11 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		Routes:  []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
 		Limits:  forward.Limits{Connections: 6, BufferSize: 4096, Descriptors: math.MaxInt32},
 		Workers: 1,
-		Gate:    crew.NewGate(6, nil),
-		Log:     slog.New(newLedger()),
 
 		LogConnections: true,
 	}
+	log := slog.New(newLedger())
+	services := &crew.Services{Log: log, Reports: report.New(log, policy), Gate: crew.NewGate(6, nil)}
 	w := &worker{
 		sockets: s, closesAtOnce: s.rng.IntN(2) == 0,
 		busyPoll:        connection.NewBusyPoll(time.Duration(s.rng.IntN(2))),

@@ -14,6 +14,7 @@ import (
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
@@ -82,8 +83,9 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: make(map[string]int)}
 	policy.Routes = []forward.Route{{Listener: &activation.Listener{FD: NoFD, Family: unix.AF_INET}, Target: there}}
 	policy.Limits = forward.Limits{Connections: 64, BufferSize: 4 << 10, Descriptors: math.MaxInt32, Passed: policy.Limits.Passed}
-	policy.Workers, policy.Gate, policy.Resolver = 1, crew.NewGate(64, nil), f
-	services.Log, policy.LogConnections = slog.New(f), true
+	policy.Workers, policy.LogConnections = 1, true
+	log := slog.New(f)
+	services := &crew.Services{Log: log, Reports: report.New(log, policy), Gate: crew.NewGate(64, nil), Resolver: f}
 	f.Init(policy, services, crew.New(policy, services), 0, fakeSockets{f}, f)
 	f.Clock = func() wheel.Tick { return f.time }
 	if err := f.Prepare(); err != nil {
