@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/statistics"
 )
@@ -13,6 +14,7 @@ import (
 type Source struct {
 	Version string
 	Policy  *forward.Policy
+	Gate    *crew.Gate
 	Engine  forward.Engine
 }
 
