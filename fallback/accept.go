@@ -35,7 +35,7 @@ func (w *worker) accepted(l *connection.Listener) {
 			w.Accepted(l, fd)
 		case unix.EAGAIN:
 			if i == 0 {
-				w.Policy.Gate.FoundNobody()
+				w.Gate.FoundNobody()
 			}
 			return
 		case unix.EINTR:

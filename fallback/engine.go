@@ -22,6 +22,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 )
 
@@ -33,21 +34,21 @@ const (
 )
 
 // Engine implements forward.Engine over epoll and splice.
-type Engine struct{ *forward.Crew }
+type Engine struct{ *crew.Crew }
 
 // New sets the engine up. Listeners stay the caller's.
-func New(policy *forward.Policy) (*Engine, error) {
-	e := &Engine{forward.NewCrew(policy)}
-	return e, e.Hire(func(index int) (forward.Worker, error) { return newWorker(policy, e.Crew, index) })
+func New(policy *forward.Policy, services *crew.Services) (*Engine, error) {
+	e := &Engine{crew.New(policy, services)}
+	return e, e.Hire(func(index int) (crew.Worker, error) { return newWorker(policy, services, e.Crew, index) })
 }
 
-func newWorker(policy *forward.Policy, crew *forward.Crew, index int) (forward.Worker, error) {
+func newWorker(policy *forward.Policy, services *crew.Services, workers *crew.Crew, index int) (crew.Worker, error) {
 	w := &worker{
 		epoll:  connection.NoFD,
 		events: make([]unix.EpollEvent, eventBatch),
 		blocks: bufpool.NewBlocks(policy.BlockSize(), keepBlocks),
 	}
-	w.Init(policy, crew, index, connection.SystemSockets(policy), w)
+	w.Init(policy, services, workers, index, connection.SystemSockets(policy), w)
 	err := w.prepare()
 	if err != nil {
 		w.Release()
@@ -75,7 +76,7 @@ func (w *worker) prepare() error {
 	return nil
 }
 
-// Release implements forward.Worker.
+// Release implements crew.Worker.
 func (w *worker) Release() {
 	if w.epoll != connection.NoFD {
 		unix.Close(w.epoll)

@@ -59,16 +59,6 @@ func poll(epoll int, events []unix.EpollEvent, timeout time.Duration) (int, erro
 	return int(n), nil
 }
 
-// pollBusily looks for events for as long as limit, without sleeping.
-func pollBusily(epoll int, events []unix.EpollEvent, limit time.Duration) (int, error) {
-	for began := time.Now(); ; {
-		n, err := poll(epoll, events, 0)
-		if n > 0 || err != nil || time.Since(began) > limit {
-			return n, err
-		}
-	}
-}
-
 // longestWait is what epoll_wait(2), which counts in an int, can wait: 24 days.
 const longestWait = math.MaxInt32 * time.Millisecond
 

@@ -8,7 +8,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/crew"
 )
 
 // worker is one OS thread with one epoll set, shared by all its connections.
@@ -39,7 +39,7 @@ const (
 // newEvent puts kind, slot and the slot's generation into an event's data, so
 // that an event of an earlier connection in the slot is told apart, and the attempt, so
 // that one of a socket is that could not be connected. Its 32 bits of Fd hold a kind, as
-// many slots as forward.MaxConnections, and the last bits of the attempt.
+// many slots as crew.MaxConnections, and the last bits of the attempt.
 func newEvent(k kind, slot, generation, attempt uint32) unix.EpollEvent {
 	return unix.EpollEvent{Fd: int32(attempt<<26 | slot<<2 | uint32(k)), Pad: int32(generation)}
 }
@@ -62,7 +62,7 @@ func (w *worker) Watch(of *connection.Connection, what connection.Watched) error
 	return w.watch(of.Client.FD, newEvent(kindClient, of.Slot, of.Generation, 0))
 }
 
-// Run implements forward.Worker.
+// Run implements crew.Worker.
 func (w *worker) Run() error {
 	err := w.Serve()
 	if err != nil {
@@ -103,7 +103,7 @@ func (w *worker) EndRound() { w.expire() }
 
 // handle dispatches one event to what it belongs to.
 func (w *worker) handle(event *unix.EpollEvent) {
-	slot := uint32(event.Fd) >> 2 & (forward.MaxConnections - 1)
+	slot := uint32(event.Fd) >> 2 & (crew.MaxConnections - 1)
 	switch k := kind(event.Fd & 3); k {
 	case kindListener:
 		if l := w.Listener(slot); l.Accepting { // else the event is an old one

@@ -5,7 +5,7 @@
 // What a connection does outside its bytes is in package connection. The way of a byte, one
 // file for each step: recv.go, send.go, proceed.go (what comes next, and the end); splice.go
 // for streams, passing.go for passed descriptors. What crosses threads crosses in
-// forward.Inbox.
+// crew.Inbox.
 //
 // Invariants:
 //   - A connection belongs to one worker, from when that takes the client, at
@@ -21,6 +21,7 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring/uring"
 )
@@ -32,7 +33,7 @@ var ringSize = uring.Config{Entries: 1024, CQEntries: 8192}
 
 // Engine implements forward.Engine over io_uring.
 type Engine struct {
-	*forward.Crew
+	*crew.Crew
 	features []string // that the workers use
 }
 
@@ -44,16 +45,16 @@ func ParseSelection(list string) (Selection, error) { return uring.ParseSelectio
 
 // New sets the engine up: threads, rings, buffers. The error says why io_uring
 // cannot be used here. Listeners stay the caller's.
-func New(policy *forward.Policy, selection Selection) (*Engine, error) {
-	return newEngine(policy, selection, ringSize, nil)
+func New(policy *forward.Policy, services *crew.Services, selection Selection) (*Engine, error) {
+	return newEngine(policy, services, selection, ringSize, nil)
 }
 
 // newEngine is New with the size of the rings. hired, if not nil, is called with each
 // worker, on its thread, before that does anything.
-func newEngine(policy *forward.Policy, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
-	e := &Engine{Crew: forward.NewCrew(policy)}
-	err := e.Hire(func(index int) (forward.Worker, error) {
-		w, err := newWorker(policy, selection, size, e.Crew, index)
+func newEngine(policy *forward.Policy, services *crew.Services, selection Selection, size uring.Config, hired func(*worker)) (*Engine, error) {
+	e := &Engine{Crew: crew.New(policy, services)}
+	err := e.Hire(func(index int) (crew.Worker, error) {
+		w, err := newWorker(policy, services, selection, size, e.Crew, index)
 		if err != nil {
 			return nil, err
 		}
@@ -88,7 +89,7 @@ func (e *Engine) Name() string { return "uring" }
 func (e *Engine) Features() []string { return e.features }
 
 // newWorker makes a worker on the calling thread.
-func newWorker(policy *forward.Policy, selection Selection, size uring.Config, crew *forward.Crew, index int) (*worker, error) {
+func newWorker(policy *forward.Policy, services *crew.Services, selection Selection, size uring.Config, workers *crew.Crew, index int) (*worker, error) {
 	size.Polled = policy.BusyPoll > 0
 	ring, features, err := uring.New(size, selection)
 	if err != nil {
@@ -114,7 +115,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 		sizes:           usualSizes,
 		lowWater:        policy.Limits.BufferSize / 2,
 	}
-	w.Init(policy, crew, index, w.sockets, w)
+	w.Init(policy, services, workers, index, w.sockets, w)
 	w.Waits, w.FirstWay = true, firstWay(w.recvLimit)
 	// A buffer's end cuts pieces short, and so does what a half may hold.
 	w.sizes.bulk = min(w.sizes.bulk, int32(shape.Size/2), int32(policy.Limits.BufferSize/2))
@@ -125,7 +126,7 @@ func newWorker(policy *forward.Policy, selection Selection, size uring.Config, c
 	}
 	if index == 0 { // and so it is with the others
 		for _, unmet := range features.Unmet() {
-			policy.Log.Warn("io_uring is used without a feature", "feature", unmet.Toggle, "reason", unmet.Why)
+			services.Log.Warn("io_uring is used without a feature", "feature", unmet.Toggle, "reason", unmet.Why)
 		}
 	}
 	return w, nil
@@ -146,7 +147,7 @@ func (w *worker) prepare() error {
 	return err
 }
 
-// Release implements forward.Worker. The ring goes first: it knows the rest.
+// Release implements crew.Worker. The ring goes first: it knows the rest.
 func (w *worker) Release() {
 	w.ring.Close()
 	w.cutOff()

@@ -6,7 +6,6 @@ import (
 
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 )
 
 // TestFeedWhileThePipeHoldsBytes gives a buffer to a half that has waited for one,
@@ -17,7 +16,7 @@ func TestFeedWhileThePipeHoldsBytes(t *testing.T) {
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.Release()
 	c := begun(w, s)
-	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
+	c.State, c.Target = connection.Forwarding, connection.Side{FD: s.socket(nil).fd, TCP: true}
 	h := &c.toTarget
 	w.starve(h)
 	if !w.TakePipe(&h.Half) {

@@ -14,7 +14,10 @@ import (
 	"uring-socket-proxyd/bufpool"
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
 	"uring-socket-proxyd/test/lib/figures"
@@ -140,11 +143,11 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		Routes:  []forward.Route{{Listener: &activation.Listener{FD: 3, Family: unix.AF_INET}, Target: to}},
 		Limits:  forward.Limits{Connections: 6, BufferSize: 4096, Descriptors: math.MaxInt32},
 		Workers: 1,
-		Gate:    forward.NewGate(6, nil),
-		Log:     slog.New(newLedger()),
 
 		LogConnections: true,
 	}
+	log := slog.New(newLedger())
+	services := &crew.Services{Log: log, Reports: report.New(log, policy), Gate: crew.NewGate(6, nil)}
 	w := &worker{
 		sockets: s, closesAtOnce: s.rng.IntN(2) == 0,
 		acceptMultishot: true, recvMultishot: true, recvLimit: s.limit, splices: true, sizes: smallSizes, lowWater: policy.Limits.BufferSize / 2,
@@ -153,11 +156,11 @@ func newModelWorker(t *testing.T, s *simulation, shape bufpool.Config) *worker {
 		policy.Timeouts = forward.Timeouts{Connect: 20 * time.Millisecond, Idle: []time.Duration{time.Hour, 200 * time.Millisecond, 2 * time.Second}[s.rng.IntN(3)], Retry: time.Duration(s.rng.IntN(2)) * time.Second}
 	}
 	policy.BusyPoll = time.Duration(s.rng.IntN(2))
-	w.Init(policy, forward.NewCrew(policy), 0, s, w)
+	w.Init(policy, services, crew.New(policy, services), 0, s, w)
 	w.Waits, w.FirstWay, w.Tuning = true, firstWay(s.limit), smallTuning
 	w.Clock = s.clock
 	if w.Backlogs.Time > 0 {
-		w.Backlogs.Time = []time.Duration{time.Nanosecond, forward.BacklogTime}[s.rng.IntN(2)]
+		w.Backlogs.Time = []time.Duration{time.Nanosecond, connection.BacklogTime}[s.rng.IntN(2)]
 	}
 	s.useProxyProtocol(w)
 	s.useOutbound(w)
@@ -208,7 +211,7 @@ func (s *simulation) check() {
 	if n := s.worker.watches.deaf; n != 0 {
 		s.t.Errorf("%d connections still count as deaf", n)
 	}
-	if n := s.worker.Policy.Gate.Current(); n != 0 {
+	if n := s.worker.Gate.Current(); n != 0 {
 		s.t.Errorf("the gate still counts %d connections", n)
 	}
 	s.checkAccounts()
@@ -244,7 +247,7 @@ func TestStaleTurn(t *testing.T) {
 	w := newModelWorker(t, s, bufpool.Config{Count: 4, Size: 100})
 	defer w.Release()
 	c := begun(w, s)
-	c.State, c.Target = connection.Forwarding, forward.Side{FD: s.socket(nil).fd, TCP: true}
+	c.State, c.Target = connection.Forwarding, connection.Side{FD: s.socket(nil).fd, TCP: true}
 	w.stream(&c.toTarget)
 	w.Abort(&c.Connection)
 	c = begun(w, s)
@@ -257,8 +260,8 @@ func TestStaleTurn(t *testing.T) {
 // silent is a resolver that does not answer.
 type silent struct{}
 
-// Lookup implements forward.Resolver.
-func (silent) Lookup(target.Target, bool, func(forward.Answer)) {}
+// Lookup implements resolver.Resolver.
+func (silent) Lookup(target.Target, bool, func(resolver.Answer)) {}
 
 // begun is a new connection, in the first slot, which waits for such a resolver.
 func begun(w *worker, s *simulation) *transfer {
@@ -266,8 +269,8 @@ func begun(w *worker, s *simulation) *transfer {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w.Tight, w.Policy.ProxyProtocol, w.Policy.Resolver = false, forward.ProxyProtocol{}, silent{}
-	client := forward.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd}
+	w.Tight, w.Policy.ProxyProtocol, w.Resolver = false, forward.ProxyProtocol{}, silent{}
+	client := crew.Client{Route: &w.Policy.Routes[0], FD: s.socket(nil).fd}
 	client.Route.Target, client.Route.Listener.Family = to, unix.AF_INET
 	w.Crew.Admit(client, w.Index, &w.Counts)
 	w.Take(client)

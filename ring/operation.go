@@ -43,7 +43,7 @@ func (o operation) String() string {
 //	63          32 31           8 7      0
 //	 generation     slot           kind
 //
-// 24 bits tell as many slots apart as forward.MaxConnections.
+// 24 bits tell as many slots apart as crew.MaxConnections.
 type userData uint64
 
 func newUserData(op operation, slot, generation uint32) userData {

@@ -96,7 +96,7 @@ func (w *worker) Close(fd int) {
 // that have made room at the limit. The kernel releases those that a batch closes only
 // after the batch, but sends the batch's SYN at once.
 func (w *worker) closeFirst() {
-	if gate := w.Policy.Gate; w.closes > 0 && gate.Current()+w.closes > gate.Limit() {
+	if gate := w.Gate; w.closes > 0 && gate.Current()+w.closes > gate.Limit() {
 		w.closes = 0
 		if err := w.ring.Submit(); err != nil && w.fault == nil {
 			w.fault = err

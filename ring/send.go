@@ -4,7 +4,7 @@ import (
 	"syscall"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -53,7 +53,7 @@ func (w *worker) sent(h *half, completion uring.Completion) {
 // destinationFailed handles a destination that takes nothing more.
 func (w *worker) destinationFailed(h *half, errno syscall.Errno) {
 	w.DestinationFailed(&h.Half, errno)
-	if forward.Gone(errno) {
+	if socket.Gone(errno) {
 		w.turnDeaf(h.transfer)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/statistics"
 )
 
@@ -48,15 +48,15 @@ func (l *ledger) Handle(_ context.Context, record slog.Record) error {
 // checkAccounts looks for connections that have ended without a line, or without a
 // reason, and for bytes that nobody has moved.
 func (s *simulation) checkAccounts() {
-	ledger, counters := s.worker.Policy.Log.Handler().(*ledger), &s.worker.Counts
+	ledger, counters := s.worker.Log.Handler().(*ledger), &s.worker.Counts
 	lines := 0
 	for _, n := range ledger.outcomes {
 		lines += n
 	}
-	if accepted := s.worker.Crew.Counters().Of[statistics.Accepted]; uint64(lines) != accepted || ledger.outcomes[forward.Outcome(0).String()] > 0 {
+	if accepted := s.worker.Crew.Counters().Of[statistics.Accepted]; uint64(lines) != accepted || ledger.outcomes[report.Outcome(0).String()] > 0 {
 		s.t.Errorf("of %d connections, the log has these outcomes: %v", accepted, ledger.outcomes)
 	}
-	if n := ledger.outcomes[forward.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {
+	if n := ledger.outcomes[report.TargetUnreachable.String()]; uint64(n) != counters.Failed.Load() {
 		s.t.Errorf("%d connections failed, %d in the log: %v", counters.Failed.Load(), n, ledger.outcomes)
 	}
 	if ledger.toTarget != counters.BytesToTarget.Load() || ledger.toClient != counters.BytesToClient.Load() {

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // What a kernel says that is not so, or not what one would think: docs/kernel-claims.md. Each
@@ -101,7 +102,7 @@ func (s *simulation) jump() {
 	if s.rng.IntN(3000) > 0 {
 		return
 	}
-	s.jumped += forward.Tick(s.rng.IntN(5000))
+	s.jumped += wheel.Tick(s.rng.IntN(5000))
 	if s.queues.Ready() > 0 {
 		s.lie("a jump of the clock over what is there")
 	}
@@ -109,8 +110,8 @@ func (s *simulation) jump() {
 
 // comeLate has a client come at the limit when some have been silent for long.
 func (s *simulation) comeLate() {
-	if gate := s.worker.Policy.Gate; gate.Current() >= gate.Limit() && s.rng.IntN(2) == 0 {
-		s.jumped += forward.Tick(3000)
+	if gate := s.worker.Gate; gate.Current() >= gate.Limit() && s.rng.IntN(2) == 0 {
+		s.jumped += wheel.Tick(3000)
 	}
 }
 
@@ -122,7 +123,7 @@ func (s *simulation) checkIdleTimeouts() {
 	}
 	s.timedOut = s.worker.Counts.TimedOut.Load()
 	for _, c := range s.worker.transfers {
-		if c.State != connection.Forwarding || c.Outcome != forward.IdleTimeout {
+		if c.State != connection.Forwarding || c.Outcome != report.IdleTimeout {
 			continue
 		}
 		for _, h := range []*half{&c.toTarget, &c.toClient} {

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/connection"
 	"uring-socket-proxyd/internal/socket"
 )
 
@@ -15,7 +15,7 @@ import (
 func (s *simulation) useOutbound(w *worker) {
 	if s.rng.IntN(2) == 0 {
 		w.Policy.Outbound.FastOpen = true
-		w.Early = make([]byte, []int{1, 100, forward.EarlyRoom}[s.rng.IntN(3)])
+		w.Early = make([]byte, []int{1, 100, connection.EarlyRoom}[s.rng.IntN(3)])
 	}
 	switch s.rng.IntN(4) {
 	case 0:

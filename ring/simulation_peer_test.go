@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
 // quiet tells that every connection has come and ended by itself, those included
@@ -95,7 +95,7 @@ func (s *simulation) unstick() {
 
 // outcomeOf is what the log says of a connection.
 func (s *simulation) outcomeOf(pair *simPair) string {
-	return s.worker.Policy.Log.Handler().(*ledger).of[clientName(pair.client.fd)]
+	return s.worker.Log.Handler().(*ledger).of[clientName(pair.client.fd)]
 }
 
 // checkStream compares what one peer wrote with what the other got.
@@ -113,7 +113,7 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 	}
 	s.checkPassed(from, to, name)
 	cutOff := from.pair.refused
-	for _, o := range []forward.Outcome{forward.Stopped, forward.IdleTimeout, forward.GivenUp, forward.ClientLeft} {
+	for _, o := range []report.Outcome{report.Stopped, report.IdleTimeout, report.GivenUp, report.ClientLeft} {
 		cutOff = cutOff || outcome == o.String()
 	}
 	if !from.reset && !to.reset && !from.gone && !to.gone && to.linger && !cutOff {
@@ -130,10 +130,10 @@ func (s *simulation) checkStream(from, to *simSocket, name string) {
 		s.t.Errorf("%s: the source has closed after %d bytes, of which %d arrived (%s)", name, len(written), len(to.got), outcome)
 	}
 	// Its target may just have been connected.
-	if client := from.pair.client; outcome == forward.ClientLeft.String() && (!client.eof && !client.gone && !client.reset || len(client.incoming) > 0) {
+	if client := from.pair.client; outcome == report.ClientLeft.String() && (!client.eof && !client.gone && !client.reset || len(client.incoming) > 0) {
 		s.t.Errorf("%s: the client counts as left, with %d bytes to forward", name, len(client.incoming))
 	}
-	if outcome == forward.GivenUp.String() && !from.eof && !to.eof && !from.gone && !to.gone {
+	if outcome == report.GivenUp.String() && !from.eof && !to.eof && !from.gone && !to.gone {
 		s.t.Errorf("%s: given up, though neither side had ended", name)
 	}
 }

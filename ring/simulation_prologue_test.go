@@ -23,7 +23,7 @@ func (s *simulation) useProxyProtocol(w *worker) {
 		return
 	}
 	w.Policy.ProxyProtocol = forward.ProxyProtocol{Send: proxyprotocol.Version(s.rng.IntN(3)), Accept: s.rng.IntN(2) == 0}
-	w.Headers.Time = []time.Duration{0, time.Millisecond, forward.HeaderTime}[s.rng.IntN(3)]
+	w.Headers.Time = []time.Duration{0, time.Millisecond, connection.HeaderTime}[s.rng.IntN(3)]
 }
 
 // greet makes a client begin with a header, if the worker wants one: a good one as a

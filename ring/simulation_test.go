@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/connection"
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/internal/vsock"
+	"uring-socket-proxyd/internal/wheel"
 	"uring-socket-proxyd/ring/uring"
 )
 
@@ -47,7 +47,7 @@ type simulation struct {
 	limit       bool // the kernel bounds a multishot recv
 	simPassing
 	lies     map[string]int      // told so far: see simulation_lies_test.go
-	jumped   forward.Tick        // by which the clock is ahead of the steps
+	jumped   wheel.Tick          // by which the clock is ahead of the steps
 	seenIdle map[*simSocket]bool // by checkIdleTimeouts
 	timedOut uint64              // of the worker's counter, as far as it was looked at
 	refused  uint64              // clients that the worker has closed at the limit
@@ -168,7 +168,7 @@ func (s *simulation) Enter(toSubmit, minComplete uint32, timeout time.Duration) 
 }
 
 // clock is the simulated time.
-func (s *simulation) clock() forward.Tick { return forward.Tick(s.steps/8) + s.jumped }
+func (s *simulation) clock() wheel.Tick { return wheel.Tick(s.steps/8) + s.jumped }
 
 func (s *simulation) dump() {
 	s.t.Logf("live %d, in line %d, buffers %d, stopping %v", s.worker.InUse(), s.worker.scarcity.line.Len(), s.worker.pool.Available(), s.stopping)

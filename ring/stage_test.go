@@ -13,7 +13,9 @@ import (
 
 	"uring-socket-proxyd/internal/activation"
 	"uring-socket-proxyd/internal/connection"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring/uring"
 	"uring-socket-proxyd/test/lib/figures"
@@ -27,7 +29,7 @@ const patience = 20 * time.Second
 type stage struct {
 	*Engine
 	t       *testing.T
-	policy  *forward.Policy
+	gate    *crew.Gate
 	address string
 	before  int // descriptors
 	ended   chan error
@@ -64,14 +66,15 @@ func newStage(t *testing.T, with stageWith) *stage {
 		with.size = ringSize
 	}
 	s.address = listener.Address
-	s.policy = &forward.Policy{
+	policy := &forward.Policy{
 		Routes:  []forward.Route{{Listener: listener, Target: to}},
 		Limits:  with.limits,
 		Workers: 1,
-		Gate:    forward.NewGate(with.limits.Connections, nil),
-		Log:     slog.New(slog.DiscardHandler),
 	}
-	s.Engine, err = newEngine(s.policy, with.selection, with.size, with.hired)
+	log := slog.New(slog.DiscardHandler)
+	s.gate = crew.NewGate(with.limits.Connections, nil)
+	services := &crew.Services{Log: log, Reports: report.New(log, policy), Gate: s.gate}
+	s.Engine, err = newEngine(policy, services, with.selection, with.size, with.hired)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) || errors.Is(err, errors.ErrUnsupported) {
 		t.Skipf("no io_uring here: %s", Refusal(err))
 	}
@@ -138,11 +141,11 @@ func (s *stage) settled(connections int) {
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		// Each has four ends in this process; an idle worker may keep pipes.
 		extra := descriptors(s.t) - s.before - 4*connections
-		if s.policy.Gate.Current() == connections && extra <= 2*connection.KeepPipes {
+		if s.gate.Current() == connections && extra <= 2*connection.KeepPipes {
 			return
 		}
 		if time.Now().After(end) {
-			s.t.Fatalf("%d connections and %d descriptors are left, want %d and none", s.policy.Gate.Current(), extra, connections)
+			s.t.Fatalf("%d connections and %d descriptors are left, want %d and none", s.gate.Current(), extra, connections)
 		}
 	}
 }

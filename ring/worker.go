@@ -43,7 +43,7 @@ type worker struct {
 	passed   []byte // what a half that passes descriptors on has received in its turn
 }
 
-// Run implements forward.Worker: one system call for each batch of completions and of
+// Run implements crew.Worker: one system call for each batch of completions and of
 // the operations they lead to.
 func (w *worker) Run() error {
 	w.listen()
@@ -149,7 +149,7 @@ func (w *worker) stale(completion uring.Completion) {
 	}
 }
 
-// Sample implements forward.Member.
+// Sample implements crew.Member.
 func (w *worker) Sample() statistics.Sample {
 	stats := &w.ring.Stats
 	return statistics.Sample{

@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/fallback"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/ring"
 )
@@ -21,14 +21,14 @@ const (
 
 // newEngine sets up the engine of a name. auto takes epoll where io_uring cannot
 // be used, and says so once; a name that was asked for fails instead.
-func newEngine(name engineName, features ring.Selection, policy *forward.Policy, log *slog.Logger) (forward.Engine, error) {
+func newEngine(name engineName, features ring.Selection, policy *forward.Policy, services *crew.Services) (forward.Engine, error) {
 	if name == engineEpoll {
 		if len(features) > 0 {
-			log.Warn("--ring-features does nothing", "reason", "--engine=epoll has no ring")
+			services.Log.Warn("--ring-features does nothing", "reason", "--engine=epoll has no ring")
 		}
-		return newEpoll(policy)
+		return newEpoll(policy, services)
 	}
-	engine, err := ring.New(policy, features)
+	engine, err := ring.New(policy, services, features)
 	if err == nil {
 		return engine, nil
 	}
@@ -36,12 +36,12 @@ func newEngine(name engineName, features ring.Selection, policy *forward.Policy,
 	if name == engineUring {
 		return nil, fmt.Errorf("--engine=uring: %s", reason)
 	}
-	log.Info("io_uring cannot be used, forwarding with epoll", "reason", reason)
-	return newEpoll(policy)
+	services.Log.Info("io_uring cannot be used, forwarding with epoll", "reason", reason)
+	return newEpoll(policy, services)
 }
 
-func newEpoll(policy *forward.Policy) (forward.Engine, error) {
-	engine, err := fallback.New(policy)
+func newEpoll(policy *forward.Policy, services *crew.Services) (forward.Engine, error) {
+	engine, err := fallback.New(policy, services)
 	if errors.Is(err, unix.ENOMEM) {
 		return nil, fmt.Errorf("--engine=epoll: %w; raise LimitAS= or LimitDATA=", err)
 	}

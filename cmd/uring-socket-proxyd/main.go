@@ -1,29 +1,24 @@
 // Command uring-socket-proxyd forwards connections from inherited listening
 // sockets to a target, as systemd-socket-proxyd(8) does, through io_uring.
 //
-// This package reads the command line, collects the listeners, makes the policy
-// and starts an engine. It does no I/O on connections.
+// This package reads the command line, collects the listeners, makes the policy and the
+// services, and starts an engine. It does no I/O on connections.
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
 	"runtime"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"uring-socket-proxyd/internal/activation"
-	"uring-socket-proxyd/internal/cgroup"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/logging"
-	"uring-socket-proxyd/internal/proxyprotocol"
 	"uring-socket-proxyd/internal/timespan"
 	"uring-socket-proxyd/ring"
 )
@@ -92,43 +87,45 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 		return err
 	}
 	defer teller.end()
-	policy := newPolicy(opts, notifier, log)
-	if policy.Routes, policy.Accepted, err = opts.targets.pair(sockets); err != nil {
+	policy := newPolicy(opts, log)
+	var clients []crew.Client
+	if policy.Routes, clients, err = opts.targets.pair(sockets); err != nil {
 		return err
 	}
-	if err := prepareOutbound(policy, sockets); err != nil {
+	if err := prepareOutbound(policy, clients, sockets, log); err != nil {
 		return err
 	}
+	services := newServices(opts, policy, notifier, log)
+	services.Clients = clients
 	if len(policy.Routes) > 0 {
-		policy.Deaf = func() {
+		services.StoppedAccepting = func() {
 			sockets.closeListeners(log)
 			log.Debug("stopped listening")
 		}
 	}
-	policy.Pulse = newPulse(policy, notifier)
 	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
 	startTimers()
 	if err := reserveMemory(policy.Limits.Connections); err != nil {
 		return err
 	}
-	engine, err := newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, log)
+	engine, err := newEngine(opts.engine, ring.Selection(opts.ringFeatures), policy, services)
 	if err != nil {
 		return err
 	}
-	if err := teller.begin(policy, engine, log); err != nil {
+	if err := teller.begin(policy, services.Gate, engine, log); err != nil {
 		return err
 	}
-	shutdown := newShutdown(engine, policy, notifier, timespan.Span(opts.drainTimeout))
+	shutdown := newShutdown(engine, services, notifier, timespan.Span(opts.drainTimeout))
 	defer shutdown.announce()
 	go shutdown.onSignals(signals)
 	go func() { // as long as the program
 		for range asks {
-			policy.ReportCounters(engine.Counters())
+			services.Reports.Counters(services.Gate.Current(), engine.Counters())
 		}
 	}()
-	reportRoutes(policy, engine.Name())
+	logRoutes(policy, services, engine.Name())
 	announceReady(notifier, log)
-	defer func() { policy.ReportEnd(engine.Counters()) }()
+	defer func() { services.Reports.End(engine.Counters()) }()
 	running = true
 	return engine.Run()
 }
@@ -148,90 +145,15 @@ func makeRoomFor(workers int, others bool) {
 // so with the first timer that runs, and ends the program if none are left then.
 func startTimers() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
-// reportRoutes logs what is forwarded where.
-func reportRoutes(policy *forward.Policy, engine string) {
-	report := func(message string, r *forward.Route) {
-		policy.Log.Debug(message, "listener", r.Listener.Address, "name", r.Listener.Name, "target", r.Target.String(), "engine", engine)
+// logRoutes logs what is forwarded where.
+func logRoutes(policy *forward.Policy, services *crew.Services, engine string) {
+	log := func(message string, r *forward.Route) {
+		services.Log.Debug(message, "listener", r.Listener.Address, "name", r.Listener.Name, "target", r.Target.String(), "engine", engine)
 	}
 	for i := range policy.Routes {
-		report("forwarding", &policy.Routes[i])
+		log("forwarding", &policy.Routes[i])
 	}
-	for _, client := range policy.Accepted {
-		report("forwarding a connection that was passed in", client.Route)
+	for _, client := range services.Clients {
+		log("forwarding a connection that was passed in", client.Route)
 	}
-}
-
-// newPolicy makes the engine's policy from the options, but for what it forwards.
-func newPolicy(opts *options, notifier *activation.Notifier, log *slog.Logger) *forward.Policy {
-	policy := &forward.Policy{
-		Limits: forward.Limits{
-			Connections: int(opts.connectionsMax),
-			BufferSize:  int(opts.bufferSize.bytes),
-			PoolSize:    int(opts.poolSize.bytes),
-			Descriptors: descriptorLimit(),
-			Passed:      opts.passed(),
-		},
-		Timeouts: forward.Timeouts{
-			Connect: opts.connectTimeout.duration(),
-			Idle:    opts.idleTimeout.duration(),
-			Retry:   timespan.Span(opts.connectRetry).Duration(),
-		},
-		Timed:     opts.metrics != "",
-		Keepalive: timespan.Span(opts.keepalive).Duration(),
-		Workers:   int(opts.workers),
-		Resolver:  forward.NewResolver(),
-		Log:       log,
-		BusyPoll:  timespan.Span(opts.busyPoll).Duration(),
-		ProxyProtocol: forward.ProxyProtocol{
-			Send:   proxyprotocol.Version(opts.proxyProtocol),
-			Accept: bool(opts.acceptHeader),
-		},
-		LogConnections: bool(opts.logConnections) && log.Enabled(context.Background(), slog.LevelInfo),
-		Outbound:       opts.outbound(),
-	}
-	var clock *forward.IdleClock
-	if span := timespan.Span(opts.exitIdleTime); span != timespan.Infinity {
-		clock = forward.NewIdleClock(span.Duration(), func() {
-			log.Debug("no connection for a while, exiting", "exit-idle-time", opts.exitIdleTime.String())
-		})
-	}
-	fitMemory(policy, opts)
-	policy.Gate = forward.NewGate(policy.Limits.Connections, clock)
-	if interval := notifier.WatchdogInterval(); interval > 0 {
-		failing := false // one line when it begins to fail
-		policy.Heart = forward.NewHeart(interval/2, policy.Workers, func() {
-			err := notifier.Watchdog()
-			if err != nil && !failing {
-				log.Warn("cannot send the watchdog keep-alive", "error", err)
-			}
-			failing = err != nil
-		})
-	}
-	return policy
-}
-
-// fitMemory makes sizes that the user has not given small enough for the memory limit that
-// the service's control group sets, and says so.
-func fitMemory(policy *forward.Policy, opts *options) {
-	memory, limited := cgroup.Memory()
-	if !limited {
-		return
-	}
-	given := forward.Given{Buffer: opts.bufferSize.given, Pool: opts.poolSize.given}
-	usual := policy.Limits
-	policy.Limits = usual.Within(memory, policy.Workers, given)
-	if l := policy.Limits; l != usual {
-		policy.Log.Debug("buffering less to fit the memory limit of the control group", "limit", formatSize(memory),
-			"buffer-size", formatSize(uint64(l.BufferSize)), "pool-size", formatSize(uint64(l.PoolSize)), "unsent", formatSize(uint64(l.Unsent)))
-	}
-}
-
-// descriptorLimit is how many descriptors this process may have; the Go runtime has
-// raised the limit as far as it goes.
-func descriptorLimit() int {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 0
-	}
-	return int(min(limit.Cur, math.MaxInt32))
 }

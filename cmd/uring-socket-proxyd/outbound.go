@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/netip"
 	"strconv"
 	"strings"
 
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 )
@@ -75,12 +77,12 @@ func (o *options) outbound() forward.Outbound {
 
 // prepareOutbound finds out what would fail later, and has listeners take bytes with the
 // connect.
-func prepareOutbound(policy *forward.Policy, s sockets) error {
+func prepareOutbound(policy *forward.Policy, clients []crew.Client, s sockets, log *slog.Logger) error {
 	var targets []target.Target
 	for _, route := range policy.Routes {
 		targets = append(targets, route.Target)
 	}
-	for _, client := range policy.Accepted {
+	for _, client := range clients {
 		targets = append(targets, client.Route.Target)
 	}
 	if err := policy.Outbound.Check(targets...); err != nil || !policy.Outbound.FastOpen {
@@ -92,7 +94,7 @@ func prepareOutbound(policy *forward.Policy, s sockets) error {
 		}
 	}
 	if err := forward.CheckFastOpen(); err != nil {
-		policy.Log.Warn("--fast-open has no effect towards targets", "reason", err)
+		log.Warn("--fast-open has no effect towards targets", "reason", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/timespan"
@@ -17,38 +18,38 @@ import (
 // resets those that are left.
 type shutdown struct {
 	engine   forward.Engine
-	policy   *forward.Policy
+	services *crew.Services
 	notifier *activation.Notifier
 	timeout  timespan.Span // 0 waits for nobody, Infinity for everybody
 	once     sync.Once
 }
 
-func newShutdown(engine forward.Engine, policy *forward.Policy, notifier *activation.Notifier, timeout timespan.Span) *shutdown {
-	return &shutdown{engine: engine, policy: policy, notifier: notifier, timeout: timeout}
+func newShutdown(engine forward.Engine, services *crew.Services, notifier *activation.Notifier, timeout timespan.Span) *shutdown {
+	return &shutdown{engine: engine, services: services, notifier: notifier, timeout: timeout}
 }
 
 // onSignals serves until the program ends.
 func (s *shutdown) onSignals(signals <-chan os.Signal) {
 	first := <-signals
-	s.policy.Log.Debug("stopping", "signal", first.String())
+	s.services.Log.Debug("stopping", "signal", first.String())
 	s.announce()
 	if s.timeout > 0 {
 		s.drain()
 		second := <-signals
-		s.policy.Log.Warn("second signal, resetting the remaining connections", "signal", second.String(), "connections", s.policy.Gate.Current())
+		s.services.Log.Warn("second signal, resetting the remaining connections", "signal", second.String(), "connections", s.services.Gate.Current())
 	}
 	s.engine.Stop()
 }
 
 // drain lets connections finish.
 func (s *shutdown) drain() {
-	s.policy.Log.Info("letting connections finish", "connections", s.policy.Gate.Current(), "drain-timeout", s.timeout.String())
+	s.services.Log.Info("letting connections finish", "connections", s.services.Gate.Current(), "drain-timeout", s.timeout.String())
 	s.engine.Drain()
 	if s.timeout == timespan.Infinity {
 		return
 	}
 	time.AfterFunc(s.timeout.Duration(), func() {
-		s.policy.Log.Warn("the drain timeout has expired, resetting the remaining connections", "connections", s.policy.Gate.Current())
+		s.services.Log.Warn("the drain timeout has expired, resetting the remaining connections", "connections", s.services.Gate.Current())
 		s.engine.Stop()
 	})
 }
@@ -58,7 +59,7 @@ func (s *shutdown) drain() {
 func (s *shutdown) announce() {
 	s.once.Do(func() {
 		if s.timeout == 0 {
-			s.policy.Pulse.End()
+			s.services.Pulse.End()
 		}
 		told := make(chan struct{})
 		go func() {
@@ -68,7 +69,7 @@ func (s *shutdown) announce() {
 		select {
 		case <-told:
 		case <-time.After(logging.FlushTime):
-			s.policy.Log.Warn("the service manager has not read that shutdown has begun")
+			s.services.Log.Warn("the service manager has not read that shutdown has begun")
 		}
 	})
 }
@@ -79,7 +80,7 @@ func (s *shutdown) tell() {
 		extra = min(s.timeout.Duration(), math.MaxInt64-stopMargin) + stopMargin
 	}
 	if err := s.notifier.Stopping(extra); err != nil {
-		s.policy.Log.Warn("cannot notify the service manager that shutdown has begun", "error", err)
+		s.services.Log.Warn("cannot notify the service manager that shutdown has begun", "error", err)
 	}
 }
 

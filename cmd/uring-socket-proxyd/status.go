@@ -5,19 +5,19 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/activation"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/logging"
 	"uring-socket-proxyd/internal/statistics"
 )
 
 // newPulse has the service manager told how the engine is doing; nil if there is none.
-func newPulse(policy *forward.Policy, notifier *activation.Notifier) *forward.Pulse {
+func newPulse(services *crew.Services, notifier *activation.Notifier) *crew.Pulse {
 	if !notifier.Connected() {
 		return nil
 	}
-	return forward.NewPulse(forward.StatusInterval, func(counts statistics.Counts) {
-		if err := notifier.Status(policy.Status(counts)); err != nil {
-			policy.Log.Debug("cannot send the status to the service manager", "error", err)
+	return crew.NewPulse(crew.StatusInterval, func(counts statistics.Counts) {
+		if err := notifier.Status(services.Reports.Status(services.Gate.Current(), counts)); err != nil {
+			services.Log.Debug("cannot send the status to the service manager", "error", err)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 )
@@ -59,7 +60,7 @@ type targets struct {
 }
 
 // pair finds the targets of all sockets.
-func (t targets) pair(s sockets) ([]forward.Route, []forward.Client, error) {
+func (t targets) pair(s sockets) ([]forward.Route, []crew.Client, error) {
 	all := slices.Clone(s.listeners)
 	for _, c := range s.connections {
 		all = append(all, c.Listener)
@@ -69,9 +70,9 @@ func (t targets) pair(s sockets) ([]forward.Route, []forward.Client, error) {
 		return nil, nil, err
 	}
 	listening, passed := routes[:len(s.listeners)], routes[len(s.listeners):]
-	var accepted []forward.Client
+	var accepted []crew.Client
 	for i, c := range s.connections {
-		accepted = append(accepted, forward.Client{Route: &passed[i], FD: c.FD})
+		accepted = append(accepted, crew.Client{Route: &passed[i], FD: c.FD})
 	}
 	return listening, accepted, nil
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/metrics"
 )
@@ -28,11 +29,11 @@ func newTeller(where address, others []*activation.Listener) (*teller, error) {
 func (t *teller) wanted() bool { return t.listener != nil }
 
 // begin begins to answer.
-func (t *teller) begin(policy *forward.Policy, engine forward.Engine, log *slog.Logger) (err error) {
+func (t *teller) begin(policy *forward.Policy, gate *crew.Gate, engine forward.Engine, log *slog.Logger) (err error) {
 	if !t.wanted() {
 		return nil
 	}
-	t.server, err = metrics.Serve(t.listener, &metrics.Source{Version: version, Policy: policy, Engine: engine}, log)
+	t.server, err = metrics.Serve(t.listener, &metrics.Source{Version: version, Policy: policy, Gate: gate, Engine: engine}, log)
 	if err == nil {
 		log.Debug("serving metrics", "address", t.listener.Address)
 	}

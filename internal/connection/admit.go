@@ -1,7 +1,9 @@
 package connection
 
 import (
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/socket"
 )
 
@@ -15,16 +17,16 @@ func (k *Keeper) admit(r *forward.Route, fd int) {
 	}
 	// An accept may take the whole backlog, those who have reset included; they must not
 	// cost others their places.
-	if k.Policy.Gate.Crowded() && socket.IsIP(r.Listener.Family) && k.Sockets.Closed(fd) {
-		k.Policy.Gate.FoundNobody()
+	if k.Gate.Crowded() && socket.IsIP(r.Listener.Family) && k.Sockets.Closed(fd) {
+		k.Gate.FoundNobody()
 		k.close(fd, false)
 		return
 	}
-	client := forward.Client{Route: r, FD: fd}
+	client := crew.Client{Route: r, FD: fd}
 	switch to, verdict := k.Crew.Admit(client, k.Index, &k.Counts); {
-	case verdict == forward.Refused:
+	case verdict == crew.Refused:
 		k.close(fd, false)
-	case verdict == forward.Waits:
+	case verdict == crew.Waits:
 	case to != k.Index:
 		k.handOver(client, to)
 	default:
@@ -34,7 +36,7 @@ func (k *Keeper) admit(r *forward.Route, fd int) {
 
 // handOver gives a client to another worker, with a descriptor for its target where those
 // may run out: without, it stays, and waits here, where accepting can stop for it.
-func (k *Keeper) handOver(client forward.Client, to int) {
+func (k *Keeper) handOver(client crew.Client, to int) {
 	if k.Tight {
 		fd, err := k.newReserve()
 		if err != nil {
@@ -48,7 +50,7 @@ func (k *Keeper) handOver(client forward.Client, to int) {
 }
 
 // Take makes a client that was let in a connection of this worker.
-func (k *Keeper) Take(client forward.Client) {
+func (k *Keeper) Take(client crew.Client) {
 	if k.Mode == Stopping {
 		k.Crew.Dismiss(client, k.Index)
 		return
@@ -58,7 +60,7 @@ func (k *Keeper) Take(client forward.Client) {
 	c := k.allocate(client)
 	c.since, c.began = k.Now, k.Stopwatch.Now()
 	if k.Policy.LogConnections {
-		c.account = forward.NewAccount(k.Sockets.Peer(client.FD))
+		c.account = report.NewAccount(k.Sockets.Peer(client.FD))
 	}
 	if c.Passing = k.Policy.Passes(client.Route); c.Passing {
 		k.Sockets.Prepare(client.FD)

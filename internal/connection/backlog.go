@@ -1,18 +1,13 @@
 package connection
 
-import (
-	"golang.org/x/sys/unix"
+import "golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
-)
-
-// What forward/backlog.go says of full backlogs is done here: a connect to a UNIX socket
-// never waits, so it is made inline. In a ring it would hold one of the kernel's few
-// threads until there is room, and others with it.
+// A connect to a UNIX socket never waits, so it is made inline: in a ring it would hold one
+// of the kernel's few threads until there is room, and others with it.
 
 // backlogs are the connections that wait for room in a target's backlog.
 type backlogs struct {
-	forward.Backlogs[*Connection]
+	backlogLines[*Connection]
 	timer *Timer
 }
 
@@ -36,7 +31,7 @@ func (k *Keeper) connectUNIX(c *Connection) error {
 
 func (b *backlogs) start() {
 	if !b.Empty() {
-		b.timer.Start(forward.BacklogPause)
+		b.timer.Start(backlogPause)
 	}
 }
 
@@ -52,7 +47,7 @@ func (k *Keeper) connectWaiting() {
 		case errno != unix.EAGAIN:
 			err = errno
 		case overdue:
-			err = forward.ErrBacklogFull
+			err = errBacklogFull
 		default:
 			return false
 		}

@@ -1,6 +1,6 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import "uring-socket-proxyd/internal/report"
 
 // EndHalf finishes a half that has delivered everything: its destination learns of the
 // end, or of the failure, of its source. It tells whether the other half lives on.
@@ -14,7 +14,7 @@ func (k *Keeper) EndHalf(h *Half) (halfOpen bool) {
 		// Closing the descriptor says the same.
 	default:
 		k.Sockets.ShutdownWrite(h.Destination.FD)
-		k.Crew.BeginHalfOpen(&c.halfOpen, c.ToClient().Done, k.Clock(), c.Moved())
+		k.beginHalfOpen(c)
 		return true
 	}
 	return false
@@ -71,7 +71,7 @@ func (k *Keeper) Settle(c *Connection) {
 	k.Wheel.Cancel(&c.alarm)
 	c.place.Leave()
 	k.forgetPrologue(c)
-	c.Dial = forward.Dial{}
+	c.Dial = Dial{}
 	if c.closings > 0 && k.Mode != Stopping {
 		k.enter(c, Closing)
 		return
@@ -108,7 +108,7 @@ func (k *Keeper) stop(c *Connection) {
 // stopped notes that a connection ends with the program, unless it is over already.
 func (k *Keeper) stopped(c *Connection) {
 	if !c.Finished() {
-		c.Outcome.Note(forward.Stopped)
+		c.Outcome.Note(report.Stopped)
 	}
 }
 
@@ -138,6 +138,6 @@ func (k *Keeper) close(fd int, reset bool) {
 
 // closeAccount logs a connection that ends, if connections are logged.
 func (k *Keeper) closeAccount(c *Connection) {
-	k.Policy.Close(c.account, c.Route, &c.Dial, c.ToTarget().Moved, c.ToClient().Moved, c.Outcome)
+	k.Reports.Closed(c.account, c.Route, c.Dial.Last(), c.ToTarget().Moved, c.ToClient().Moved, c.Outcome)
 	c.account = nil
 }

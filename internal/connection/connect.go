@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/target"
 )
@@ -29,7 +29,7 @@ func (k *Keeper) connectNext(c *Connection) {
 		switch {
 		case err == nil, k.gaveUp(c, err):
 			return
-		case forward.Shortage(err):
+		case socket.Shortage(err):
 			c.Dial.Again()
 			k.postpone(c, err)
 			return
@@ -55,7 +55,7 @@ func (k *Keeper) connect(c *Connection, address *target.Address) error {
 	if err != nil {
 		return err
 	}
-	c.Target = forward.Side{FD: fd, TCP: socket.IsIP(int(address.Family))}
+	c.Target = Side{FD: fd, TCP: socket.IsIP(int(address.Family))}
 	if c.Passing {
 		k.Sockets.Prepare(fd)
 	}
@@ -101,7 +101,7 @@ func (k *Keeper) begin(c *Connection, address *target.Address) error {
 func (k *Keeper) Connected(c *Connection, errno syscall.Errno) {
 	switch {
 	case c.Dial.Taken(errno): // the target took the connection, and has reset it
-		c.Outcome.Note(forward.TargetReset)
+		c.Outcome.Note(report.TargetReset)
 		k.Abort(c)
 	case errno != 0:
 		k.ConnectFailed(c, errno)
@@ -119,7 +119,7 @@ func (k *Keeper) Reached(c *Connection) {
 	k.enter(c, Forwarding)
 	k.Stopwatch.Connected(&k.Counts, c.began)
 	k.Wheel.Cancel(&c.alarm)
-	k.limit(c, k.Policy.FirstReview(&c.Silence, k.Now))
+	k.limit(c, c.Silence.firstReview(k.Policy, k.Now))
 	c.ToTarget().Way, c.ToClient().Way = k.FirstWay, k.FirstWay
 	k.TakeEarly(c)
 	k.mover.Forward(c)
@@ -134,7 +134,7 @@ func (k *Keeper) Reached(c *Connection) {
 func (k *Keeper) ConnectFailed(c *Connection, err error) {
 	c.place.Leave()
 	k.closeTarget(c)
-	if forward.Shortage(err) {
+	if socket.Shortage(err) {
 		c.Dial.Again()
 		k.postpone(c, err)
 		return
@@ -150,10 +150,10 @@ func (k *Keeper) closeTarget(c *Connection) {
 
 // gaveUp ends a connection that has no use for a target, as its client has left.
 func (k *Keeper) gaveUp(c *Connection, err error) bool {
-	if !errors.Is(err, forward.ErrClientLeft) {
+	if !errors.Is(err, errClientLeft) {
 		return false
 	}
-	c.Outcome.Note(forward.ClientReset)
+	c.Outcome.Note(report.ClientReset)
 	k.Abort(c)
 	return true
 }

@@ -14,8 +14,11 @@ package connection
 import (
 	"time"
 
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 	"uring-socket-proxyd/internal/socket"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // NoFD stands for a descriptor that is not open.
@@ -31,42 +34,42 @@ type Connection struct {
 
 	// Client and Target are its sockets, owned; NoFD when not open. Until there is a
 	// target, its descriptor may be a reserve.
-	Client, Target forward.Side
+	Client, Target Side
 	halves         [2]*Half // to the target, and to the client
 
-	Dial     forward.Dial      // of the target's addresses
-	Prologue *forward.Prologue // nil if there is none, or it is with the target
+	Dial     Dial      // of the target's addresses
+	Prologue *Prologue // nil if there is none, or it is with the target
 
-	account  *forward.Account // nil unless connections are logged
-	Outcome  forward.Outcome
+	account  *report.Account // nil unless connections are logged
+	Outcome  report.Outcome
 	Passing  bool // passes descriptors on
 	closings int  // times that another thread has been asked to close something, and is not done
 
-	alarm    forward.Alarm
-	since    forward.Tick    // when it was accepted
-	began    time.Duration   // the same by the stopwatch
-	Silence  forward.Silence // since when nothing has moved
-	halfOpen forward.HalfOpen
-	place    forward.BacklogPlace // in line for a target's backlog
-	tries    uint8                // to reach the target, that have failed
-	lookups  uint32               // of the target's name, that have begun
-	looks    uint8                // that have found it waiting for its target
-	early    int                  // bytes that have travelled with the connect
-	watched  bool                 // the mover watches its client
-	Broken   bool                 // to be closed with a reset
+	alarm    wheel.Alarm
+	since    wheel.Tick    // when it was accepted
+	began    time.Duration // the same by the stopwatch
+	Silence  Silence       // since when nothing has moved
+	halfOpen halfOpen
+	place    backlogPlace // in line for a target's backlog
+	tries    uint8        // to reach the target, that have failed
+	lookups  uint32       // of the target's name, that have begun
+	looks    uint8        // that have found it waiting for its target
+	early    int          // bytes that have travelled with the connect
+	watched  bool         // the mover watches its client
+	Broken   bool         // to be closed with a reset
 }
 
 // Bind makes two halves those of a slot, for good.
 func (c *Connection) Bind(toTarget, toClient *Half) { c.halves = [2]*Half{toTarget, toClient} }
 
 // begin makes a free slot the connection of a client.
-func (c *Connection) begin(slot uint32, client forward.Client) {
+func (c *Connection) begin(slot uint32, client crew.Client) {
 	*c = Connection{
 		Slot: slot, Generation: c.Generation + 1, State: Free, Route: client.Route,
-		Client: forward.Side{FD: client.FD, TCP: socket.IsIP(client.Route.Listener.Family)},
-		Target: forward.Side{FD: NoFD},
+		Client: Side{FD: client.FD, TCP: socket.IsIP(client.Route.Listener.Family)},
+		Target: Side{FD: NoFD},
 		halves: c.halves,
-		alarm:  forward.Alarm{Connection: slot},
+		alarm:  wheel.Alarm{Connection: slot},
 	}
 	if client.Reserve > 0 {
 		c.Target.FD = client.Reserve

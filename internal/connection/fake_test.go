@@ -13,8 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // fake is a worker without a kernel: an engine, and sockets, whose every answer comes of a
@@ -29,7 +33,7 @@ type fake struct {
 	lookups   []lookup
 	open      map[int]string // descriptors, and what each is
 	nextFD    int
-	time      forward.Tick
+	time      wheel.Tick
 	said      ledger
 
 	rings bool // it has operations in flight, as a ring does; else all is over at once
@@ -51,7 +55,7 @@ type fakeTransfer struct {
 
 type lookup struct {
 	whole bool
-	done  func(forward.Answer)
+	done  func(resolver.Answer)
 }
 
 // newFake is a worker that serves a target.
@@ -64,10 +68,11 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	f := &fake{t: t, rng: rand.New(rand.NewPCG(seed, 0)), open: make(map[int]string), nextFD: 1 << 20, said: ledger{of: make(map[string]int)}}
 	policy.Routes = []forward.Route{{Listener: &activation.Listener{FD: NoFD, Family: unix.AF_INET}, Target: there}}
 	policy.Limits = forward.Limits{Connections: 64, BufferSize: 4 << 10, Descriptors: math.MaxInt32, Passed: policy.Limits.Passed}
-	policy.Workers, policy.Gate, policy.Resolver = 1, forward.NewGate(64, nil), f
-	policy.Log, policy.LogConnections = slog.New(&f.said), true
-	f.Init(policy, forward.NewCrew(policy), 0, fakeSockets{f}, f)
-	f.Clock = func() forward.Tick { return f.time }
+	policy.Workers, policy.LogConnections = 1, true
+	log := slog.New(&f.said)
+	services := &crew.Services{Log: log, Reports: report.New(log, policy), Gate: crew.NewGate(64, nil), Resolver: f}
+	f.Init(policy, services, crew.New(policy, services), 0, fakeSockets{f}, f)
+	f.Clock = func() wheel.Tick { return f.time }
 	if err := f.Prepare(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +85,8 @@ func newFake(t *testing.T, seed uint64, to string, policy *forward.Policy) *fake
 	return f
 }
 
-// Lookup implements forward.Resolver.
-func (f *fake) Lookup(_ target.Target, whole bool, done func(forward.Answer)) {
+// Lookup implements resolver.Resolver.
+func (f *fake) Lookup(_ target.Target, whole bool, done func(resolver.Answer)) {
 	f.lookups = append(f.lookups, lookup{whole, done})
 }
 

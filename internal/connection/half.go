@@ -2,14 +2,14 @@ package connection
 
 import (
 	"uring-socket-proxyd/bufpool"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
 // Half is what both engines know of one direction of a connection: receive -> hold -> send
 // -> end.
 type Half struct {
 	Connection          *Connection
-	Source, Destination *forward.Side
+	Source, Destination *Side
 
 	Input   Input   // what the source has said
 	Reading Reading // what it is doing
@@ -49,7 +49,7 @@ func (h *Half) Ended() bool { return h.Input != InputOpen }
 // End notes that the source has ended its stream.
 func (h *Half) End() {
 	h.Input = max(h.Input, InputEnded)
-	h.Connection.Outcome.Note(forward.EndedBy(h.FromClient()))
+	h.Connection.Outcome.Note(report.EndedBy(h.FromClient()))
 }
 
 // Piece is how many of n bytes go to the destination at once.

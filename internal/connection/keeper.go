@@ -2,19 +2,23 @@ package connection
 
 import (
 	"uring-socket-proxyd/bufpool"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/statistics"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // Keeper leads the life of a worker's connections. It is embedded in the engine's worker,
 // whose thread alone touches it but for the inbox and the counts.
 type Keeper struct {
+	*crew.Services // shared with the other workers
+
 	Policy  *forward.Policy
 	Sockets Sockets
-	Crew    *forward.Crew
+	Crew    *crew.Crew
 	Index   int // of the worker in the crew
-	Box     *forward.Inbox
+	Box     *crew.Inbox
 	Counts  statistics.Counters // here, so that no other worker writes nearby
 	Mode    Mode
 	mover   Mover
@@ -25,9 +29,9 @@ type Keeper struct {
 	timers    []*Timer
 
 	Clocked   bool // connections have time limits: see limits.go
-	Clock     func() forward.Tick
-	Now       forward.Tick // at the beginning of this round; 0 unless clocked
-	Wheel     forward.Wheel
+	Clock     func() wheel.Tick
+	Now       wheel.Tick // at the beginning of this round; 0 unless clocked
+	Wheel     wheel.Wheel
 	Stopwatch statistics.Stopwatch
 
 	Tight bool   // descriptors may run out: see shortage.go
@@ -38,7 +42,7 @@ type Keeper struct {
 	FirstWay Way // how a half begins, and goes on after it was a stream
 	pipes    *bufpool.Pipes
 	streams  Line // halves whose turn is to come
-	busyPoll forward.BusyPoll
+	busyPoll BusyPoll
 
 	Backlogs backlogs
 	Headers  headers
@@ -48,17 +52,17 @@ type Keeper struct {
 }
 
 // Init makes a Keeper that of a crew's next worker.
-func (k *Keeper) Init(policy *forward.Policy, crew *forward.Crew, index int, sockets Sockets, mover Mover) {
-	k.Policy, k.Crew, k.Index, k.Sockets, k.mover = policy, crew, index, sockets, mover
-	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), forward.NewClock(), statistics.NewStopwatch(policy.Timed)
+func (k *Keeper) Init(policy *forward.Policy, services *crew.Services, workers *crew.Crew, index int, sockets Sockets, mover Mover) {
+	k.Policy, k.Services, k.Crew, k.Index, k.Sockets, k.mover = policy, services, workers, index, sockets, mover
+	k.Clocked, k.Clock, k.Stopwatch = policy.Clocked(), wheel.NewClock(), statistics.NewStopwatch(policy.Timed)
 	k.Tight = policy.Limits.Tight()
 	k.Tuning = defaultTuning
-	k.pipes = bufpool.NewPipes(policy.Limits.BufferSize, KeepPipes, policy.SparePipe)
-	k.busyPoll = forward.NewBusyPoll(policy.BusyPoll)
-	k.Backlogs.Backlogs = forward.NewBacklogs[*Connection](policy.Timeouts)
-	k.Headers.Time = forward.HeaderTime
+	k.pipes = bufpool.NewPipes(policy.Limits.BufferSize, KeepPipes, workers.SparePipe)
+	k.busyPoll = NewBusyPoll(policy.BusyPoll)
+	k.Backlogs.backlogLines = newBacklogLines[*Connection](policy.Timeouts)
+	k.Headers.Time = HeaderTime
 	if policy.Outbound.FastOpen {
-		k.Early = make([]byte, forward.EarlyRoom)
+		k.Early = make([]byte, EarlyRoom)
 	}
 }
 
@@ -70,7 +74,7 @@ func SystemSockets(policy *forward.Policy) socket.System {
 // Prepare makes what a Keeper needs of the system, and its timers.
 func (k *Keeper) Prepare() error {
 	var err error
-	if k.Box, err = forward.NewInbox(); err != nil {
+	if k.Box, err = crew.NewInbox(); err != nil {
 		return err
 	}
 	k.Backlogs.timer = k.NewTimer(k.connectWaiting)
@@ -82,7 +86,7 @@ func (k *Keeper) Prepare() error {
 		l.timer = k.NewTimer(func() { k.AcceptAgain(l) })
 		k.listeners = append(k.listeners, l)
 	}
-	if k.Policy.Heart != nil {
+	if k.Heart != nil {
 		k.pulse = k.NewTimer(k.beat)
 	}
 	return nil
@@ -99,24 +103,24 @@ func (k *Keeper) Release() {
 // startHeart begins to tell the watchdog that the worker is alive, if there is one.
 func (k *Keeper) startHeart() {
 	if k.pulse != nil {
-		k.pulse.Start(k.Policy.Heart.Interval())
+		k.pulse.Start(k.Heart.Interval())
 	}
 }
 
 // beat tells the watchdog, from the event loop itself, that the loop is alive, and does so
 // again every interval.
 func (k *Keeper) beat() {
-	k.Policy.Heart.Beat(k.Index)
+	k.Heart.Beat(k.Index)
 	k.startHeart()
 }
 
-// Sample implements forward.Member, for an engine that has no ring and no pool.
+// Sample implements crew.Member, for an engine that has no ring and no pool.
 func (k *Keeper) Sample() statistics.Sample { return statistics.Sample{} }
 
-// Inbox implements forward.Member.
-func (k *Keeper) Inbox() *forward.Inbox { return k.Box }
+// Inbox implements crew.Member.
+func (k *Keeper) Inbox() *crew.Inbox { return k.Box }
 
-// Counters implements forward.Member.
+// Counters implements crew.Member.
 func (k *Keeper) Counters() *statistics.Counters { return &k.Counts }
 
 // Received notes that a half holds bytes which have come from its source.
@@ -141,6 +145,6 @@ func (k *Keeper) count(h *Half, n int) {
 	}
 	k.Counts.BytesToTarget.Add(uint64(n))
 	if c.halfOpen.Dormant() {
-		k.Policy.Gate.Stir()
+		k.Gate.Stir()
 	}
 }

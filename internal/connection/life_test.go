@@ -11,8 +11,11 @@ import (
 
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/proxyprotocol"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/socket"
 	"uring-socket-proxyd/internal/target"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 var (
@@ -90,7 +93,7 @@ func somePolicy(seed uint64) *forward.Policy {
 func (f *fake) step() {
 	switch f.rng.IntN(9) {
 	case 0:
-		f.time += forward.Tick(f.rng.IntN(40))
+		f.time += wheel.Tick(f.rng.IntN(40))
 		f.ReadClock()
 		f.GoOff()
 	case 1:
@@ -118,7 +121,7 @@ func (f *fake) step() {
 	}
 }
 
-func (f *fake) answer() forward.Answer {
+func (f *fake) answer() resolver.Answer {
 	there, err := target.Parse("*:80")
 	if err != nil {
 		f.t.Fatal(err)
@@ -126,13 +129,13 @@ func (f *fake) answer() forward.Answer {
 	addresses, _ := there.Literal()
 	switch f.rng.IntN(6) {
 	case 0:
-		return forward.Answer{Err: unix.EMFILE}
+		return resolver.Answer{Err: unix.EMFILE}
 	case 1:
-		return forward.Answer{Err: errors.New("no such host")}
+		return resolver.Answer{Err: errors.New("no such host")}
 	case 2:
-		return forward.Answer{Addresses: addresses[1:], Partial: true}
+		return resolver.Answer{Addresses: addresses[1:], Partial: true}
 	}
-	return forward.Answer{Addresses: addresses}
+	return resolver.Answer{Addresses: addresses}
 }
 
 // happen lets something happen to a connection.
@@ -155,7 +158,7 @@ func (f *fake) happen(c *fakeTransfer) {
 
 func (f *fake) endConnect(c *fakeTransfer) {
 	if c.State.Awaits() && f.rng.IntN(20) == 0 {
-		c.Outcome.Note(forward.ClientReset)
+		c.Outcome.Note(report.ClientReset)
 		f.Abort(&c.Connection)
 		return
 	}
@@ -267,8 +270,8 @@ func (f *fake) checkEnd() {
 	switch {
 	case len(f.open) > 0:
 		f.t.Fatalf("descriptors are left: %v", f.open)
-	case served != ended, f.InUse() > 0, f.Policy.Gate.Current() > 0, uint64(f.said.count("connection closed")) != served:
+	case served != ended, f.InUse() > 0, f.Gate.Current() > 0, uint64(f.said.count("connection closed")) != served:
 		f.t.Fatalf("%d connections were served, %d have ended, %d are logged; %d slots and %d places are in use",
-			served, ended, f.said.count("connection closed"), f.InUse(), f.Policy.Gate.Current())
+			served, ended, f.said.count("connection closed"), f.InUse(), f.Gate.Current())
 	}
 }

@@ -6,7 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // The time limits of connections: for reaching the target, for trying again to reach
@@ -45,7 +46,7 @@ func (k *Keeper) limit(c *Connection, d time.Duration) {
 	}
 }
 
-func (k *Keeper) elapsed(a *forward.Alarm) { k.timeOver(k.slots.all[a.Connection]) }
+func (k *Keeper) elapsed(a *wheel.Alarm) { k.timeOver(k.slots.all[a.Connection]) }
 
 // timeOver handles the alarm of a connection.
 func (k *Keeper) timeOver(c *Connection) {
@@ -62,19 +63,19 @@ func (k *Keeper) timeOver(c *Connection) {
 	case c.State == Connecting:
 		k.mover.TimeOut(c)
 	default:
-		k.unreachable(c, forward.ErrTimedOut)
+		k.unreachable(c, errTimedOut)
 	}
 }
 
 // review looks whether a connection has stood idle, or its peers have vanished.
 func (k *Keeper) review(c *Connection) {
-	next, outcome := k.Policy.Review(&c.Silence, k.Now, k.Sockets, c.Client, c.Target)
+	next, outcome := c.Silence.review(k.Policy, k.Now, k.Sockets, c.Client, c.Target)
 	switch outcome {
-	case forward.ClientReset:
+	case report.ClientReset:
 		k.sourceBroke(c.ToTarget())
-	case forward.TargetReset:
+	case report.TargetReset:
 		k.sourceBroke(c.ToClient())
-	case forward.IdleTimeout:
+	case report.IdleTimeout:
 		k.stoodIdle(c)
 	default:
 		k.limit(c, next)
@@ -98,7 +99,7 @@ func (k *Keeper) stoodIdle(c *Connection) {
 		}
 	}
 	k.Counts.TimedOut.Add(1)
-	c.Outcome.Note(forward.IdleTimeout)
-	k.Policy.ReportIdle(c.Route.Listener)
+	c.Outcome.Note(report.IdleTimeout)
+	k.Reports.Idle(c.Route.Listener)
 	k.Abort(c)
 }

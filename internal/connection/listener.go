@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // Listener is a route's listening socket, as its worker sees it.
@@ -70,11 +71,11 @@ func (k *Keeper) Accepted(l *Listener, fd int) {
 
 // AcceptFailed has a listener pause after an error, if need be.
 func (k *Keeper) AcceptFailed(l *Listener, errno syscall.Errno) {
-	if forward.AboutClient(errno) {
-		k.Policy.Gate.FoundNobody()
+	if socket.AboutClient(errno) {
+		k.Gate.FoundNobody()
 	}
-	l.pause = forward.AcceptPause(errno, l.pause)
-	k.Policy.ReportAcceptFailed(l.Route.Listener, errno, l.pause)
+	l.pause = socket.AcceptPause(errno, l.pause)
+	k.Reports.AcceptFailed(l.Route.Listener, k.Gate.Current(), errno, l.pause)
 	if l.pause > 0 {
 		k.pipes.Drop()
 		k.stopAccepting(l)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
 // forwarding is a connection that forwards, on which nothing fails by chance.
@@ -36,7 +37,7 @@ func TestBrokenSourceStands(t *testing.T) {
 		f.expect(c, Forwarding, 0)
 		f.look()
 		f.expect(c, Free, 0)
-		if f.said.count(forward.ClientReset.String()) != 1 {
+		if f.said.count(report.ClientReset.String()) != 1 {
 			t.Errorf("the log says %v", f.said.of)
 		}
 	}

@@ -38,7 +38,7 @@ func (k *Keeper) Serve() error {
 		k.Advance()
 		k.mover.EndRound()
 		k.lookSoon()
-		k.Policy.Pulse.Round(k.Index)
+		k.Pulse.Round(k.Index)
 	}
 	return nil
 }

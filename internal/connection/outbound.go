@@ -3,11 +3,10 @@ package connection
 import (
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/target"
 )
 
-// What forward/outbound.go says of how connections leave is done here.
+// How connections leave for their targets.
 
 // fit gives the socket its outfit that is to be connected to the address being tried.
 func (k *Keeper) fit(c *Connection) error {
@@ -20,7 +19,7 @@ func (k *Keeper) fit(c *Connection) error {
 		peer = k.Sockets.Peer(c.Client.FD)
 	}
 	address := c.Dial.Current()
-	outfit, err := outbound.Outfit(address, c.Prologue, peer)
+	outfit, err := outfitFor(outbound, address, c.Prologue, peer)
 	if err != nil {
 		return err
 	}
@@ -45,7 +44,7 @@ func (k *Keeper) connectWith(c *Connection, address *target.Address) (Progress, 
 }
 
 // atHand is what there is for a target before it is connected. None of it is taken. An
-// error is forward.ErrClientLeft.
+// error is errClientLeft.
 func (k *Keeper) atHand(c *Connection) ([]byte, error) {
 	n := 0
 	if c.Prologue != nil {
@@ -54,7 +53,7 @@ func (k *Keeper) atHand(c *Connection) ([]byte, error) {
 	if n < len(k.Early) {
 		seen, errno := k.Sockets.Peek(c.Client.FD, k.Early[n:])
 		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
-			return nil, forward.ErrClientLeft
+			return nil, errClientLeft
 		}
 		n += seen
 	}

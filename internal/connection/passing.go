@@ -5,10 +5,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
-// What forward/passing.go says of descriptors that are passed on is done here.
+// What connection/passing.go says of descriptors that are passed on is done here.
 
 // Receipt is what has come of a receive.
 type Receipt uint8
@@ -43,8 +43,8 @@ func (k *Keeper) receivedPassing(h *Half, n int, passed []int, err error) Receip
 		k.SourceFailed(h)
 		return Over
 	case err != nil: // some cannot be passed on
-		k.Policy.ReportPassing(h.Connection.Route.Listener, err)
-		h.Connection.Outcome.Note(forward.DescriptorsLost)
+		k.Reports.Passing(h.Connection.Route.Listener, err)
+		h.Connection.Outcome.Note(report.DescriptorsLost)
 		k.discardBoth(h)
 		return Over
 	case n == 0:

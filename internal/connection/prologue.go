@@ -5,14 +5,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
-// What forward/proxyprotocol.go says of a prologue is done here.
+// How a connection gets its prologue: see header.go.
 
 // headers are the connections whose clients have yet to send a header.
 type headers struct {
-	forward.HeaderLine[*Connection]
+	headerLine[*Connection]
 	timer *Timer
 }
 
@@ -20,7 +20,7 @@ type headers struct {
 // its client has yet to send a header it reports false; resolve is called again then.
 func (k *Keeper) introduce(c *Connection) bool {
 	if c.Prologue == nil {
-		c.Prologue = k.Policy.NewPrologue()
+		c.Prologue = newPrologue(k.Policy.ProxyProtocol)
 	}
 	switch {
 	case c.Prologue == nil, c.Prologue.Bytes != nil:
@@ -81,7 +81,7 @@ func (k *Keeper) receiveHeader(c *Connection) (int, syscall.Errno) {
 // awaitHeader waits for more of a client's header, until its time is over.
 func (k *Keeper) awaitHeader(c *Connection) {
 	if c.Prologue.Late {
-		k.RefuseHeader(c, forward.ErrLate)
+		k.RefuseHeader(c, errLate)
 		return
 	}
 	k.Headers.Join(c, c.Prologue)
@@ -93,11 +93,11 @@ func (k *Keeper) awaitHeader(c *Connection) {
 
 func (k *Keeper) completePrologue(c *Connection) bool {
 	local, peer := k.Sockets.Names(c.Client.FD)
-	if err := k.Policy.Complete(c.Prologue, local, peer); err != nil {
+	if err := c.Prologue.complete(k.Policy.ProxyProtocol.Send, local, peer); err != nil {
 		k.RefuseHeader(c, err)
 		return false
 	}
-	c.account.Introduce(c.Prologue)
+	c.account.Introduce(c.Prologue.told)
 	return true
 }
 
@@ -105,15 +105,15 @@ func (k *Keeper) completePrologue(c *Connection) bool {
 // whose client has left without a byte of it is closed.
 func (k *Keeper) RefuseHeader(c *Connection, err error) {
 	if c.Prologue.Probed(err) {
-		c.Outcome.Note(forward.ClientLeft)
+		c.Outcome.Note(report.ClientLeft)
 		k.forgetPrologue(c)
 		k.finish(c)
 		return
 	}
 	k.Counts.BadHeader.Add(1)
-	c.Outcome.Note(forward.BadHeader)
+	c.Outcome.Note(report.BadHeader)
 	_, peer := k.Sockets.Names(c.Client.FD)
-	k.Policy.ReportHeader(c.Route.Listener, peer, err)
+	k.Reports.Header(c.Route.Listener, peer, err)
 	k.forgetPrologue(c)
 	k.Abort(c)
 }
@@ -136,7 +136,7 @@ func (k *Keeper) endLate() {
 		case k.Sockets.Events(c.Client.FD, unix.POLLIN) != 0:
 			c.Prologue.Late = true
 		default:
-			k.RefuseHeader(c, forward.ErrLate)
+			k.RefuseHeader(c, errLate)
 		}
 	}
 }

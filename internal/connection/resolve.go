@@ -1,6 +1,9 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import (
+	"uring-socket-proxyd/internal/resolver"
+	"uring-socket-proxyd/internal/socket"
+)
 
 // resolve finds the addresses of a connection's target: at once when they are
 // literal, else through the resolver, whose answer comes back by the inbox.
@@ -11,7 +14,7 @@ func (k *Keeper) resolve(c *Connection) {
 	}
 	k.limit(c, k.Policy.Timeouts.Connect)
 	if addresses, ok := c.Route.Target.Literal(); ok {
-		k.resolved(c, forward.Answer{Addresses: addresses})
+		k.resolved(c, resolver.Answer{Addresses: addresses})
 		return
 	}
 	k.lookUp(c)
@@ -37,7 +40,7 @@ func (k *Keeper) watch(c *Connection) bool {
 func (k *Keeper) lookUp(c *Connection) {
 	c.lookups++
 	generation, lookup := c.Generation, c.lookups
-	k.Policy.Resolver.Lookup(c.Route.Target, c.Dial.Partial(), func(answer forward.Answer) {
+	k.Resolver.Lookup(c.Route.Target, c.Dial.Partial(), func(answer resolver.Answer) {
 		k.Box.Post(func() {
 			if c.Generation == generation && c.lookups == lookup && c.State == Resolving && !c.Finished() {
 				k.resolved(c, answer)
@@ -46,9 +49,9 @@ func (k *Keeper) lookUp(c *Connection) {
 	})
 }
 
-func (k *Keeper) resolved(c *Connection, answer forward.Answer) {
+func (k *Keeper) resolved(c *Connection, answer resolver.Answer) {
 	switch {
-	case forward.Shortage(answer.Err):
+	case socket.Shortage(answer.Err):
 		k.postpone(c, answer.Err)
 	case answer.Err != nil:
 		k.unreachable(c, answer.Err)

@@ -3,7 +3,7 @@ package connection
 import (
 	"time"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
 )
 
 // retry has a connection whose target cannot be reached try again in a while. It
@@ -15,12 +15,12 @@ func (k *Keeper) retry(c *Connection) bool {
 		return false
 	}
 	if c.tries == 0 {
-		k.Policy.ReportWaiting(c.Route)
+		k.Reports.Waiting(c.Route)
 	}
 	c.tries = min(c.tries+1, 100) // it is long enough a wait by then
 	k.Counts.Retried.Add(1)
 	k.enter(c, WaitingToRetry)
-	c.Dial = forward.Dial{}
+	c.Dial = Dial{}
 	k.Wheel.Set(&c.alarm, k.Now, wait)
 	// Without the memory for a watch, the next try finds out.
 	_ = k.mover.Watch(c, ForLeaving)
@@ -34,13 +34,13 @@ func (k *Keeper) unreachable(c *Connection, err error) {
 		return
 	}
 	k.Counts.Failed.Add(1)
-	c.Outcome.Note(forward.TargetUnreachable)
-	k.Policy.ReportUnreachable(c.Route, &c.Dial, err)
+	c.Outcome.Note(report.TargetUnreachable)
+	k.Reports.Unreachable(c.Route, c.Dial.failed, err)
 	k.finish(c)
 }
 
 // clientLeft ends a connection whose client has left while it waited for its target.
 func (k *Keeper) clientLeft(c *Connection) {
-	c.Outcome.Note(forward.ClientLeft)
+	c.Outcome.Note(report.ClientLeft)
 	k.Abort(c)
 }

@@ -1,8 +1,11 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import "uring-socket-proxyd/internal/socket"
 
-// What forward/shortage.go says of a shortage is done here.
+// A shortage of descriptors or memory passes when other connections end. So clients
+// wait for it as they would in the listener's backlog: those that a worker has
+// accepted stand in line, and it accepts no more until all of them have what they
+// need.
 
 // shortage is the connections that wait for a descriptor, or for memory, in order.
 type shortage struct {
@@ -64,10 +67,10 @@ func (k *Keeper) giveReserve(c *Connection) {
 func (k *Keeper) postpone(c *Connection, err error) {
 	k.enter(c, WaitingForDescriptor)
 	k.Wheel.Cancel(&c.alarm)
-	k.Policy.ReportShortage(c.Route.Listener, err)
+	k.Reports.Shortage(c.Route.Listener, k.Gate.Current(), err)
 	k.shortage.line = append(k.shortage.line, inLine{c, c.Generation})
 	k.stopAllAccepting()
-	k.shortage.timer.Start(forward.ShortagePause)
+	k.shortage.timer.Start(socket.ShortagePause)
 }
 
 // goOn lets those in line try again, in order, until one finds that there is still

@@ -3,24 +3,25 @@ package connection
 import (
 	"time"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/crew"
+	"uring-socket-proxyd/internal/report"
 )
 
-// LongestSilent implements forward.Member.
+// LongestSilent implements crew.Member.
 func (k *Keeper) LongestSilent() (time.Duration, bool) {
 	c, silent := k.longestSilent()
 	return silent, c != nil
 }
 
-// GiveUpLongestSilent implements forward.Member.
+// GiveUpLongestSilent implements crew.Member.
 func (k *Keeper) GiveUpLongestSilent() bool {
 	c, silent := k.longestSilent()
-	if c == nil || silent < forward.GiveUpAfter {
+	if c == nil || silent < crew.GiveUpAfter {
 		return false
 	}
 	k.Counts.GivenUp.Add(1)
-	k.Policy.ReportGivenUp(c.Route)
-	c.Outcome.Note(forward.GivenUp)
+	k.Reports.GivenUp(c.Route)
+	c.Outcome.Note(report.GivenUp)
 	k.Abort(c)
 	return true
 }
@@ -36,7 +37,7 @@ func (k *Keeper) longestSilent() (longest *Connection, silence time.Duration) {
 		case c.Client.TCP && k.Sockets.Unsent(c.Client.FD) > 0, c.Target.TCP && k.Sockets.Unsent(c.Target.FD) > 0:
 			continue
 		}
-		if silent := c.halfOpen.Silent(now, c.Moved()); longest == nil || silent > silence {
+		if silent := c.halfOpen.silent(now, c.Moved()); longest == nil || silent > silence {
 			longest, silence = c, silent
 		}
 	}

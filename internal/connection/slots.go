@@ -1,6 +1,6 @@
 package connection
 
-import "uring-socket-proxyd/internal/forward"
+import "uring-socket-proxyd/internal/crew"
 
 // slots are the places of a worker's connections by number, which never move. They are
 // reused last in, first out, so that as few are touched as there are connections.
@@ -10,7 +10,7 @@ type slots struct {
 }
 
 // allocate begins the connection of a client in a free slot, a new one if there is none.
-func (k *Keeper) allocate(client forward.Client) *Connection {
+func (k *Keeper) allocate(client crew.Client) *Connection {
 	if len(k.slots.unused) == 0 {
 		k.slots.unused = append(k.slots.unused, uint32(len(k.slots.all)))
 		k.slots.all = append(k.slots.all, nil)
@@ -36,5 +36,5 @@ func (k *Keeper) vacate(c *Connection) {
 
 func (k *Keeper) leave(c *Connection) {
 	k.Counts.Ended.Add(1)
-	k.Crew.Leave(k.Index, c.halfOpen)
+	k.Crew.Leave(k.Index, c.halfOpen.HalfOpen)
 }

@@ -6,7 +6,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/socket"
 )
 
@@ -28,7 +27,7 @@ func (f fakeSockets) Fit(fd, _ int, _ socket.Outfit) error {
 	case f.chance(20):
 		return unix.EADDRNOTAVAIL
 	case f.chance(20):
-		return forward.ErrClientLeft
+		return errClientLeft
 	}
 	return nil
 }

@@ -5,7 +5,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // What becomes of a connection one of whose sides has broken, or is gone. What the kernel
@@ -47,27 +48,27 @@ func (k *Keeper) SourceEnded(h *Half) {
 
 // SourceReset handles a source that has reset: what is sent to it is in vain.
 func (k *Keeper) SourceReset(h *Half) {
-	h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
+	h.Connection.Outcome.Note(report.ResetBy(h.FromClient()))
 	k.Discard(h.Opposite())
 }
 
 // GiveUp resets a connection because of a source that is broken.
 func (k *Keeper) GiveUp(h *Half) {
-	h.Connection.Outcome.Note(forward.ResetBy(h.FromClient()))
+	h.Connection.Outcome.Note(report.ResetBy(h.FromClient()))
 	k.Abort(h.Connection)
 }
 
 // DestinationFailed handles a destination that takes nothing more.
 func (k *Keeper) DestinationFailed(h *Half, errno syscall.Errno) {
 	c := h.Connection
-	if len(h.Passed) > 0 && !forward.Gone(errno) {
-		k.Policy.ReportPassing(c.Route.Listener, errno)
-		c.Outcome.Note(forward.DescriptorsLost)
+	if len(h.Passed) > 0 && !socket.Gone(errno) {
+		k.Reports.Passing(c.Route.Listener, errno)
+		c.Outcome.Note(report.DescriptorsLost)
 	}
-	c.Outcome.Note(forward.ResetBy(!h.FromClient()))
+	c.Outcome.Note(report.ResetBy(!h.FromClient()))
 	k.Discard(h)
 	switch {
-	case !forward.Gone(errno):
+	case !socket.Gone(errno):
 		k.Discard(h.Opposite())
 	case h.Destination.TCP: // it has reset, or the kernel would wait for it
 		k.NotForLong(h.Opposite())
@@ -139,7 +140,7 @@ func (k *Keeper) EndForNobody(h *Half) {
 	case h.Held > 0 || len(h.Passed) > 0:
 		k.SourceReset(h.Opposite())
 	default:
-		h.Connection.Outcome.Note(forward.EndedBy(!h.FromClient()))
+		h.Connection.Outcome.Note(report.EndedBy(!h.FromClient()))
 		k.Drop(h)
 	}
 }
@@ -147,8 +148,8 @@ func (k *Keeper) EndForNobody(h *Half) {
 // OutOfMemory resets the connection of a half, for want of memory to hold so many bytes of
 // it.
 func (k *Keeper) OutOfMemory(h *Half, bytes int, err error) {
-	k.Policy.ReportMemory(h.Connection.Route.Listener, bytes, err)
-	h.Connection.Outcome.Note(forward.OutOfMemory)
+	k.Reports.Memory(h.Connection.Route.Listener, bytes, err)
+	h.Connection.Outcome.Note(report.OutOfMemory)
 	k.discardBoth(h)
 }
 

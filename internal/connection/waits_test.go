@@ -9,7 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
+	"uring-socket-proxyd/internal/wheel"
 )
 
 // begun is a worker with a connection on its way to a target, on which nothing fails by
@@ -24,7 +26,7 @@ func begun(t *testing.T, to string, timeouts forward.Timeouts, blind int) (*fake
 
 // later lets time pass.
 func (f *fake) later(d time.Duration) {
-	f.time += forward.Tick(d / time.Millisecond)
+	f.time += wheel.Tick(d / time.Millisecond)
 	f.ReadClock()
 	f.GoOff()
 }
@@ -43,23 +45,23 @@ func (f *fake) expect(c *fakeTransfer, state State, lookups int) {
 }
 
 // answers are two addresses, and one of them.
-func answers(t *testing.T) (both, first forward.Answer) {
+func answers(t *testing.T) (both, first resolver.Answer) {
 	t.Helper()
 	to, err := target.Parse("*:80")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addresses, _ := to.Literal()
-	return forward.Answer{Addresses: addresses}, forward.Answer{Addresses: addresses[1:], Partial: true}
+	return resolver.Answer{Addresses: addresses}, resolver.Answer{Addresses: addresses[1:], Partial: true}
 }
 
 // TestAnswerTwice has two lookups of a connection answered together, the first of which
 // had been given up: only what the second says counts.
 func TestAnswerTwice(t *testing.T) {
 	both, _ := answers(t)
-	short := forward.Answer{Err: unix.EMFILE}
+	short := resolver.Answer{Err: unix.EMFILE}
 	for _, test := range []struct {
-		first, second forward.Answer
+		first, second resolver.Answer
 		want          State
 	}{{short, both, Connecting}, {both, short, WaitingForDescriptor}} {
 		f, c := begun(t, "back.test:80", forward.Timeouts{Connect: time.Second, Retry: time.Hour}, 0)
@@ -117,7 +119,7 @@ func TestNoMoreAnswers(t *testing.T) {
 	f.lookups[0].done(first)
 	f.TakeAll()
 	f.fail(c, unix.ECONNREFUSED)
-	f.lookups[1].done(forward.Answer{Err: errors.New("server misbehaving")})
+	f.lookups[1].done(resolver.Answer{Err: errors.New("server misbehaving")})
 	f.TakeAll()
 	f.expect(c, Free, 2)
 	if f.Counts.Failed.Load() != 1 {
@@ -129,7 +131,7 @@ func TestNoMoreAnswers(t *testing.T) {
 // take: that is not the target's fault, nor the resolver's.
 func TestShortageTakesNoTime(t *testing.T) {
 	f, c := begun(t, "back.test:80", forward.Timeouts{Connect: time.Second}, 0)
-	f.lookups[0].done(forward.Answer{Err: unix.EMFILE})
+	f.lookups[0].done(resolver.Answer{Err: unix.EMFILE})
 	f.TakeAll()
 	f.later(time.Hour)
 	f.expect(c, WaitingForDescriptor, 1)

@@ -2,16 +2,16 @@ package connection
 
 import "slices"
 
-// How a worker ends, or stops accepting for a while: see internal/forward/retire.go.
+// How a worker ends, or stops accepting for a while: see internal/crew/retire.go.
 
-// Stop implements forward.Member: it begins to end the worker.
+// Stop implements crew.Member: it begins to end the worker.
 func (k *Keeper) Stop() {
 	k.Mode = Stopping
 	k.stopAllAccepting()
 	k.endAll()
 }
 
-// Retire implements forward.Member.
+// Retire implements crew.Member.
 func (k *Keeper) Retire() {
 	if k.Mode == Serving {
 		k.Mode = Retiring
@@ -19,7 +19,7 @@ func (k *Keeper) Retire() {
 	}
 }
 
-// Resume implements forward.Member.
+// Resume implements crew.Member.
 func (k *Keeper) Resume() {
 	if k.Mode == Quiet {
 		k.Mode = Serving

@@ -1,31 +1,19 @@
-// Package forward holds what does not depend on the engine: routes, limits, the
-// admission gate and idle clock, what workers agree on, name resolution off the data
-// path, and the lines that are logged. An engine moves the bytes; this
-// package decides.
+// Package forward has what an engine is told, and what is asked of it: the settings of a
+// run, in a [Policy], and the contract that both engines keep, [Engine].
 //
 // The words are the same everywhere: a listener accepts a client, a connection
 // joins the client to a target, each direction of it is a half.
 //
 // Invariants:
 //
-//   - A [Policy] does not change once the engine runs, but for its atomic parts: the
-//     [Gate], and what bounds the lines that are logged.
-//   - Whoever is let in by [Crew.Admit] gives the place back exactly once, by
-//     [Crew.Leave] or [Crew.Dismiss].
-//   - What other threads have for a worker goes through its [Inbox] and runs on its
-//     own thread. A [statistics.Counter] is written by its worker alone, and read by anyone.
-//   - Nothing here waits on a worker's thread: not for the resolver, the log, the
-//     service manager, or whoever asks for metrics.
+//   - A [Policy] is settings only, and does not change once the engine runs: any thread
+//     reads it.
+//   - What is decided from settings alone is a method of theirs. What needs to know more
+//     is above: who is let in in package crew, the life of a connection in package
+//     connection, what is logged in package report.
 package forward
 
-import (
-	"log/slog"
-	"time"
-
-	"uring-socket-proxyd/internal/activation"
-	"uring-socket-proxyd/internal/statistics"
-	"uring-socket-proxyd/internal/target"
-)
+import "uring-socket-proxyd/internal/statistics"
 
 // Engine moves bytes according to a Policy. Both engines keep the same promises:
 //
@@ -60,64 +48,4 @@ type Engine interface {
 	Counters() statistics.Counts
 	// Sample asks all workers how they are. From any goroutine.
 	Sample() statistics.Sample
-}
-
-// Route leads from a listener to the target of its connections.
-type Route struct {
-	Listener *activation.Listener // closed by its owner after Run has returned; one in Policy.Routes is open
-	Target   target.Target
-}
-
-// Limits are the explicit bounds of everything.
-type Limits struct {
-	Connections int // simultaneous connections let in
-	BufferSize  int // bytes that a half may hold before it stops reading
-	PoolSize    int // bytes of a worker's buffer pool, in the io_uring engine
-	Unsent      int // bytes that a socket may hold that its peer does not take, about; 0 leaves that to the kernel
-	Descriptors int // RLIMIT_NOFILE; 0 if it is not to be reckoned with
-	Passed      int // descriptors that a half may hold to pass them on: those of one message, or 0 if none are passed on
-}
-
-// Turn is how many bytes a stream may move before others get their turn. A stream
-// is drained as far as that goes: its peers are then woken once for much, not often
-// for little, and waking them is what costs. 256 KiB took twice the CPU of 4 MiB,
-// more gained nothing.
-const Turn = 4 << 20
-
-// The defaults of Limits, in bytes.
-const (
-	DefaultBufferSize = 1 << 20
-	DefaultPoolSize   = 8 << 20
-)
-
-// MaxWorkers bounds Policy.Workers.
-const MaxWorkers = 64
-
-// Policy is what an engine needs to know. It is made once, before the engine,
-// and shared by all its workers.
-type Policy struct {
-	Routes   []Route
-	Accepted []Client // passed to the program; the engine's from Run on
-	Limits   Limits
-	Timeouts Timeouts
-	// Keepalive is as in socket.System.
-	Keepalive time.Duration
-	Workers   int // threads that move bytes, from 1 to MaxWorkers
-	Gate      *Gate
-	Resolver  Resolver
-	Log       *slog.Logger
-	BusyPoll  time.Duration // for how long workers poll before they sleep; 0 is not at all
-	Heart     *Heart        // watchdog keep-alives; nil without a watchdog
-	Pulse     *Pulse        // has the service manager told how it is going; nil without one
-	Deaf      func()        // called once when a drain has stopped all accepting: nobody uses the listeners any more; may be nil
-
-	ProxyProtocol ProxyProtocol
-	Outbound      Outbound
-
-	LogConnections bool // a line for each connection at its end
-	// Timed makes workers count how long connections take, which costs three looks
-	// at the clock for each.
-	Timed bool
-
-	throttles [troubles]throttle
 }

@@ -21,7 +21,7 @@ func (o *Outbound) Check(targets ...target.Target) error {
 	if !o.Fits() {
 		return nil
 	}
-	if o.binds() && o.Transparent {
+	if o.Binds() && o.Transparent {
 		return errors.New("--bind= and --transparent each set the source address of connections to the target; leave one out")
 	}
 	if err := o.checkTargets(targets); err != nil {
@@ -55,12 +55,12 @@ func (o *Outbound) checkTargets(targets []target.Target) error {
 			continue
 		}
 		overTCP++
-		reachable := !ok || !o.binds()
+		reachable := !ok || !o.Binds()
 		for _, address := range addresses {
-			reachable = reachable || o.bindFor(address.IP()).IsValid()
+			reachable = reachable || o.BindFor(address.IP()).IsValid()
 		}
 		if !reachable {
-			return fmt.Errorf("target %q: no %[2]s address to connect from; add --bind= with an %[2]s address", t, familyName(addresses[0].IP()))
+			return fmt.Errorf("target %q: no %[2]s address to connect from; add --bind= with an %[2]s address", t, target.FamilyName(addresses[0].IP()))
 		}
 	}
 	if overTCP == 0 && len(targets) > 0 {

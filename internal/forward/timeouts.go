@@ -1,11 +1,8 @@
 package forward
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
-
-	"uring-socket-proxyd/internal/activation"
 )
 
 // Timeouts bound how long connections wait. 0 is no bound.
@@ -17,12 +14,6 @@ type Timeouts struct {
 
 // Any tells whether there is a bound at all.
 func (t Timeouts) Any() bool { return t != Timeouts{} }
-
-// Clocked tells whether workers need a clock and a wheel.
-func (p *Policy) Clocked() bool { return p.Timeouts.Any() || p.Keepalive > 0 }
-
-// ErrTimedOut is why a lookup was given up.
-var ErrTimedOut = errors.New("resolving it took longer than the connect timeout")
 
 // Between two tries to reach a target that is not up yet, a connection waits twice as
 // long as before, from firstBackoff to lastBackoff, and a quarter more or less, so
@@ -45,14 +36,4 @@ func (t Timeouts) Backoff(tries int, waited time.Duration) (time.Duration, bool)
 	}
 	wait += time.Duration((rand.Float64() - 0.5) / 2 * float64(wait))
 	return min(wait, left), true // the last try is at the end of the time
-}
-
-// ReportWaiting logs that a client waits for a target that is not up.
-func (p *Policy) ReportWaiting(r *Route) {
-	p.Log.Debug("the client waits for the target", "target", r.Target.String(), "connect-retry", p.Timeouts.Retry)
-}
-
-// ReportIdle logs a connection that is reset because nothing has moved.
-func (p *Policy) ReportIdle(l *activation.Listener) {
-	p.report(troubleIdle, func() []any { return []any{"idle-timeout", p.Timeouts.Idle, "listener", l.Address} })
 }

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/statistics"
 )
@@ -13,6 +14,7 @@ import (
 type Source struct {
 	Version string
 	Policy  *forward.Policy
+	Gate    *crew.Gate
 	Engine  forward.Engine
 }
 
@@ -25,12 +27,12 @@ const prefix = statistics.Prefix
 func (s *Source) write(t *text) {
 	// The other way round than the engine: it counts what a connection has done before
 	// that leaves the gate. So those not open any more have been counted here.
-	open := s.Policy.Gate.Current()
+	open := s.Gate.Current()
 	sample := s.Engine.Sample()
 	counts := s.Engine.Counters()
 	s.about(t)
 	t.single(prefix+"connections", gauge, float64(open), "Open connections.")
-	t.single(prefix+"connections_max", gauge, float64(s.Policy.Gate.Limit()), "Maximum number of open connections.")
+	t.single(prefix+"connections_max", gauge, float64(s.Gate.Limit()), "Maximum number of open connections.")
 	writeTotals(t, &counts, false)
 	t.distribution(&statistics.ConnectTimes, &counts)
 	t.distribution(&statistics.LifeTimes, &counts)

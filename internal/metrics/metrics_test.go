@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
 	"uring-socket-proxyd/internal/statistics"
 )
@@ -42,7 +43,7 @@ func newSource() (*Source, *engine) {
 	e.counts.Connects.Buckets[0] = 5
 	e.counts.Connects.Buckets[len(e.counts.Connects.Buckets)-1] = 2
 	e.counts.Connects.Sum = 1500 * time.Millisecond
-	return &Source{Version: "1.2.3", Policy: &forward.Policy{Workers: 2, Gate: forward.NewGate(7, nil)}, Engine: e}, e
+	return &Source{Version: "1.2.3", Policy: &forward.Policy{Workers: 2}, Gate: crew.NewGate(7, nil), Engine: e}, e
 }
 
 // TestFormat reads what is written with Prometheus' own reader.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"uring-socket-proxyd/internal/activation"
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/socket"
 )
 
 // What those who ask may use of the program. Each answer ends its connection, so that
@@ -90,7 +90,7 @@ func (s *Server) serve() {
 			if pause == 0 {
 				s.log.Warn("cannot accept a metrics client", "error", err)
 			}
-			pause = forward.AcceptPause(errno, pause)
+			pause = socket.AcceptPause(errno, pause)
 		default:
 			pause = time.Second
 		}

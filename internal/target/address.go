@@ -80,6 +80,14 @@ func (a *Address) IP() netip.Addr {
 	return netip.Addr{}
 }
 
+// FamilyName is the family of an IP address, for messages.
+func FamilyName(ip netip.Addr) string {
+	if ip.Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
 // AddrPort is IP with the port.
 func (a *Address) AddrPort() netip.AddrPort {
 	return netip.AddrPortFrom(a.IP(), binary.BigEndian.Uint16(a.raw[offsetPort:]))

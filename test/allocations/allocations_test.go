@@ -13,7 +13,10 @@ import (
 
 	"uring-socket-proxyd/fallback"
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
 	"uring-socket-proxyd/test/lib/figures"
@@ -22,15 +25,23 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
-func newUring(policy *forward.Policy) (forward.Engine, error) { return ring.New(policy, nil) }
-func newEpoll(policy *forward.Policy) (forward.Engine, error) { return fallback.New(policy) }
+func newUring(policy *forward.Policy, services *crew.Services) (forward.Engine, error) {
+	return ring.New(policy, services, nil)
+}
+
+func newEpoll(policy *forward.Policy, services *crew.Services) (forward.Engine, error) {
+	return fallback.New(policy, services)
+}
+
+// constructor makes an engine.
+type constructor func(*forward.Policy, *crew.Services) (forward.Engine, error)
 
 func TestUringAllocatesNothingPerMessage(t *testing.T) { allocatesNothing(t, newUring) }
 func TestEpollAllocatesNothingPerMessage(t *testing.T) { allocatesNothing(t, newEpoll) }
 
 // allocatesNothing sends messages back and forth, each of which is forwarded
 // twice.
-func allocatesNothing(t *testing.T, newEngine func(*forward.Policy) (forward.Engine, error)) {
+func allocatesNothing(t *testing.T, newEngine constructor) {
 	const messages = 20000
 	client, err := net.Dial("tcp", start(t, newEngine, echo(t)))
 	if err != nil {
@@ -62,7 +73,7 @@ func allocatesNothing(t *testing.T, newEngine func(*forward.Policy) (forward.Eng
 }
 
 // start runs an engine in front of a target and returns where it listens.
-func start(t *testing.T, newEngine func(*forward.Policy) (forward.Engine, error), to string) string {
+func start(t *testing.T, newEngine constructor, to string) string {
 	t.Helper()
 	listener, err := activation.Listen("127.0.0.1:0")
 	if err != nil {
@@ -73,14 +84,14 @@ func start(t *testing.T, newEngine func(*forward.Policy) (forward.Engine, error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := newEngine(&forward.Policy{
-		Routes:   []forward.Route{{Listener: listener, Target: parsed}},
-		Limits:   forward.Limits{Connections: 10, BufferSize: forward.DefaultBufferSize, PoolSize: forward.DefaultPoolSize},
-		Workers:  1,
-		Gate:     forward.NewGate(10, nil),
-		Resolver: forward.NewResolver(),
-		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	policy := &forward.Policy{
+		Routes:  []forward.Route{{Listener: listener, Target: parsed}},
+		Limits:  forward.Limits{Connections: 10, BufferSize: forward.DefaultBufferSize, PoolSize: forward.DefaultPoolSize},
+		Workers: 1,
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	services := &crew.Services{Log: log, Reports: report.New(log, policy), Gate: crew.NewGate(10, nil), Resolver: resolver.New()}
+	engine, err := newEngine(policy, services)
 	if err != nil {
 		t.Skipf("the engine cannot be used here: %v", ring.Refusal(err))
 	}

@@ -107,7 +107,7 @@ func frozenConnect(t *testing.T, p *harness.Program, workers string) {
 }
 
 func frozenHeader(t *testing.T, p *harness.Program, workers string) {
-	const stop = 5500 * time.Millisecond // forward.HeaderTime is 5 s
+	const stop = 5500 * time.Millisecond // connection.HeaderTime is 5 s
 	target := harness.Serve(t, harness.Unix, harness.Echo)
 	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
 		Args: []string{workers, "--accept-proxy-protocol", target.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},

@@ -183,7 +183,7 @@ func connectRaw(t *testing.T, a harness.Address) (fd int) {
 }
 
 func fullBacklogGivenUp(t *testing.T, p *harness.Program) {
-	const bound = 15 * time.Second // forward.BacklogTime
+	const bound = 15 * time.Second // connection.BacklogTime
 	target := deafTarget(t, harness.Unix)
 	eachCrew(t, func(t *testing.T, workers string) {
 		proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), workers)

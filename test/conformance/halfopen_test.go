@@ -54,7 +54,7 @@ var halfOpenCases = []Case{
 	},
 }
 
-// giveUpAfter is forward.GiveUpAfter.
+// giveUpAfter is crew.GiveUpAfter.
 const giveUpAfter = 2 * time.Second
 
 // endedStream names which stream of a half-open connection has ended.
@@ -215,7 +215,7 @@ func halfOpenMoves(t *testing.T, p *harness.Program, workers string, d direction
 	silent.awaitKnown()
 	comesIn(t, proxy, accepted)
 	awaitReset(t, "the silent one", silent.other)
-	turnedAway(t, proxy) // after forward.doorTime
+	turnedAway(t, proxy) // after crew.doorTime
 	close(over)
 	<-quiet
 	wantOwn(t, harness.Scrape(t, metrics), map[string]float64{

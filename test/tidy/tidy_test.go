@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,6 +73,18 @@ var mayNot = []struct{ directory, imported, but string }{
 	{"test", giouring, ""},
 }
 
+// layers are rooms from below: none imports one that is above it.
+var layers = []string{
+	"internal/vsock", "internal/socket", "internal/statistics", "internal/wheel", "internal/proxyprotocol",
+	"internal/target", "internal/activation", "internal/resolver", "internal/forward", "internal/report",
+	"internal/crew", "internal/connection", "ring", "fallback", "cmd",
+}
+
+// layerOf is how high a folder is; negative if it is not in a layer.
+func layerOf(directory string) int {
+	return slices.IndexFunc(layers, func(layer string) bool { return within(directory, layer) })
+}
+
 func TestImportsRunOneWay(t *testing.T) {
 	files(t, func(t *testing.T, directory, name string, _ *token.FileSet, file *ast.File) {
 		if strings.HasSuffix(name, "_test.go") {
@@ -86,6 +99,9 @@ func TestImportsRunOneWay(t *testing.T) {
 				if within(directory, rule.directory) && directory != rule.but && strings.HasPrefix(imported, rule.imported) {
 					t.Errorf("%s imports %s", name, imported)
 				}
+			}
+			if own := layerOf(directory); own >= 0 && layerOf(strings.TrimPrefix(imported, module)) > own {
+				t.Errorf("%s imports %s, which is above it", name, imported)
 			}
 			if imported == giouring && directory != "ring/uring" && directory != "bufpool" {
 				t.Errorf("%s imports giouring, which only ring/uring and bufpool may", name)

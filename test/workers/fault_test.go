@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/crew"
 )
 
 // TestFaultOfOneEndsAll takes the descriptor of one worker's ring, or epoll set, away
@@ -22,7 +22,7 @@ func TestFaultOfOneEndsAll(t *testing.T) {
 	for name, link := range map[string]string{"uring": "anon_inode:[io_uring]", "epoll": "anon_inode:[eventpoll]"} {
 		t.Run(name, func(t *testing.T) {
 			before := linked(t, link)
-			r := start(t, name, func(p *forward.Policy) { before = linked(t, link) })
+			r := start(t, name, func(*crew.Services) { before = linked(t, link) })
 			var waits []int // the descriptors that its workers wait on
 			for fd := range linked(t, link) {
 				if !before[fd] {
@@ -53,7 +53,7 @@ func TestFaultOfOneEndsAll(t *testing.T) {
 			cancel()
 			r.policy.Routes[0].Listener.Close()
 			clients.Wait()
-			if n := r.policy.Gate.Current(); n != 0 {
+			if n := r.services.Gate.Current(); n != 0 {
 				t.Errorf("the gate still counts %d connections", n)
 			}
 		})

@@ -19,7 +19,10 @@ import (
 
 	"uring-socket-proxyd/fallback"
 	"uring-socket-proxyd/internal/activation"
+	"uring-socket-proxyd/internal/crew"
 	"uring-socket-proxyd/internal/forward"
+	"uring-socket-proxyd/internal/report"
+	"uring-socket-proxyd/internal/resolver"
 	"uring-socket-proxyd/internal/statistics"
 	"uring-socket-proxyd/internal/target"
 	"uring-socket-proxyd/ring"
@@ -39,21 +42,22 @@ func TestMain(m *testing.M) {
 }
 
 // engines are what each test runs with.
-var engines = map[string]func(*forward.Policy) (forward.Engine, error){
-	"uring": func(p *forward.Policy) (forward.Engine, error) { return ring.New(p, nil) },
-	"epoll": func(p *forward.Policy) (forward.Engine, error) { return fallback.New(p) },
+var engines = map[string]func(*forward.Policy, *crew.Services) (forward.Engine, error){
+	"uring": func(p *forward.Policy, s *crew.Services) (forward.Engine, error) { return ring.New(p, s, nil) },
+	"epoll": func(p *forward.Policy, s *crew.Services) (forward.Engine, error) { return fallback.New(p, s) },
 }
 
 // running is an engine in front of an echo server.
 type running struct {
 	forward.Engine
-	policy  *forward.Policy
-	address string
-	ended   chan error
+	policy   *forward.Policy
+	services *crew.Services
+	address  string
+	ended    chan error
 }
 
-// start runs an engine; adjust, if not nil, changes its policy before.
-func start(t *testing.T, name string, adjust func(*forward.Policy)) *running {
+// start runs an engine; adjust, if not nil, changes its services before.
+func start(t *testing.T, name string, adjust func(*crew.Services)) *running {
 	t.Helper()
 	listener, err := activation.Listen("127.0.0.1:0")
 	if err != nil {
@@ -65,21 +69,24 @@ func start(t *testing.T, name string, adjust func(*forward.Policy)) *running {
 		t.Fatal(err)
 	}
 	policy := &forward.Policy{
-		Routes:   []forward.Route{{Listener: listener, Target: to}},
-		Limits:   forward.Limits{Connections: 1000, BufferSize: 64 << 10, PoolSize: 1 << 20},
-		Workers:  workers,
-		Gate:     forward.NewGate(1000, nil),
-		Resolver: forward.NewResolver(),
+		Routes:  []forward.Route{{Listener: listener, Target: to}},
+		Limits:  forward.Limits{Connections: 1000, BufferSize: 64 << 10, PoolSize: 1 << 20},
+		Workers: workers,
+	}
+	services := &crew.Services{
 		Log:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Gate:     crew.NewGate(1000, nil),
+		Resolver: resolver.New(),
 	}
 	if adjust != nil {
-		adjust(policy)
+		adjust(services)
 	}
-	engine, err := engines[name](policy)
+	services.Reports = report.New(services.Log, policy)
+	engine, err := engines[name](policy, services)
 	if err != nil {
 		t.Skipf("the engine cannot be used here: %v", ring.Refusal(err))
 	}
-	r := &running{Engine: engine, policy: policy, address: listener.Address, ended: make(chan error, 1)}
+	r := &running{Engine: engine, policy: policy, services: services, address: listener.Address, ended: make(chan error, 1)}
 	go func() { r.ended <- engine.Run() }()
 	return r
 }
@@ -195,7 +202,7 @@ func endInAFlood(t *testing.T, name string, after int64) {
 	if err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	if n := r.policy.Gate.Current(); n != 0 {
+	if n := r.services.Gate.Current(); n != 0 {
 		t.Errorf("the gate still counts %d connections", n)
 	}
 	if counts.Of[statistics.Accepted] < uint64(after) {
@@ -238,7 +245,7 @@ func TestIdleEnd(t *testing.T) {
 				cancel()
 				r.policy.Routes[0].Listener.Close()
 				clients.Wait()
-				if n := r.policy.Gate.Current(); n != 0 {
+				if n := r.services.Gate.Current(); n != 0 {
 					t.Errorf("ended with %d connections", n)
 				}
 			}
@@ -272,10 +279,10 @@ func TestHungWorkerIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			stuck := stuckLog{reached: make(chan struct{}), release: make(chan struct{}), once: new(sync.Once)}
 			var kept atomic.Int64
-			r := start(t, name, func(p *forward.Policy) {
-				p.Log = slog.New(stuck)
-				p.Gate = forward.NewGate(1, nil)
-				p.Heart = forward.NewHeart(interval, workers, func() { kept.Add(1) })
+			r := start(t, name, func(s *crew.Services) {
+				s.Log = slog.New(stuck)
+				s.Gate = crew.NewGate(1, nil)
+				s.Heart = crew.NewHeart(interval, workers, func() { kept.Add(1) })
 			})
 			awaitKept := func(more int64) {
 				t.Helper()
