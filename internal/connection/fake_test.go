@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,8 +32,10 @@ type fake struct {
 	open      map[int]string // descriptors, and what each is
 	nextFD    int
 	time      forward.Tick
-	closed    int            // lines of connections that are over
-	said      map[string]int // lines of the log, and outcomes
+	closed    int // lines of connections that are over
+
+	saying sync.Mutex     // what was left out of the log is said by a timer, as the seconds pass
+	said   map[string]int // lines of the log, and outcomes
 
 	rings bool // it has operations in flight, as a ring does; else all is over at once
 	lucky bool // nothing fails by chance
@@ -100,8 +103,17 @@ func (f *fake) Lookup(_ target.Target, whole bool, done func(forward.Answer)) {
 	f.lookups = append(f.lookups, lookup{whole, done})
 }
 
+// times is how often something has been said.
+func (f *fake) times(what string) int {
+	f.saying.Lock()
+	defer f.saying.Unlock()
+	return f.said[what]
+}
+
 // Handle implements slog.Handler: it counts what is said.
 func (f *fake) Handle(_ context.Context, record slog.Record) error {
+	f.saying.Lock()
+	defer f.saying.Unlock()
 	if record.Message == "connection closed" {
 		f.closed++
 		record.Attrs(func(a slog.Attr) bool {

@@ -181,10 +181,10 @@ func TestOutOfMemory(t *testing.T) {
 		}
 		f.Accepted(f.Listener(0), f.socket("client"))
 	}
-	if n := f.said["out-of-memory"]; n != 20 || f.Counts.Broken.Load() != 20 {
-		t.Errorf("%d connections were reset for want of memory, want 20: %v", n, f.said)
+	if n := f.times("out-of-memory"); n != 20 || f.Counts.Broken.Load() != 20 {
+		t.Errorf("%d connections were reset for want of memory, want 20", n)
 	}
-	if n := f.said["no memory to hold what a slow peer has not taken, resetting the connection"]; n != 5 {
-		t.Errorf("%d lines tell of that, want 5: %v", n, f.said)
+	if n := f.times("no memory to hold what a slow peer has not taken, resetting the connection"); n != 5 {
+		t.Errorf("%d lines tell of that, want 5", n)
 	}
 }
