@@ -16,25 +16,19 @@ var frozenCases = []Case{
 		Name:   "frozen/idle",
 		Shows:  "what clients and targets have sent while the program was stopped for longer than --idle-timeout= is forwarded",
 		Except: notOriginal("no --idle-timeout="),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { frozenIdle(t, p, workers) })
-		},
+		Run:    overCrews(frozenIdle),
 	},
 	{
 		Name:   "frozen/connect",
 		Shows:  "a target that has answered while the program was stopped for longer than --connect-timeout= is connected, and no other address of it",
 		Except: notOriginal("no --connect-timeout="),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { frozenConnect(t, p, workers) })
-		},
+		Run:    overCrews(frozenConnect),
 	},
 	{
 		Name:   "frozen/header",
 		Shows:  "a client whose PROXY header has come while the program was stopped for longer than it may take is served",
 		Except: notOriginal("no --accept-proxy-protocol"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { frozenHeader(t, p, workers) })
-		},
+		Run:    overCrews(frozenHeader),
 	},
 }
 

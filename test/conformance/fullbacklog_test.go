@@ -20,9 +20,7 @@ var fullBacklogCases = []Case{
 		Name:   "full-backlog/of-another",
 		Shows:  "clients that wait for a target which hangs take nothing from those of another whose backlog is full for a moment",
 		Except: notOriginal("it fails at once"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { fullBacklogOfAnother(t, p, workers) })
-		},
+		Run:    overCrews(fullBacklogOfAnother),
 	},
 	{
 		Name:   "full-backlog/in-order",

@@ -14,17 +14,13 @@ var slowReaderCases = []Case{
 		Name:   "timeout/slow-reader",
 		Shows:  "--idle-timeout= does not reset a stream whose receiver takes a little at a time, however long all that the program holds may take",
 		Except: notOriginal("no --idle-timeout="),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { slowReaderOfHeld(t, p, workers) })
-		},
+		Run:    overCrews(slowReaderOfHeld),
 	},
 	{
 		Name:   "timeout/unsent",
 		Shows:  "--idle-timeout= leaves the kernel time to deliver what it has, as long as it does; a receiver that takes nothing more is reset an eighth of the time late at most",
 		Except: notOriginal("no --idle-timeout="),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, directions, direction.String, func(t *testing.T, d direction) { slowReaderOfUnsent(t, p, d) })
-		},
+		Run:    overEach(directions, direction.String, slowReaderOfUnsent),
 	},
 }
 

@@ -15,10 +15,7 @@ var targetCases = []Case{
 	{
 		Name:  "target/unreachable",
 		Shows: "a target that refuses, is not there or has no address costs its client the connection and one line in the log; the proxy lives on",
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, unreachables, func(u unreachable) string { return u.name },
-				func(t *testing.T, u unreachable) { targetUnreachable(t, p, u) })
-		},
+		Run:   overEach(unreachables, func(u unreachable) string { return u.name }, targetUnreachable),
 	},
 	{
 		Name:   "target/no-socket",
