@@ -160,7 +160,7 @@ func nextAddress(t *testing.T, p *harness.Program) {
 // it accept.
 func fullBacklog(t *testing.T, p *harness.Program) {
 	stuck := filepath.Join(harness.ShortDir(t), "stuck")
-	backlog := listenWithBacklog(t, stuck, 1)
+	backlog := harness.ListenNarrow(t, harness.Address{Transport: harness.Unix, Network: "unix", Text: stuck}, 1)
 	proxy := harness.StartProxy(t, p, harness.TCP4, stuck)
 	var clients []*harness.Conn
 	for i := range 8 {

@@ -111,7 +111,7 @@ func idleTimeoutStuck(t *testing.T, p *harness.Program) {
 
 func connectTimeout(t *testing.T, p *harness.Program) {
 	path := filepath.Join(harness.ShortDir(t), "stuck")
-	listenWithBacklog(t, path, 1)
+	harness.ListenNarrow(t, harness.Address{Transport: harness.Unix, Network: "unix", Text: path}, 1)
 	proxy := harness.StartProxy(t, p, harness.TCP4, path, "--connect-timeout=300ms")
 	began := time.Now()
 	for range 4 { // more than the queue takes
