@@ -150,15 +150,16 @@ func timeoutsInTurn(t *testing.T, p *harness.Program) {
 // as long as the limit to tell.
 func endInTurn(t *testing.T, p *harness.Program, limit time.Duration) bool {
 	const connections = 150
-	script, accepted := harness.Hand()
-	target := harness.Serve(t, harness.TCP4, script)
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
 	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target(), "--idle-timeout="+limit.String())
 	took := make(chan time.Duration, connections)
 	for range connections {
 		began := time.Now()
-		c, _ := join(t, proxy, accepted)
+		c := harness.DialUntilReset(t, proxy.Address)
 		go func() {
-			c.ExpectReset()
+			if c != nil {
+				c.ExpectReset()
+			}
 			took <- time.Since(began)
 		}()
 		<-time.After(limit / 45)
