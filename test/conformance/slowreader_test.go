@@ -65,13 +65,14 @@ func slowReaderOfUnsent(t *testing.T, p *harness.Program, d direction) {
 	}
 	sender.AwaitDelivered()
 	pattern := harness.NewPattern(seed, 0)
+	var stopped time.Time
 	for range pieces { // for longer than the limit
 		if err := pattern.CheckPart(receiver, piece); err != nil {
 			t.Fatal(err)
 		}
+		stopped = time.Now()
 		<-time.After(pause)
 	}
-	stopped := time.Now().Add(-pause)
 	sender.ExpectReset()
 	// The window may have opened once more when the last piece was read, or not even
 	// then: what is read at last need not be told to the sender.
