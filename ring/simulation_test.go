@@ -342,10 +342,7 @@ func (s *simulation) socket(pair *simPair) *simSocket { return s.socketOf(pair, 
 
 func (s *simulation) socketOf(pair *simPair, onUNIX bool) *simSocket {
 	s.nextFD++
-	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, most: []int{3000, 3000, 200}[s.rng.IntN(3)], pair: pair, toCome: make([]byte, s.rng.IntN([]int{60000, 60000, 500}[s.rng.IntN(3)]))}
-	for i := range p.toCome {
-		p.toCome[i] = byte(s.rng.Uint32())
-	}
+	p := &simSocket{fd: s.nextFD, noSplice: s.rng.IntN(100) < s.noSplice, blocking: true, most: []int{3000, 3000, 200}[s.rng.IntN(3)], pair: pair, toCome: s.someNoise()}
 	p.unix = onUNIX
 	p.ends = []ending{endsClean, endsClean, endsReset, endsLast, endsNever, endsGone}[s.rng.IntN(6)]
 	if p.ends == endsGone && !onUNIX {
@@ -363,6 +360,19 @@ func (s *simulation) socketOf(pair *simPair, onUNIX bool) *simSocket {
 	s.addMarks(p)
 	s.sockets[p.fd] = p
 	return p
+}
+
+// noise is what peers write from, each from a place of its own: to draw each byte anew would
+// take longer than all the rest.
+var noise = func() []byte {
+	bytes := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(bytes)
+	return bytes
+}()
+
+func (s *simulation) someNoise() []byte {
+	n, from := s.rng.IntN([]int{60000, 60000, 500}[s.rng.IntN(3)]), s.rng.IntN(len(noise)-60000)
+	return noise[from : from+n : from+n]
 }
 
 func (s *simulation) connect(op *simOp) {

@@ -80,6 +80,14 @@ func spoil(run *result.Run) {
 	run.Scenarios[4].Flags = []string{"direct is not faster than nginx: the load generator may be the bottleneck"}
 }
 
+// fullRun has besides a scenario in an open loop, and a program of ours that is missing.
+func fullRun() *result.Run {
+	run := fabricated(1, 5)
+	run.Scenarios = append(run.Scenarios, opened(run))
+	run.Peers = append(run.Peers, result.Peer{Name: "uring-busy", Missing: "not built"})
+	return run
+}
+
 // opened is the run's echo-64 again, in an open loop.
 func opened(run *result.Run) result.Table {
 	table := run.Scenarios[2]

@@ -2,15 +2,48 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"image/png"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"uring-socket-proxyd/bench/result"
 )
+
+// TestMain removes the report that the tests share.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "report-*")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	shared.dir = dir
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// shared is a report with all there is, of fullRun. It is written once, as most of the
+// tests' time would go into drawing it again.
+var shared struct {
+	dir  string
+	once sync.Once
+	err  error
+}
+
+// fullReport is the directory with that report, which tests only read.
+func fullReport(t *testing.T) string {
+	t.Helper()
+	shared.once.Do(func() { shared.err = Write(shared.dir, fullRun()) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.dir
+}
 
 // written is a directory with the report of a made-up run.
 func written(t *testing.T, run *result.Run) string {
@@ -32,9 +65,8 @@ func read(t *testing.T, path ...string) string {
 }
 
 func TestReadGivesBackWhatWriteWrote(t *testing.T) {
-	run := fabricated(1, 5)
-	dir := written(t, run)
-	back, err := Read(filepath.Join(dir, "result.json"))
+	run := fullRun()
+	back, err := Read(filepath.Join(fullReport(t), "result.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,11 +115,11 @@ func TestWriteOfAnEmptyRun(t *testing.T) {
 }
 
 func TestEveryPlotIsThereTwice(t *testing.T) {
-	run := fabricated(1, 5)
-	dir := written(t, run)
+	dir := fullReport(t)
 	for _, name := range []string{
 		"throughput-requests", "throughput-connections", "throughput-streams", "cpu-requests", "cpu-connections", "cpu-streams",
 		"idle-memory", "activate", "latency-echo-1", "latency-echo-8", "latency-echo-64", "latency-echo-1000", "latency-unix-64",
+		"latency-echo-64-open-20000",
 	} {
 		svg := read(t, dir, "plots", name+".svg")
 		if !strings.Contains(svg, "uring</text>") || strings.Contains(svg, "NaN") {
@@ -105,7 +137,7 @@ func TestEveryPlotIsThereTwice(t *testing.T) {
 }
 
 func TestPageNeedsNothingElse(t *testing.T) {
-	page := read(t, written(t, fabricated(1, 5)), "report.html")
+	page := read(t, fullReport(t), "report.html")
 	for _, forbidden := range []string{"<script", "src=", "@import", "url(", "<link", "https://"} {
 		if strings.Contains(page, forbidden) {
 			t.Errorf("the page contains %q", forbidden)
@@ -119,9 +151,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 }
 
 func TestMarkdown(t *testing.T) {
-	run := fabricated(1, 5)
-	run.Scenarios = append(run.Scenarios, opened(run))
-	table := read(t, written(t, run), "table.md")
+	table := read(t, fullReport(t), "table.md")
 	for _, wanted := range []string{
 		"# Benchmark results\n", "## echo-64\n", "**Missing: rinetd** (no program rinetd",
 		"- kernel: Linux 6.18.0-made-up", "'--out=made up <by a test>'", "## echo-64, open loop at 20,000/s",
@@ -146,7 +176,7 @@ func TestMarkdown(t *testing.T) {
 }
 
 func TestFewRoundsGiveNoVerdict(t *testing.T) {
-	table := read(t, written(t, fabricated(1, 3)), "table.md")
+	table := newDocument(fabricated(1, 3)).markdown(1, "plots")
 	if strings.Contains(table, "**better**") || !strings.Contains(table, "too few rounds") || !strings.Contains(table, "verdicts: none: they take 5 rounds") {
 		t.Error("three rounds gave a verdict, or no hint why there is none")
 	}

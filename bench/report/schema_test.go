@@ -36,13 +36,9 @@ func parsed(t *testing.T, content string) any {
 }
 
 func TestResultKeepsToTheSchema(t *testing.T) {
-	run := fabricated(1, 5)
-	run.Scenarios = append(run.Scenarios, opened(run))
-	for name, run := range map[string]*result.Run{
-		"full":  run,
-		"empty": {Version: result.Version, Machine: result.Machine{Cores: 1}, Scenarios: []result.Table{{Name: "a", Loop: "closed", Rows: []result.Row{{Peer: "b"}}}}},
-	} {
-		content := read(t, written(t, run), "result.json")
+	empty := &result.Run{Version: result.Version, Machine: result.Machine{Cores: 1}, Scenarios: []result.Table{{Name: "a", Loop: "closed", Rows: []result.Row{{Peer: "b"}}}}}
+	for name, dir := range map[string]string{"full": fullReport(t), "empty": written(t, empty)} {
+		content := read(t, dir, "result.json")
 		if err := schema(t).Validate(parsed(t, content)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -50,7 +46,7 @@ func TestResultKeepsToTheSchema(t *testing.T) {
 }
 
 func TestSchemaRefuses(t *testing.T) {
-	content := read(t, written(t, fabricated(1, 5)), "result.json")
+	content := read(t, fullReport(t), "result.json")
 	for name, change := range map[string][2]string{
 		"version":       {`"version": 1,`, `"version": 2,`},
 		"loop":          {`"loop": "closed"`, `"loop": "spiral"`},

@@ -159,11 +159,10 @@ func TestARunOfOursAloneHasNoTargets(t *testing.T) {
 
 // TestTargetsAreShown looks for one line of each kind in each form of the report.
 func TestTargetsAreShown(t *testing.T) {
-	run := fabricated(1, 5)
-	run.Peers = append(run.Peers, result.Peer{Name: "uring-busy", Missing: "not built"})
+	run := fullRun()
 	var terminal bytes.Buffer
 	PrintTargets(&terminal, run)
-	dir := written(t, run)
+	dir := fullReport(t)
 	table, page := read(t, dir, "table.md"), read(t, dir, "report.html")
 	summary := newScorecard(run, target.All()).Summary()
 	if !strings.HasSuffix(terminal.String(), "\n\n"+summary+"\n") || strings.Contains(terminal.String(), "NaN") {

@@ -2,7 +2,6 @@ package stats
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 )
 
@@ -40,12 +39,8 @@ func Pairs(a, b []float64) []float64 {
 // that drift cancels out. The same seed gives the same interval.
 func Paired(a, b []float64, seed uint64) Ratio {
 	ratios := Pairs(a, b)
-	random := source(seed)
-	drawn := make([]float64, len(ratios))
-	return interval(Median(ratios), len(ratios), func() float64 {
-		resample(random, drawn, ratios)
-		return median(drawn)
-	})
+	drawn := newResampler(ratios, source(seed))
+	return interval(Median(ratios), len(ratios), drawn.median)
 }
 
 // Unpaired is the ratio of the medians of a and b. It is for rows of different
@@ -54,11 +49,9 @@ func Paired(a, b []float64, seed uint64) Ratio {
 func Unpaired(a, b []float64, seed uint64) Ratio {
 	a, b = present(a), present(b)
 	random := source(seed)
-	drawnA, drawnB := make([]float64, len(a)), make([]float64, len(b))
+	drawnA, drawnB := newResampler(a, random), newResampler(b, random)
 	return interval(quotient(Median(a), Median(b)), min(len(a), len(b)), func() float64 {
-		resample(random, drawnA, a)
-		resample(random, drawnB, b)
-		return quotient(median(drawnA), median(drawnB))
+		return quotient(drawnA.median(), drawnB.median())
 	})
 }
 
@@ -87,23 +80,6 @@ func interval(ratio float64, rounds int, draw func() float64) Ratio {
 		High:   Quantile(drawn, 1-tail),
 		Rounds: rounds,
 	}
-}
-
-// source is a random source of its own for each interval, so that an interval
-// does not depend on which others were computed before it.
-func source(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, resamples)) }
-
-// resample fills drawn with values drawn from values, with replacement.
-func resample(random *rand.Rand, drawn, values []float64) {
-	for i := range drawn {
-		drawn[i] = values[random.IntN(len(values))]
-	}
-}
-
-// median sorts values in place.
-func median(values []float64) float64 {
-	slices.Sort(values)
-	return Quantile(values, 0.5)
 }
 
 // present is values without those that a round lacks.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -9,8 +8,6 @@ import (
 	"uring-socket-proxyd/internal/optiontext"
 	"uring-socket-proxyd/test/lib/generated"
 )
-
-const dist = "../../dist/"
 
 // TestManual holds the manual page and the completions to the options.
 func TestManual(t *testing.T) {
@@ -21,20 +18,7 @@ func TestManual(t *testing.T) {
 		{Name: "compare", Summary: "tell what got better or worse", Files: true},
 		{Name: "docs", Summary: "put a result into a document", Files: true},
 	}}
-	source, err := os.ReadFile(dist + "man/proxy-bench.1.in")
-	if err != nil {
-		t.Fatal(err)
-	}
-	manual, err := optiontext.Manual(program, string(source))
-	if err != nil {
-		t.Fatal(err)
-	}
-	generated.Check(t, dist, map[string]string{
-		"man/proxy-bench.1":            manual,
-		"completions/proxy-bench.bash": optiontext.Bash(program),
-		"completions/_proxy-bench":     optiontext.Zsh(program),
-		"completions/proxy-bench.fish": optiontext.Fish(program),
-	})
+	generated.Check(t, program, "1")
 }
 
 // tableWithHelp adds the option that pflag has by itself. What depends on where the

@@ -101,6 +101,9 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.SetOutput(io.Discard)
 	flags.SortFlags = false
 	flags.Usage = func() {}
+	bare := func(value pflag.Value, name, short, usage string) { // takes no value
+		flags.VarPF(value, name, short, usage).NoOptDefVal = answered
+	}
 	flags.VarP(&o.connectionsMax, "connections-max", "c", "allow at most N connections at a time and\nrefuse any more")
 	flags.Var(&o.exitIdleTime, "exit-idle-time", "exit after TIME without a connection; TIME is\nin seconds or a time span such as \"5min 20s\",\nsee systemd.time(7)")
 	flags.Var(&o.drainTimeout, "drain-timeout", "on shutdown, give connections TIME to finish\nbefore resetting them")
@@ -118,17 +121,17 @@ func (o *options) flags() *pflag.FlagSet {
 	flags.Var(&o.engine, "engine", "forward with uring, epoll, or auto: uring where\nthe system allows it")
 	flags.Var(&o.busyPoll, "busy-poll", "poll for TIME, such as 50us, before each sleep\nas long as it pays off: lower latency, more\nCPU")
 	flags.Var(&o.proxyProtocol, "proxy-protocol", "send the target the client's address first, in a\nPROXY protocol header, v1 or v2")
-	flags.VarPF(&o.acceptHeader, "accept-proxy-protocol", "", "expect a PROXY protocol header, v1 or v2, first\nfrom each client, and reset those that send none").NoOptDefVal = answered
-	flags.VarPF(&o.logConnections, "log-connections", "", "log each connection when it ends: client, bytes,\nduration and outcome").NoOptDefVal = answered
-	flags.VarPF(&o.fastOpen, "fast-open", "", "send data that is ready for the target with the\nconnect, and let clients do so (TCP Fast Open)").NoOptDefVal = answered
+	bare(&o.acceptHeader, "accept-proxy-protocol", "", "expect a PROXY protocol header, v1 or v2, first\nfrom each client, and reset those that send none")
+	bare(&o.logConnections, "log-connections", "", "log each connection when it ends: client, bytes,\nduration and outcome")
+	bare(&o.fastOpen, "fast-open", "", "send data that is ready for the target with the\nconnect, and let clients do so (TCP Fast Open)")
 	flags.Var(&o.mark, "mark", "mark packets to the target, for routing and\npacket filters; N may be hexadecimal, as in 0x2a")
 	flags.Var(&o.bind, "bind", "connect to the target from ADDRESS, an address of\nthis machine; may be given once for IPv4 and once\nfor IPv6")
-	flags.VarPF(&o.transparent, "transparent", "", "connect to the target from the client's address;\ndocs/options.md has the routes that this needs").NoOptDefVal = answered
-	flags.VarPF(&o.passFDs, "pass-fds", "", "pass on descriptors sent over UNIX sockets\n(SCM_RIGHTS), where both sides are UNIX sockets").NoOptDefVal = answered
+	bare(&o.transparent, "transparent", "", "connect to the target from the client's address;\ndocs/options.md has the routes that this needs")
+	bare(&o.passFDs, "pass-fds", "", "pass on descriptors sent over UNIX sockets\n(SCM_RIGHTS), where both sides are UNIX sockets")
 	flags.Var(&o.ringFeatures, "ring-features", "turn features of io_uring off (-NAME) or on\n(+NAME); --probe=json lists the names")
 	flags.VarPF(&o.probe, "probe", "", "show which io_uring features this kernel has and\nwhich are used, and exit; as a table or as json").NoOptDefVal = string(probeTable)
-	flags.VarPF((*answer)(&o.help), "help", "h", "show this help and exit").NoOptDefVal = answered
-	flags.VarPF((*answer)(&o.version), "version", "", "show the version and exit").NoOptDefVal = answered
+	bare((*answer)(&o.help), "help", "h", "show this help and exit")
+	bare((*answer)(&o.version), "version", "", "show the version and exit")
 	flags.SetNormalizeFunc(expandPrefix(flags))
 	return flags
 }

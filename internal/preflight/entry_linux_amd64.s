@@ -1,5 +1,6 @@
 #include "go_asm.h"
 #include "textflag.h"
+#include "linux.h"
 
 #define SYS_write 1
 #define SYS_open 2
@@ -13,22 +14,6 @@
 #define SYS_tgkill 234
 #define SYS_futex 202
 #define SYS_prlimit64 302
-
-#define RLIMIT_DATA 2
-#define RLIMIT_AS 9
-#define SIG_SETMASK 2
-#define F_GETFD 1
-#define O_RDWR 2
-#define O_RDONLY 0
-#define EAGAIN 11
-#define FUTEX_WAIT 0 // not private ones, as the kernel wakes them so
-#define FUTEX_WAKE 1
-
-// CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM: a
-// thread as the runtime starts them; CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID: a word has
-// its number, and 0 after its end. (CLONE_VFORK would be shorter, but who waits for such a
-// thread cannot be stopped by SIGSTOP.)
-#define THREAD 0x350f00
 
 // LIMIT reads a limit, and jumps to say with a line if less than what is needed. What
 // cannot be read limits nothing. Memory below the stack is free, as there are no signal

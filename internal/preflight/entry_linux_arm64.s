@@ -1,5 +1,6 @@
 #include "go_asm.h"
 #include "textflag.h"
+#include "linux.h"
 
 #define SYS_fcntl 25
 #define SYS_openat 56
@@ -14,20 +15,9 @@
 #define SYS_clone 220
 #define SYS_prlimit64 261
 
-#define RLIMIT_DATA 2
-#define RLIMIT_AS 9
-#define SIG_SETMASK 2
 #define AT_FDCWD -100
-#define F_GETFD 1
-#define O_RDWR 2
-#define O_RDONLY 0
-#define EAGAIN 11
-#define FUTEX_WAIT 0
-#define FUTEX_WAKE 1
 
 // See entry_linux_amd64.s, which has the same in the same order.
-#define THREAD 0x350f00
-
 #define LIMIT(resource, need, line) \
 	MOVD	$SYS_prlimit64, R8	\
 	MOVD	$0, R0	\

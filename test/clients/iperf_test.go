@@ -38,7 +38,7 @@ func measure(t *testing.T, p *harness.Program, iperf string, args []string) {
 	background(t, exec.Command(iperf, "-s", "-B", "127.0.0.1", "-p", l.Port()))
 	harness.Until(t, "iperf3 to listen", func() bool { return listens(t, l.Port()) })
 	proxy := harness.StartProxy(t, p, harness.TCP4, l.Target())
-	out := run(t, iperf, append([]string{"-c", "127.0.0.1", "-p", proxy.Address.Port(), "-J", "-t", "3"}, args...)...)
+	out := run(t, iperf, append([]string{"-c", "127.0.0.1", "-p", proxy.Address.Port(), "-J", "-t", "1"}, args...)...)
 	var report iperfReport
 	if err := json.Unmarshal(out, &report); err != nil {
 		t.Fatalf("%v in %s", err, out)

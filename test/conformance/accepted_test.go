@@ -56,9 +56,7 @@ var acceptedCases = []Case{
 		Name:   "accepted/trouble",
 		Shows:  "a client that has left before, or resets, a target that resets or cannot be reached end the program with exit status 0",
 		Except: onlyListens,
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, acceptedTroubles, func(a acceptedTrouble) string { return a.name }, func(t *testing.T, a acceptedTrouble) { acceptedInTrouble(t, p, a) })
-		},
+		Run:    overEach(acceptedTroubles, func(a acceptedTrouble) string { return a.name }, acceptedInTrouble),
 	},
 	{
 		Name:   "accepted/mistake",

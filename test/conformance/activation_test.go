@@ -25,9 +25,7 @@ var activationCases = []Case{
 	{
 		Name:  "activation/unfit-descriptor",
 		Shows: "a descriptor that is no listening stream socket is refused with one line and exit status 1",
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, unfits, func(u unfit) string { return u.name }, func(t *testing.T, u unfit) { unfitDescriptor(t, p, u) })
-		},
+		Run:   overEach(unfits, func(u unfit) string { return u.name }, unfitDescriptor),
 	},
 	{
 		Name:  "activation/clients-before-start",

@@ -3,7 +3,6 @@ package conformance
 import (
 	"errors"
 	"net"
-	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -11,47 +10,11 @@ import (
 	"uring-socket-proxyd/test/lib/harness"
 )
 
-// listenWithBacklog listens with a queue of its own length, which package net does not
-// offer: on a UNIX path, or a port of TCP if that is empty.
-func listenWithBacklog(t *testing.T, path string, backlog int) *harness.Listener {
-	t.Helper()
-	family, address := unix.AF_UNIX, unix.Sockaddr(&unix.SockaddrUnix{Name: path})
-	if path == "" {
-		family, address = unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := os.NewFile(uintptr(fd), path)
-	defer file.Close()
-	if err := unix.Bind(fd, address); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, backlog); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.FileListener(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	if path == "" {
-		return &harness.Listener{Listener: l, Address: harness.Address{Transport: harness.TCP4, Network: "tcp4", Text: l.Addr().String()}}
-	}
-	return &harness.Listener{Listener: l, Address: harness.Address{Transport: harness.Unix, Network: "unix", Text: path}}
-}
-
 // deafTarget is a target that accepts nobody and whose queue is full, so that a connect to
 // it comes to no end: TCP's is not answered, and for that of a UNIX socket there is no room.
 func deafTarget(t *testing.T, tr harness.Transport) *harness.Listener {
 	t.Helper()
-	var l *harness.Listener
-	if tr.IsTCP() {
-		l = listenWithBacklog(t, "", 0)
-	} else {
-		l = listenWithBacklog(t, harness.NewAddress(t, tr).Text, 0)
-	}
+	l := harness.ListenNarrow(t, harness.NewAddress(t, tr), 0)
 	fillQueue(t, l)
 	return l
 }

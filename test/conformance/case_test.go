@@ -191,3 +191,10 @@ func each[T any](t *testing.T, rows []T, name func(T) string, run func(*testing.
 		})
 	}
 }
+
+// overEach makes what a case runs of what runs for each row.
+func overEach[T any](rows []T, name func(T) string, run func(*testing.T, *harness.Program, T)) func(*testing.T, *harness.Program) {
+	return func(t *testing.T, p *harness.Program) {
+		each(t, rows, name, func(t *testing.T, row T) { run(t, p, row) })
+	}
+}

@@ -21,6 +21,13 @@ func eachCrew(t *testing.T, run func(t *testing.T, workers string)) {
 	each(t, []string{"--workers=1", "--workers=3"}, func(workers string) string { return workers[2:] }, run)
 }
 
+// overCrews makes what a case runs of what runs with each crew.
+func overCrews(run func(t *testing.T, p *harness.Program, workers string)) func(*testing.T, *harness.Program) {
+	return func(t *testing.T, p *harness.Program) {
+		eachCrew(t, func(t *testing.T, workers string) { run(t, p, workers) })
+	}
+}
+
 // without is a program whose ring does without more features than it does already. epoll
 // has none.
 func without(p *harness.Program, features string) *harness.Program {

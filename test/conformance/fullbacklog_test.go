@@ -20,9 +20,7 @@ var fullBacklogCases = []Case{
 		Name:   "full-backlog/of-another",
 		Shows:  "clients that wait for a target which hangs take nothing from those of another whose backlog is full for a moment",
 		Except: notOriginal("it fails at once"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { fullBacklogOfAnother(t, p, workers) })
-		},
+		Run:    overCrews(fullBacklogOfAnother),
 	},
 	{
 		Name:   "full-backlog/in-order",
@@ -47,7 +45,7 @@ var fullBacklogCases = []Case{
 
 func fullBacklogOfAnother(t *testing.T, p *harness.Program, workers string) {
 	const waits = 45
-	hung, well := deafTarget(t, harness.Unix), listenWithBacklog(t, harness.NewAddress(t, harness.Unix).Text, 1)
+	hung, well := deafTarget(t, harness.Unix), harness.ListenNarrow(t, harness.NewAddress(t, harness.Unix), 1)
 	waiting := harness.Listen(t, harness.Unix, harness.SocketOptions{})
 	other := harness.Listen(t, harness.Unix, harness.SocketOptions{})
 	process := harness.Start(t, p, harness.Options{
@@ -89,7 +87,7 @@ func threads(t *testing.T, process *harness.Process) int64 {
 
 func fullBacklogInOrder(t *testing.T, p *harness.Program) {
 	const clients = 8
-	target := listenWithBacklog(t, harness.NewAddress(t, harness.Unix).Text, 1)
+	target := harness.ListenNarrow(t, harness.NewAddress(t, harness.Unix), 1)
 	filled := fillQueue(t, target)
 	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{Args: []string{target.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"}})
 	proxy.AwaitLine("^forwarding: ")
@@ -112,7 +110,7 @@ func fullBacklogInOrder(t *testing.T, p *harness.Program) {
 func fullBacklogCrowd(t *testing.T, p *harness.Program) {
 	const clients, beats, mostTicks = 3000, 6, 25
 	p = p.Plain()
-	hung := listenWithBacklog(t, harness.NewAddress(t, harness.Unix).Text, 1)
+	hung := harness.ListenNarrow(t, harness.NewAddress(t, harness.Unix), 1)
 	needDescriptors(t, 3*clients)
 	proxy, notify := startWatched(t, p, fmt.Sprintf("-c%d", 2*clients), hung.Target())
 	first := proxy.Dial(t)

@@ -11,17 +11,13 @@ var halfCloseCases = []Case{
 		Name:   "half-close/by-client",
 		Shows:  "a client that has shut down its writing still gets the reply",
 		Except: older("the reply is lost"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, pairs, pair.String, func(t *testing.T, by pair) { halfCloseByClient(t, p, by) })
-		},
+		Run:    overEach(pairs, pair.String, halfCloseByClient),
 	},
 	{
 		Name:   "half-close/by-target",
 		Shows:  "a target that has shut down its writing still receives",
 		Except: older("what the client sends then is lost"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, pairs, pair.String, func(t *testing.T, by pair) { halfCloseByTarget(t, p, by) })
-		},
+		Run:    overEach(pairs, pair.String, halfCloseByTarget),
 	},
 	{
 		Name:  "half-close/after-data",

@@ -20,38 +20,33 @@ var halfOpenCases = []Case{
 		Name:   "half-open/makes-room",
 		Shows:  "at --connections-max= a new client gets the place of the half-open connection that has been silent longest, once that is 2 s, and the others stay",
 		Except: notOriginal("it refuses the client"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) {
-				each(t, directions, endedStream, func(t *testing.T, d direction) { halfOpenMakesRoom(t, p, workers, d) })
-			})
-		},
+		Run:    endedInCrews(halfOpenMakesRoom),
 	},
 	{
 		Name:   "half-open/as-many",
 		Shows:  "at --connections-max= as many clients wait as there are half-open connections, and others are refused at once",
 		Except: notOriginal("it refuses them all"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { halfOpenAsMany(t, p, workers) })
-		},
+		Run:    overCrews(halfOpenAsMany),
 	},
 	{
 		Name:   "half-open/moves",
 		Shows:  "at --connections-max= a half-open connection on which bytes still move stays, and who has waited for its place is refused",
 		Except: notOriginal("it refuses the client at once"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) {
-				each(t, directions, endedStream, func(t *testing.T, d direction) { halfOpenMoves(t, p, workers, d) })
-			})
-		},
+		Run:    endedInCrews(halfOpenMoves),
 	},
 	{
 		Name:   "half-open/undelivered",
 		Shows:  "at --connections-max= a half-open connection stays that has bytes to deliver, though they do not move",
 		Except: notOriginal("it refuses the client"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, directions, endedStream, func(t *testing.T, d direction) { halfOpenUndelivered(t, p, d) })
-		},
+		Run:    overEach(directions, endedStream, halfOpenUndelivered),
 	},
+}
+
+// endedInCrews makes what a case runs of what runs with each crew and each stream ended.
+func endedInCrews(run func(t *testing.T, p *harness.Program, workers string, d direction)) func(*testing.T, *harness.Program) {
+	return overCrews(func(t *testing.T, p *harness.Program, workers string) {
+		each(t, directions, endedStream, func(t *testing.T, d direction) { run(t, p, workers, d) })
+	})
 }
 
 // giveUpAfter is crew.GiveUpAfter.

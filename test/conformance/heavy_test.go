@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"errors"
 	"testing"
 
 	"uring-socket-proxyd/test/lib/harness"
@@ -25,18 +24,10 @@ func heavy(t *testing.T, p *harness.Program) {
 		size = 128 << 20
 	}
 	seed := harness.Seed(t)
-	// Nobody half-closes before both have everything, so that this is the same
-	// for a program that does not pass half-closes on.
-	both := func(c *harness.Conn, send, want uint64) error {
-		sent := make(chan error, 1)
-		go func() { sent <- harness.NewPattern(seed, send).SendTo(c, size, nil) }()
-		err := harness.NewPattern(seed, want).CheckPart(c, size)
-		return errors.Join(err, <-sent)
-	}
 	far := make(chan error, 1)
-	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) { far <- both(c, 2, 1) })
+	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) { far <- patternExchange(c, seed, size, 2, 1) })
 	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
-	if err := both(proxy.Dial(t), 1, 2); err != nil {
+	if err := patternExchange(proxy.Dial(t), seed, size, 1, 2); err != nil {
 		t.Errorf("client: %v", err)
 	}
 	if err := <-far; err != nil {

@@ -24,9 +24,7 @@ var keepaliveCases = []Case{
 		Name:   "keepalive/vanished",
 		Shows:  "--keepalive= resets a connection whose peer has vanished, silent or in the middle of a stream or with its window shut, after about four times TIME",
 		Except: notOriginal("no --keepalive="),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { keepaliveVanished(t, p, workers) })
-		},
+		Run:    overCrews(keepaliveVanished),
 	},
 	{
 		Name:   "keepalive/connect",

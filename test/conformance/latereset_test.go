@@ -28,33 +28,25 @@ var lateResetCases = []Case{
 		Name:   "reset/after-its-end-while-waiting",
 		Shows:  "a client that has sent a request and ended its stream, and resets while its target is still being connected, is given up",
 		Except: notOriginal("what it does depends on its version"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { lateResetWhileWaiting(t, p, workers) })
-		},
+		Run:    overCrews(lateResetWhileWaiting),
 	},
 	{
 		Name:   "reset/beside-a-stuck-peer",
 		Shows:  "a side that resets while the other takes nothing ends the connection",
 		Except: notOriginal("it never does"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { resetsBesideStuck(t, p, workers) })
-		},
+		Run:    overCrews(resetsBesideStuck),
 	},
 	{
 		Name:   "reset/seen-before-its-bytes",
 		Shows:  "a side that resets while the program is stopped, with more still unread than the other side takes, ends the connection",
 		Except: notOriginal("it never does"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { resetsWhileStopped(t, p, workers) })
-		},
+		Run:    overCrews(resetsWhileStopped),
 	},
 	{
 		Name:   "keepalive/half-closed",
 		Shows:  "--keepalive= finds out that a client which has ended its stream is gone",
 		Except: notOriginal("no --keepalive="),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { keepaliveHalfClosed(t, p, workers) })
-		},
+		Run:    overCrews(keepaliveHalfClosed),
 	},
 }
 

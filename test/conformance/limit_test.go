@@ -29,9 +29,7 @@ var limitCases = []Case{
 		Name:   "limit/reset-flood",
 		Shows:  "hundreds of clients that have reset by the time they are accepted take no places from those who come between them",
 		Except: notOriginal("what it does is left to chance"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { limitResetFlood(t, p, workers) })
-		},
+		Run:    overCrews(limitResetFlood),
 	},
 }
 

@@ -16,9 +16,7 @@ var listenCases = []Case{
 		Name:   "listen/forms",
 		Shows:  "--listen= takes a port, ADDRESS:PORT, [IPV6]:PORT, a path and @NAME",
 		Except: notOriginal("no --listen="),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, listenForms, func(f listenForm) string { return f.name }, func(t *testing.T, f listenForm) { listenTakes(t, p, f) })
-		},
+		Run:    overEach(listenForms, func(f listenForm) string { return f.name }, listenTakes),
 	},
 	{
 		Name:   "listen/repeated-and-inherited",

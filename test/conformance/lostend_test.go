@@ -20,33 +20,25 @@ var lostEndCases = []Case{
 		Name:   "end/unix-stream",
 		Shows:  "the end of a UNIX stream that follows hard upon its last bytes is passed on, each of some thousand times",
 		Except: notOriginal("it closes at the first end"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { endsOfUnixStreams(t, p, workers) })
-		},
+		Run:    overCrews(endsOfUnixStreams),
 	},
 	{
 		Name:   "end/reset-beside-a-send",
 		Shows:  "a client that resets while its reply is on the way to it is a reset to its target, not an end",
 		Except: notOriginal("it makes an end of each reset"),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { resetsBesideSends(t, p, workers) })
-		},
+		Run:    overCrews(resetsBesideSends),
 	},
 	{
 		Name:   "end/reset-in-a-splice",
 		Shows:  "a peer that is gone in the middle of a stream to it is a reset to the other, not an end",
 		Except: notOriginal("it makes an end of each reset"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, directions, direction.String, func(t *testing.T, d direction) { resetsInSplices(t, p, d) })
-		},
+		Run:    overEach(directions, direction.String, resetsInSplices),
 	},
 	{
 		Name:   "end/urgent-in-a-stream",
 		Shows:  "what follows urgent data in a stream arrives, and then the end",
 		Except: notOriginal("it stalls at the urgent byte"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, directions, direction.String, func(t *testing.T, d direction) { urgentInStream(t, p, d) })
-		},
+		Run:    overEach(directions, direction.String, urgentInStream),
 	},
 }
 

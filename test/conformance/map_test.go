@@ -40,9 +40,7 @@ var mapCases = []Case{
 		Name:   "map/mistakes",
 		Shows:  "a listener without a target, and a name that no listener has, are one line that names them, and exit status 1; nothing is left behind",
 		Except: notOriginal("one target for all"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, mapMistakes, func(m mapMistake) string { return m.name }, func(t *testing.T, m mapMistake) { mapRefused(t, p, m) })
-		},
+		Run:    overEach(mapMistakes, func(m mapMistake) string { return m.name }, mapRefused),
 	},
 	{
 		Name:   "template/port",

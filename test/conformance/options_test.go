@@ -12,9 +12,7 @@ var optionCases = []Case{
 		Name:   "options/bad",
 		Shows:  "a mistake on the command line is one line that names the option and its value, and exit status 1",
 		Except: original("the same status, in other words"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, mistakes, func(m mistake) string { return m.name }, func(t *testing.T, m mistake) { mistakeRefused(t, p, m) })
-		},
+		Run:    overEach(mistakes, func(m mistake) string { return m.name }, mistakeRefused),
 	},
 	{
 		Name:  "options/forms",

@@ -14,9 +14,7 @@ var selfConnectCases = []Case{
 		Name:   "target/meets-itself",
 		Shows:  "a connect that meets itself, as nobody listens on a port which the kernel gives out, is a refusal: no client hears itself, and the target can come up",
 		Except: notOriginal("its client hears itself"),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, families, family.name, func(t *testing.T, f family) { meetsItself(t, p, f) })
-		},
+		Run:    overEach(families, family.name, meetsItself),
 	},
 }
 

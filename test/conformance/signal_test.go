@@ -135,7 +135,7 @@ func signalResets(t *testing.T, p *harness.Program) {
 
 func signalWhileConnecting(t *testing.T, p *harness.Program) {
 	path := filepath.Join(harness.ShortDir(t), "stuck")
-	listenWithBacklog(t, path, 1)
+	harness.ListenNarrow(t, harness.Address{Transport: harness.Unix, Network: "unix", Text: path}, 1)
 	notify := harness.NewNotify(t)
 	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{Args: []string{path}, Env: []string{notify.Environment()}})
 	notify.Await(t, "READY=1")

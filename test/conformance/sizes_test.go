@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -30,15 +29,9 @@ var sizeCases = []Case{
 func sizesWork(t *testing.T, p *harness.Program, args []string) {
 	const connections, size = 4, 2 << 20
 	seed := harness.Seed(t)
-	both := func(c *harness.Conn, send, want uint64) error {
-		sent := make(chan error, 1)
-		go func() { sent <- harness.NewPattern(seed, send).SendTo(c, size, nil) }()
-		err := harness.NewPattern(seed, want).CheckPart(c, size)
-		return errors.Join(err, <-sent)
-	}
 	for _, tr := range []harness.Transport{harness.TCP4, harness.Unix} {
 		target := harness.Serve(t, tr, func(c *harness.Conn) {
-			if err := both(c, 2, 1); err != nil {
+			if err := patternExchange(c, seed, size, 2, 1); err != nil {
 				t.Errorf("target: %v", err)
 			}
 		})
@@ -47,7 +40,7 @@ func sizesWork(t *testing.T, p *harness.Program, args []string) {
 		for range connections {
 			c := proxy.Dial(t)
 			clients.Go(func() {
-				if err := both(c, 1, 2); err != nil {
+				if err := patternExchange(c, seed, size, 1, 2); err != nil {
 					t.Errorf("client: %v", err)
 				}
 			})

@@ -14,17 +14,13 @@ var slowReaderCases = []Case{
 		Name:   "timeout/slow-reader",
 		Shows:  "--idle-timeout= does not reset a stream whose receiver takes a little at a time, however long all that the program holds may take",
 		Except: notOriginal("no --idle-timeout="),
-		Run: func(t *testing.T, p *harness.Program) {
-			eachCrew(t, func(t *testing.T, workers string) { slowReaderOfHeld(t, p, workers) })
-		},
+		Run:    overCrews(slowReaderOfHeld),
 	},
 	{
 		Name:   "timeout/unsent",
 		Shows:  "--idle-timeout= leaves the kernel time to deliver what it has, as long as it does; a receiver that takes nothing more is reset an eighth of the time late at most",
 		Except: notOriginal("no --idle-timeout="),
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, directions, direction.String, func(t *testing.T, d direction) { slowReaderOfUnsent(t, p, d) })
-		},
+		Run:    overEach(directions, direction.String, slowReaderOfUnsent),
 	},
 }
 
@@ -69,13 +65,14 @@ func slowReaderOfUnsent(t *testing.T, p *harness.Program, d direction) {
 	}
 	sender.AwaitDelivered()
 	pattern := harness.NewPattern(seed, 0)
+	var stopped time.Time
 	for range pieces { // for longer than the limit
 		if err := pattern.CheckPart(receiver, piece); err != nil {
 			t.Fatal(err)
 		}
+		stopped = time.Now()
 		<-time.After(pause)
 	}
-	stopped := time.Now().Add(-pause)
 	sender.ExpectReset()
 	// The window may have opened once more when the last piece was read, or not even
 	// then: what is read at last need not be told to the sender.

@@ -15,10 +15,7 @@ var targetCases = []Case{
 	{
 		Name:  "target/unreachable",
 		Shows: "a target that refuses, is not there or has no address costs its client the connection and one line in the log; the proxy lives on",
-		Run: func(t *testing.T, p *harness.Program) {
-			each(t, unreachables, func(u unreachable) string { return u.name },
-				func(t *testing.T, u unreachable) { targetUnreachable(t, p, u) })
-		},
+		Run:   overEach(unreachables, func(u unreachable) string { return u.name }, targetUnreachable),
 	},
 	{
 		Name:   "target/no-socket",
@@ -163,7 +160,7 @@ func nextAddress(t *testing.T, p *harness.Program) {
 // it accept.
 func fullBacklog(t *testing.T, p *harness.Program) {
 	stuck := filepath.Join(harness.ShortDir(t), "stuck")
-	backlog := listenWithBacklog(t, stuck, 1)
+	backlog := harness.ListenNarrow(t, harness.Address{Transport: harness.Unix, Network: "unix", Text: stuck}, 1)
 	proxy := harness.StartProxy(t, p, harness.TCP4, stuck)
 	var clients []*harness.Conn
 	for i := range 8 {

@@ -83,6 +83,16 @@ func manyTransfers(t *testing.T, p *harness.Program) {
 	target.Wait()
 }
 
+// patternExchange sends one stream of a seed while it checks another. Neither end
+// half-closes before both have everything, so that this is the same for a program that
+// does not pass half-closes on.
+func patternExchange(c *harness.Conn, seed uint64, size int64, sendStream, wantStream uint64) error {
+	sent := make(chan error, 1)
+	go func() { sent <- harness.NewPattern(seed, sendStream).SendTo(c, size, nil) }()
+	err := harness.NewPattern(seed, wantStream).CheckPart(c, size)
+	return errors.Join(err, <-sent)
+}
+
 // hashedExchange sends one stream of a seed while it receives another, and
 // compares the SHA-256 of what came with that of what was to come.
 func hashedExchange(c *harness.Conn, seed, sendStream, wantStream uint64, size int64) error {

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -128,12 +127,6 @@ func workersSpread(t *testing.T, p *harness.Program) {
 func workersTraffic(t *testing.T, p *harness.Program) {
 	const connections, size = 32, 4 << 20
 	seed := harness.Seed(t)
-	both := func(c *harness.Conn, send, want uint64) error {
-		sent := make(chan error, 1)
-		go func() { sent <- harness.NewPattern(seed, send).SendTo(c, size, nil) }()
-		err := harness.NewPattern(seed, want).CheckPart(c, size)
-		return errors.Join(err, <-sent)
-	}
 	// The first byte tells the target which connection it is.
 	target := harness.Serve(t, harness.TCP4, func(c *harness.Conn) {
 		number := make([]byte, 1)
@@ -141,7 +134,7 @@ func workersTraffic(t *testing.T, p *harness.Program) {
 			t.Error(err)
 			return
 		}
-		if err := both(c, uint64(number[0])+1000, uint64(number[0])); err != nil {
+		if err := patternExchange(c, seed, size, uint64(number[0])+1000, uint64(number[0])); err != nil {
 			t.Errorf("target of connection %d: %v", number[0], err)
 		}
 	})
@@ -151,7 +144,7 @@ func workersTraffic(t *testing.T, p *harness.Program) {
 		c := proxy.Dial(t)
 		clients.Go(func() {
 			c.Send([]byte{byte(i)})
-			if err := both(c, uint64(i), uint64(i)+1000); err != nil {
+			if err := patternExchange(c, seed, size, uint64(i), uint64(i)+1000); err != nil {
 				t.Errorf("client %d: %v", i, err)
 			}
 		})

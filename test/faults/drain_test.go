@@ -121,7 +121,7 @@ func drainStuckPeers(t *testing.T, p *harness.Program) {
 }
 
 func drainWhileConnecting(t *testing.T, p *harness.Program) {
-	l := narrowListener(t, 1)
+	l := harness.ListenNarrow(t, harness.NewAddress(t, harness.Unix), 1)
 	queue := pausing(l)
 	s := draining(t, p, "infinity", setting{on: l})
 	queue.hold()

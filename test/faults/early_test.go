@@ -55,7 +55,7 @@ func (s *stage) connecting(clients int) {
 
 func resetWhileQueueFull(t *testing.T, p *harness.Program) {
 	const clients, leaving = 12, 8
-	l := narrowListener(t, 1)
+	l := harness.ListenNarrow(t, harness.NewAddress(t, harness.Unix), 1)
 	queue := pausing(l)
 	s := set(t, p, setting{on: l})
 	queue.hold()
@@ -77,7 +77,7 @@ func resetWhileQueueFull(t *testing.T, p *harness.Program) {
 
 func targetGoneWhileQueueFull(t *testing.T, p *harness.Program) {
 	const clients = 12
-	l := narrowListener(t, 1)
+	l := harness.ListenNarrow(t, harness.NewAddress(t, harness.Unix), 1)
 	queue := pausing(l)
 	s := set(t, p, setting{on: l})
 	queue.hold()
@@ -93,7 +93,7 @@ func targetGoneWhileQueueFull(t *testing.T, p *harness.Program) {
 
 func resetWhileBlackHoled(t *testing.T, p *harness.Program) {
 	const clients, leaving = 12, 8
-	l := plainListener(t)
+	l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
 	s := set(t, p, setting{on: l})
 	deafen(t, l.Listener)
 	injected(1)

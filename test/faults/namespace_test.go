@@ -89,7 +89,7 @@ func (n *namespace) loopback(up bool) {
 // listen opens a listener in the namespace.
 func (n *namespace) listen() (l *harness.Listener) {
 	n.t.Helper()
-	n.within(func() { l = plainListener(n.t) })
+	n.within(func() { l = harness.Listen(n.t, harness.TCP4, harness.SocketOptions{}) })
 	return l
 }
 

@@ -1,10 +1,7 @@
 package faults
 
 import (
-	"context"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -46,48 +43,6 @@ func onDescriptor(t testing.TB, socket any, f func(fd int) error) {
 	if failed != nil {
 		t.Fatal(failed)
 	}
-}
-
-// plainListener listens on TCP. Package net's listeners are of multipath TCP, which
-// knows no filters.
-func plainListener(t testing.TB) *harness.Listener {
-	t.Helper()
-	var config net.ListenConfig
-	config.SetMultipathTCP(false)
-	a := harness.NewAddress(t, harness.TCP4)
-	l, err := config.Listen(context.Background(), a.Network, a.Text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Text = l.Addr().String()
-	t.Cleanup(func() { l.Close() })
-	return &harness.Listener{Listener: l, Address: a}
-}
-
-// narrowListener listens on a UNIX path with a queue for backlog+1 connections, which
-// package net does not offer.
-func narrowListener(t testing.TB, backlog int) *harness.Listener {
-	t.Helper()
-	path := filepath.Join(harness.ShortDir(t), "narrow")
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := os.NewFile(uintptr(fd), path)
-	defer file.Close()
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, backlog); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.FileListener(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	t.Cleanup(func() { l.Close() })
-	return &harness.Listener{Listener: l, Address: harness.Address{Transport: harness.Unix, Network: "unix", Text: path}}
 }
 
 // pausable is a listener whose owner takes no connections while it is held.

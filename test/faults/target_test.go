@@ -95,7 +95,7 @@ func refuses(t *testing.T, p *harness.Program) {
 
 func blackHole(t *testing.T, p *harness.Program) {
 	const clients = 30
-	l := plainListener(t)
+	l := harness.Listen(t, harness.TCP4, harness.SocketOptions{})
 	s := set(t, p, setting{on: l})
 	deafen(t, l.Listener)
 	injected(1)

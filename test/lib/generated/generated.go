@@ -1,29 +1,49 @@
-// Package generated keeps files that are made from the program's sources as they
-// would be made now: its tests' callers make them, compare, and renew them when asked.
+// Package generated keeps the manual pages and completions of programs as they would be
+// made now of the table of options: it makes them, compares, and renews them when asked.
 package generated
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"uring-socket-proxyd/internal/optiontext"
 )
 
 // renew is the variable that makes Check write the files, as make manual does.
 const renew = "RENEW_GENERATED"
 
-// Check compares files below a folder with what is made now, by name.
-func Check(t *testing.T, folder string, files map[string]string) {
+// dist is where those files are, seen from the folder of a program.
+const dist = "../../dist"
+
+// Check compares a program's page in a section of the manual, and its completions.
+func Check(t *testing.T, program *optiontext.Program, section string) {
 	t.Helper()
-	for name, want := range files {
-		path := filepath.Join(folder, name)
-		if os.Getenv(renew) != "" {
-			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
+	page := filepath.Join(dist, "man", program.Name+"."+section)
+	source, err := os.ReadFile(page + ".in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual, err := optiontext.Manual(program, string(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	completions := filepath.Join(dist, "completions")
+	check(t, page, manual)
+	check(t, filepath.Join(completions, program.Name+".bash"), optiontext.Bash(program))
+	check(t, filepath.Join(completions, "_"+program.Name), optiontext.Zsh(program))
+	check(t, filepath.Join(completions, program.Name+".fish"), optiontext.Fish(program))
+}
+
+func check(t *testing.T, path, want string) {
+	t.Helper()
+	if os.Getenv(renew) != "" {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("%s is not what the options make of it now (%v); run make manual", path, err)
-		}
+		return
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s is not what the options make of it now (%v); run make manual", path, err)
 	}
 }

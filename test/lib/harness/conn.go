@@ -50,6 +50,21 @@ func DialWith(t testing.TB, a Address, options SocketOptions) *Conn {
 	return newConn(t, c)
 }
 
+// DialUntilReset connects, and returns nil if the connection was reset before this process
+// heard that it was there: to a machine with much else to do that is a failed connect.
+func DialUntilReset(t testing.TB, a Address) *Conn {
+	t.Helper()
+	c, err := TryDial(a, SocketOptions{})
+	if errors.Is(err, syscall.ECONNRESET) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return newConn(t, c)
+}
+
 // TryDial connects, where failing may be right.
 func TryDial(a Address, options SocketOptions) (net.Conn, error) {
 	if a.Network == networkVSOCK {

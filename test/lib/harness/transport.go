@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -146,6 +147,32 @@ func ListenOn(t testing.TB, a Address, options SocketOptions) *Listener {
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // the proxy's copy lives on
 	}
+	t.Cleanup(func() { l.Close() })
+	return &Listener{l, a}
+}
+
+// ListenNarrow opens a listening socket on an address whose queue has room for backlog+1
+// connections, which package net does not offer: on a UNIX path, or a port of IPv4.
+func ListenNarrow(t testing.TB, a Address, backlog int) *Listener {
+	t.Helper()
+	family, name := unix.AF_UNIX, unix.Sockaddr(&unix.SockaddrUnix{Name: a.Text})
+	if a.Transport == TCP4 {
+		family, name = unix.AF_INET, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), a.Text)
+	defer file.Close()
+	if err := errors.Join(unix.Bind(fd, name), unix.Listen(fd, backlog)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Text = l.Addr().String()
 	t.Cleanup(func() { l.Close() })
 	return &Listener{l, a}
 }
