@@ -11,10 +11,6 @@ import (
 // Group is the buffer group id of a pool; a ring has one pool.
 const Group = 0
 
-// flagIncremental is IOU_PBUF_RING_INC (kernel 6.12): the kernel fills one
-// buffer piece by piece instead of spending a whole one on each receive.
-const flagIncremental = 2
-
 // maxCount bounds the buffers of a pool: giouring computes an entry's place in
 // 16 bits, 16 bytes each.
 const maxCount = 4096
@@ -27,10 +23,9 @@ type Registrar interface {
 
 // Config shapes a pool.
 type Config struct {
-	Count       int // buffers, a power of two up to 4096
-	Size        int // bytes of each buffer
-	Incremental bool
-	Block       int // bytes of each block of parked copies; 0 is BlockSize
+	Count int // buffers, a power of two up to 4096
+	Size  int // bytes of each buffer
+	Block int // bytes of each block of parked copies; 0 is BlockSize
 }
 
 // NoRoom tells that the memory of a pool cannot be had.
@@ -43,23 +38,25 @@ func (e *NoRoom) Error() string { return fmt.Sprintf("buffer pool: %v", e.err) }
 func (e *NoRoom) Unwrap() error { return e.err }
 
 // Pool is a provided-buffer ring and the memory behind it, Count*Size bytes,
-// plus whatever is parked.
+// plus whatever is parked. Each receive spends a whole buffer.
+//
+// The kernel can also fill one buffer piece by piece (IOU_PBUF_RING_INC, 6.12), which is not
+// used: a receive that a thread of the kernel's runs spends as many bytes of the buffer as
+// it asked for, and tells how many it got (io_should_commit in io_uring/kbuf.c). From then
+// on the bytes of others would be looked for in the wrong place.
 type Pool struct {
 	cfg       Config
 	entries   []byte // the ring shared with the kernel
 	ring      *giouring.BufAndRing
 	mem       []byte
 	buffers   []buffer
-	available int // buffers the kernel can pick from, the one being filled included
+	available int // buffers the kernel can pick from
 	parking
 }
 
-// buffer is our side of one buffer. Offsets and counts start anew each time it
-// is handed to the kernel.
+// buffer is our side of one buffer.
 type buffer struct {
-	filled uint32 // bytes that the kernel has written
-	pieces uint32 // Pieces not yet released
-	ours   bool   // the kernel has let go of it
+	ours bool // the kernel has let go of it, and its Piece is not released yet
 }
 
 // Piece is a run of received bytes, held until it is given to Release.
@@ -83,12 +80,9 @@ func New(cfg Config, kernel Registrar) (*Pool, error) {
 		Unmap(entries)
 		return nil, &NoRoom{cfg.Count * cfg.Size, err}
 	}
-	if !cfg.Incremental {
-		// A receive takes a buffer and may fill little of it: with huge
-		// pages each would take 2 MiB. Where the advice is unknown, there
-		// are none.
-		_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
-	}
+	// A receive takes a buffer and may fill little of it: with huge pages each would take
+	// 2 MiB. Where the advice is unknown, there are none.
+	_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
 	if cfg.Block == 0 {
 		cfg.Block = BlockSize
 	}
@@ -110,9 +104,6 @@ func (p *Pool) register(kernel Registrar) error {
 		RingAddr:    uint64(uintptr(unsafe.Pointer(&p.entries[0]))),
 		RingEntries: uint32(p.cfg.Count),
 		Bgid:        Group,
-	}
-	if p.cfg.Incremental {
-		reg.Pad = flagIncremental // the kernel's flags, which giouring calls padding
 	}
 	if _, err := kernel.RegisterBufferRing(&reg, 0); err != nil {
 		return fmt.Errorf("buffer pool: registering %d buffers: %w", p.cfg.Count, err)
@@ -139,24 +130,16 @@ func (p *Pool) bufferAddr(id int32) uintptr {
 	return uintptr(unsafe.Pointer(&p.mem[int(id)*p.cfg.Size]))
 }
 
-// Take turns a receive of n bytes into buffer id into a Piece. more is the
-// completion's IORING_CQE_F_BUF_MORE: the kernel goes on filling this buffer. Of
-// one incremental buffer, completions must be taken in the order in which the
-// kernel has filled it.
-func (p *Pool) Take(id uint16, n uint32, more bool) Piece {
+// Take turns a receive of n bytes into buffer id into a Piece.
+func (p *Pool) Take(id uint16, n uint32) Piece {
 	b := &p.buffers[id]
-	if b.ours || b.filled+n > uint32(p.cfg.Size) {
+	if b.ours || n > uint32(p.cfg.Size) {
 		// Wrong bytes to a peer are worse than a restart.
-		panic(fmt.Sprintf("bufpool: buffer %d: %d bytes received after %d of %d, ours=%v", id, n, b.filled, p.cfg.Size, b.ours))
+		panic(fmt.Sprintf("bufpool: buffer %d: %d bytes received of %d, ours=%v", id, n, p.cfg.Size, b.ours))
 	}
-	piece := Piece{id: int32(id), offset: b.filled, Len: n}
-	b.filled += n
-	b.pieces++
-	if !more {
-		b.ours = true
-		p.available--
-	}
-	return piece
+	b.ours = true
+	p.available--
+	return Piece{id: int32(id), Len: n}
 }
 
 // Release gives a Piece up; its bytes may be overwritten from now on.
@@ -165,25 +148,10 @@ func (p *Pool) Release(piece Piece) {
 		p.parking.release(^piece.id)
 		return
 	}
-	b := &p.buffers[piece.id]
-	if b.pieces == 0 {
+	if !p.buffers[piece.id].ours {
 		panic(fmt.Sprintf("bufpool: buffer %d released twice", piece.id))
 	}
-	b.pieces--
-	if b.pieces == 0 && b.ours {
-		p.provide(uint16(piece.id))
-	}
-}
-
-// Merge appends next to last when its bytes follow in the same buffer, which
-// makes one send of two receives. next must not be used after that.
-func (p *Pool) Merge(last *Piece, next Piece) bool {
-	if last.id != next.id || last.id < 0 || last.offset+last.Len != next.offset {
-		return false
-	}
-	last.Len += next.Len
-	p.buffers[next.id].pieces--
-	return true
+	p.provide(uint16(piece.id))
 }
 
 // Consume drops the first n bytes of a Piece.

@@ -27,7 +27,7 @@ func (k *kernel) entries() []giouring.BufAndRing {
 }
 
 // receive writes data and returns what the completion tells.
-func (k *kernel) receive(t *testing.T, data string) (id uint16, n uint32, more bool) {
+func (k *kernel) receive(t *testing.T, data string) (id uint16, n uint32) {
 	t.Helper()
 	entries := k.entries()
 	if k.head == entries[0].Tail {
@@ -36,12 +36,8 @@ func (k *kernel) receive(t *testing.T, data string) (id uint16, n uint32, more b
 	entry := &entries[k.head&uint16(k.reg.RingEntries-1)]
 	addr := uintptr(entry.Addr)
 	n = uint32(copy(unsafe.Slice(*(**byte)(unsafe.Pointer(&addr)), entry.Len), data))
-	more = k.reg.Pad == flagIncremental && n < entry.Len
-	entry.Addr, entry.Len = entry.Addr+uint64(n), entry.Len-n
-	if !more {
-		k.head++
-	}
-	return entry.Bid, n, more
+	k.head++
+	return entry.Bid, n
 }
 
 func newPool(t *testing.T, cfg Config) (*Pool, *kernel) {
@@ -56,63 +52,19 @@ func newPool(t *testing.T, cfg Config) (*Pool, *kernel) {
 }
 
 func TestBuffersComeBackWhenReleased(t *testing.T) {
-	for _, cfg := range []Config{{Count: 2, Size: 8}, {Count: 2, Size: 8, Incremental: true}} {
-		p, k := newPool(t, cfg)
-		for round := range 70_000 { // ring positions have 16 bits
-			id, n, more := k.receive(t, "12345678")
-			piece := p.Take(id, n, more)
-			if p.Available() != 1 {
-				t.Fatalf("round %d: %d buffers available while one is held", round, p.Available())
-			}
-			if got := string(p.bytes(piece)); got != "12345678" {
-				t.Fatalf("round %d: the piece holds %q", round, got)
-			}
-			p.Release(piece)
-			if p.Available() != 2 {
-				t.Fatalf("round %d: %d buffers available after release", round, p.Available())
-			}
+	p, k := newPool(t, Config{Count: 2, Size: 8})
+	for round := range 70_000 { // ring positions have 16 bits
+		piece := p.Take(k.receive(t, "12345678"))
+		if p.Available() != 1 {
+			t.Fatalf("round %d: %d buffers available while one is held", round, p.Available())
 		}
-	}
-}
-
-func TestIncrementalBufferHoldsSeveralPieces(t *testing.T) {
-	p, k := newPool(t, Config{Count: 2, Size: 8, Incremental: true})
-	first := p.Take(k.receive(t, "abc"))
-	second := p.Take(k.receive(t, "de"))
-	third := p.Take(k.receive(t, "fgh")) // fills the buffer
-	if p.Available() != 1 {
-		t.Fatalf("%d buffers available", p.Available())
-	}
-	p.Release(second)
-	if p.Merge(&first, third) {
-		t.Error("pieces were merged across a gap")
-	}
-	p.Release(first)
-	if p.Available() != 1 {
-		t.Error("the buffer came back while a piece of it was held")
-	}
-	p.Release(third)
-	if p.Available() != 2 {
-		t.Error("the buffer did not come back")
-	}
-}
-
-func TestMergedPiecesCountOnce(t *testing.T) {
-	p, k := newPool(t, Config{Count: 2, Size: 8, Incremental: true})
-	piece := p.Take(k.receive(t, "abc"))
-	if !p.Merge(&piece, p.Take(k.receive(t, "defgh"))) {
-		t.Fatal("adjoining pieces were not merged")
-	}
-	if got := string(p.bytes(piece)); got != "abcdefgh" {
-		t.Fatalf("merged to %q", got)
-	}
-	piece.Consume(2)
-	if got := string(p.bytes(piece)); got != "cdefgh" {
-		t.Fatalf("after consuming 2: %q", got)
-	}
-	p.Release(piece)
-	if p.Available() != 2 {
-		t.Error("the buffer did not come back")
+		if got := string(p.bytes(piece)); got != "12345678" {
+			t.Fatalf("round %d: the piece holds %q", round, got)
+		}
+		p.Release(piece)
+		if p.Available() != 2 {
+			t.Fatalf("round %d: %d buffers available after release", round, p.Available())
+		}
 	}
 }
 
@@ -195,12 +147,12 @@ func TestPoolSizesAreChecked(t *testing.T) {
 // TestBrokenInvariantsPanic covers what would otherwise send wrong bytes to a peer.
 func TestBrokenInvariantsPanic(t *testing.T) {
 	p, k := newPool(t, Config{Count: 2, Size: 4})
-	id, n, more := k.receive(t, "abcd")
-	piece := p.Take(id, n, more)
-	mustPanic(t, "a buffer taken twice", func() { p.Take(id, n, more) })
+	id, n := k.receive(t, "abcd")
+	piece := p.Take(id, n)
+	mustPanic(t, "a buffer taken twice", func() { p.Take(id, n) })
 	p.Release(piece)
 	mustPanic(t, "a piece released twice", func() { p.Release(piece) })
-	mustPanic(t, "more bytes than the buffer has", func() { p.Take(id, 5, false) })
+	mustPanic(t, "more bytes than the buffer has", func() { p.Take(id, 5) })
 }
 
 func mustPanic(t *testing.T, what string, f func()) {

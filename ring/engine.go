@@ -95,7 +95,7 @@ func newWorker(policy *forward.Policy, services *crew.Services, selection Select
 	if err != nil {
 		return nil, err
 	}
-	shape := poolShape(policy.Limits.PoolSize, features.Uses(uring.FeatureIncrementalBuffers))
+	shape := poolShape(policy.Limits.PoolSize)
 	shape.Block = policy.BlockSize()
 	pool, err := bufpool.New(shape, ring.Registrar())
 	if err != nil {

@@ -40,9 +40,9 @@ func TestModel(t *testing.T) {
 		pool  bufpool.Config
 		limit bool
 	}{
-		{"classic buffers", bufpool.Config{Count: 8, Size: 1500}, false},
-		{"incremental buffers", bufpool.Config{Count: 4, Size: 8192, Incremental: true}, false},
-		{"incremental buffers, bounded recv", bufpool.Config{Count: 4, Size: 8192, Incremental: true}, true},
+		{"unbounded recv", bufpool.Config{Count: 8, Size: 1500}, false},
+		{"bounded recv", bufpool.Config{Count: 8, Size: 1500}, true},
+		{"bounded recv, large buffers", bufpool.Config{Count: 4, Size: 8192}, true},
 	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {

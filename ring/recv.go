@@ -47,7 +47,7 @@ func (w *worker) received(h *half, completion uring.Completion) {
 	w.Restless()
 	w.judge(h, completion.Result)
 	if id, ok := completion.Buffer(); ok {
-		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
+		w.enqueue(h, w.pool.Take(id, uint32(max(completion.Result, 0))))
 	}
 	switch errno := completion.Errno(); errno {
 	case 0:
@@ -138,7 +138,7 @@ func (w *worker) enqueue(h *half, piece bufpool.Piece) {
 	// and the rest goes with the next.
 	switch {
 	case h.queue.empty():
-	case w.pool.Merge(h.queue.last(), piece), w.pool.Append(h.queue.last(), &piece):
+	case w.pool.Append(h.queue.last(), &piece):
 		return
 	case h.queue.len() >= w.sizes.maxPieces:
 		// Many small pieces that do not adjoin: gather them.

@@ -97,8 +97,8 @@ func TestTinyRing(t *testing.T) {
 // TestEmptyPool gives a worker far too few buffers for its connections.
 func TestEmptyPool(t *testing.T) {
 	for name, selection := range map[string]Selection{
-		"incremental": nil,
-		"classic":     {uring.FeatureIncrementalBuffers.Toggle: false, uring.FeatureRecvLimit.Toggle: false},
+		"bounded recv":   nil,
+		"unbounded recv": {uring.FeatureRecvLimit.Toggle: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w *worker

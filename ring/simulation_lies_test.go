@@ -23,6 +23,7 @@ var allLies = []string{
 	"an error taken by a peek",
 	"an end instead of a reset",
 	"a multishot recv that never tells of a reset",
+	"a recv that has taken a buffer and waits",
 	"a splice that found the end at the urgent mark",
 	"a poll that completes for nothing but POLLRDHUP",
 	"a multishot poll that tells again",

@@ -28,23 +28,22 @@ type simulation struct {
 	queues uring.Queues
 	worker *worker
 
-	sockets     map[int]*simSocket
-	nextFD      int
-	inFlight    []*simOp
-	backlog     []uring.CQE // completions that found the queue full
-	clients     int         // clients still to come
-	noSplice    int         // how many of 100 sockets have no splice
-	finished    []uint64    // user data of operations that have completed for good
-	badHeaders  int         // clients reset for theirs
-	late        int         // completions posted of operations that are long over
-	connected   []*simPair
-	steps       int
-	stopAt      int  // the step at which the engine is stopped at the latest
-	lingering   bool // most connections become half-open, and stay so
-	stopping    bool
-	stopped     bool // ... before all was done
-	incremental bool
-	limit       bool // the kernel bounds a multishot recv
+	sockets    map[int]*simSocket
+	nextFD     int
+	inFlight   []*simOp
+	backlog    []uring.CQE // completions that found the queue full
+	clients    int         // clients still to come
+	noSplice   int         // how many of 100 sockets have no splice
+	finished   []uint64    // user data of operations that have completed for good
+	badHeaders int         // clients reset for theirs
+	late       int         // completions posted of operations that are long over
+	connected  []*simPair
+	steps      int
+	stopAt     int  // the step at which the engine is stopped at the latest
+	lingering  bool // most connections become half-open, and stay so
+	stopping   bool
+	stopped    bool // ... before all was done
+	limit      bool // the kernel bounds a multishot recv
 	simPassing
 	lies     map[string]int      // told so far: see simulation_lies_test.go
 	jumped   wheel.Tick          // by which the clock is ahead of the steps
@@ -113,10 +112,11 @@ const (
 // simOp is an operation in flight.
 type simOp struct {
 	uring.SQE
-	told      syscall.Errno // a send: the error that it has taken, and not told yet
-	deaf      bool          // a multishot recv: never tells of the reset
-	last      int16         // a multishot poll: what it has told last
-	left      uint32        // bytes a bounded recv may still take
+	told      syscall.Errno        // a send: the error that it has taken, and not told yet
+	deaf      bool                 // a multishot recv: never tells of the reset
+	last      int16                // a multishot poll: what it has told last
+	left      uint32               // bytes a bounded recv may still take
+	taken     *giouring.BufAndRing // the buffer that a recv has taken
 	cancelled bool
 }
 
@@ -124,7 +124,6 @@ type simOp struct {
 func (s *simulation) RegisterBufferRing(reg *giouring.BufReg, _ uint32) (uint, error) {
 	s.buffers = (*giouring.BufAndRing)(pointer(reg.RingAddr))
 	s.bufferMask = uint16(reg.RingEntries - 1)
-	s.incremental = reg.Pad != 0
 	return 0, nil
 }
 
@@ -287,7 +286,7 @@ func (s *simulation) mayStop() {
 // progress does some, or all, of an operation.
 func (s *simulation) progress(op *simOp) {
 	if op.cancelled && op.told == 0 && s.rng.IntN(4) == 0 {
-		s.finish(op, -int32(unix.ECANCELED), 0)
+		s.finish(op, -int32(unix.ECANCELED), op.bufferFlags())
 		return
 	}
 	switch op.OpCode {
@@ -400,22 +399,53 @@ func (s *simulation) recv(op *simOp) {
 	case p.unix && multishot:
 		s.t.Fatal("a multishot recv on a UNIX socket")
 	case op.deaf:
+	case !multishot && op.taken == nil && s.rng.IntN(30) == 0:
+		s.takeBuffer(op)
+	case op.taken != nil && s.rng.IntN(100) == 0:
+		s.finish(op, -int32(unix.EINTR), op.bufferFlags())
 	case len(p.incoming) > 0:
 		s.fill(op, p)
 	default:
 		if errno, over := s.over(p, "recv"); over {
-			s.finish(op, -int32(errno), 0)
+			s.finish(op, -int32(errno), op.bufferFlags())
 		}
 	}
 }
 
+// takeBuffer has a thread of the kernel's run a recv, which takes a buffer and then waits.
+func (s *simulation) takeBuffer(op *simOp) {
+	if s.pick(op) {
+		s.lie("a recv that has taken a buffer and waits")
+	}
+}
+
+// pick gives an operation the next provided buffer, if there is one.
+func (s *simulation) pick(op *simOp) bool {
+	entry, ok := s.nextBuffer()
+	if ok {
+		taken := *entry // the worker may write to its place
+		op.taken = &taken
+		s.bufferHead++
+	}
+	return ok
+}
+
+// bufferFlags tell of the buffer that an operation has taken.
+func (op *simOp) bufferFlags() uint32 {
+	if op.taken == nil {
+		return 0
+	}
+	return uint32(op.taken.Bid)<<16 | giouring.CQEFBuffer
+}
+
 // fill receives into the next provided buffer.
 func (s *simulation) fill(op *simOp, p *simSocket) {
-	entry, ok := s.nextBuffer()
-	if !ok {
+	if op.taken == nil && !s.pick(op) {
 		s.finish(op, -int32(unix.ENOBUFS), 0)
 		return
 	}
+	entry, flags := op.taken, op.bufferFlags()
+	op.taken = nil // a multishot recv takes another for the next piece
 	n := min(uint32(len(p.incoming)), entry.Len)
 	if op.IoPrio&giouring.RecvMultishot == 0 {
 		n = min(n, op.Len)
@@ -426,14 +456,6 @@ func (s *simulation) fill(op *simOp, p *simSocket) {
 	p.atMark = false
 	copy(unsafe.Slice((*byte)(pointer(entry.Addr)), n), p.incoming[:n])
 	p.incoming = p.incoming[n:]
-	flags := uint32(entry.Bid)<<16 | giouring.CQEFBuffer
-	if s.incremental && n < entry.Len {
-		entry.Addr += uint64(n)
-		entry.Len -= n
-		flags |= 1 << 4 // IORING_CQE_F_BUF_MORE
-	} else {
-		s.bufferHead++
-	}
 	if op.IoPrio&giouring.RecvMultishot == 0 || s.limit && op.left == 0 || s.rng.IntN(50) == 0 {
 		s.finish(op, int32(n), flags)
 		return

@@ -145,7 +145,7 @@ func (w *worker) handle(completion uring.Completion) {
 func (w *worker) stale(completion uring.Completion) {
 	w.Counts.Stale.Add(1)
 	if id, ok := completion.Buffer(); ok {
-		w.pool.Release(w.pool.Take(id, uint32(max(completion.Result, 0)), completion.BufferMore()))
+		w.pool.Release(w.pool.Take(id, uint32(max(completion.Result, 0))))
 	}
 }
 

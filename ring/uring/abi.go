@@ -15,8 +15,7 @@ type (
 // Constants that giouring, last renewed in 2023, does not know, under the
 // kernel's own names (include/uapi/linux/io_uring.h).
 const (
-	cqeFBufMore    = uint32(1 << 4) // IORING_CQE_F_BUF_MORE, 6.12
-	offSQRing      = int64(0)       // IORING_OFF_SQ_RING
+	offSQRing      = int64(0) // IORING_OFF_SQ_RING
 	offCQRing      = int64(0x8000000)
 	offSQEs        = int64(0x10000000)
 	cqeBufferShift = 16

@@ -21,10 +21,6 @@ func (c Completion) Buffer() (id uint16, ok bool) {
 	return uint16(c.flags >> cqeBufferShift), c.flags&giouring.CQEFBuffer != 0
 }
 
-// BufferMore tells that the kernel will go on filling the same buffer
-// (incremental buffer rings); else the buffer is the application's.
-func (c Completion) BufferMore() bool { return c.flags&cqeFBufMore != 0 }
-
 // Errno returns the error of a failed operation, 0 if it did not fail.
 func (c Completion) Errno() syscall.Errno {
 	if c.Result < 0 {

@@ -30,8 +30,6 @@ var (
 		"one operation receives all messages of a half", (*prober).unboundedRecv}
 	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", "defer-taskrun", true,
 		"completions come in batches, when the worker asks", setupFlag(deferTaskrun)}
-	FeatureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", "incremental-buffers", true,
-		"few large buffers serve messages and streams; needs the limit below", (*prober).incrementalBuffers}
 	// The kernel has no name of its own for it: sqe->optlen bounds what a
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
@@ -51,11 +49,12 @@ var Probed = []*Feature{
 	FeatureBufferRing,
 	FeatureRecvMultishot,
 	FeatureDeferTaskrun,
-	FeatureIncrementalBuffers,
 	FeatureRecvLimit,
 	FeatureRestrictions,
 	FeatureSplice,
 	FeatureSQPoll,
+	{"IOU_PBUF_RING_INC", "6.12", "", false,
+		"a receive that is run by a thread of the kernel's does not tell what it spends", (*prober).incrementalBuffers},
 	{"IORING_OP_SHUTDOWN", "5.11", "", false,
 		"the kernel runs it on another thread: 100 times as slow", opcode(giouring.OpShutdown)},
 	{"IORING_OP_SPLICE", "5.7", "", false,
@@ -128,15 +127,7 @@ func (f Features) Failure(feature *Feature) error { return f.failed[feature] }
 func (f Features) Has(feature *Feature) bool { return f.present[feature] }
 
 // Uses tells whether the engine uses a feature.
-//
-// Which bytes of an incremental buffer a completion is about follows from the order
-// of completions. Kernels without FeatureRecvLimit may post an operation's last
-// completion late (before the kernel commit "ensure deferred completions are flushed
-// for multishot"), so there each receive gets a buffer of its own.
 func (f Features) Uses(feature *Feature) bool {
-	if feature == FeatureIncrementalBuffers && !f.present[FeatureRecvLimit] {
-		return false
-	}
 	return f.present[feature] && f.selection.wants(feature)
 }
 

@@ -93,7 +93,7 @@ func TestProbe(t *testing.T) {
 	for _, f := range Probed {
 		t.Logf("%-32s since %-5s here: %v", f.Name, f.Since, features.Has(f))
 	}
-	if err := features.Missing(); err != nil && features.Has(FeatureIncrementalBuffers) {
-		t.Errorf("a kernel with %s: %v", FeatureIncrementalBuffers.Name, err)
+	if err := features.Missing(); err != nil && features.Has(FeatureRecvLimit) {
+		t.Errorf("a kernel with %s: %v", FeatureRecvLimit.Name, err)
 	}
 }

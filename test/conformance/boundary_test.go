@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -24,6 +26,12 @@ var boundaryCases = []Case{
 		Shows:  "TCP urgent data and the bytes after it arrive even if all was there before the program looked",
 		Except: original("the connection stalls at the urgent byte"),
 		Run:    urgentInABatch,
+	},
+	{
+		Name:   "boundary/urgent-under-signals",
+		Shows:  "TCP urgent data that arrives while the program gets signals does not alter the bytes of others",
+		Except: notOriginal("as the case before shows, the connection stalls at the urgent byte"),
+		Run:    func(t *testing.T, p *harness.Program) { urgentUnderSignals(t, without(p, "-recv-multishot")) },
 	},
 }
 
@@ -88,4 +96,63 @@ func urgentInABatch(t *testing.T, p *harness.Program) {
 	// io_uring waits for what comes next.
 	client.SendText(", more")
 	far.ExpectText("!after, more")
+}
+
+// urgentUnderSignals has receives stop at urgent data while a signal is pending. The kernel
+// says again and again then that there is something, and that there is nothing, until it
+// gives the receive to a thread of its own.
+func urgentUnderSignals(t *testing.T, p *harness.Program) {
+	const urgents, others, rounds = 3, 3, 500
+	seed := harness.Seed(t)
+	target := harness.Serve(t, harness.TCP4, harness.Echo)
+	proxy := harness.StartProxy(t, p, harness.TCP4, target.Target())
+	done := make(chan struct{})
+	var storm, clients sync.WaitGroup
+	storm.Go(func() { storming(t, proxy, done) })
+	for i := range urgents + others {
+		client := proxy.Dial(t)
+		clients.Go(func() {
+			for round := range rounds {
+				if i < urgents {
+					client.SendText("before")
+					client.SendOutOfBand('!')
+					client.SendText("after")
+					client.ExpectText("before!after")
+				} else if err := patternExchange(client, seed+uint64(round), 700, uint64(i), uint64(i)); err != nil {
+					t.Errorf("round %d of client %d: %v", round, i, err)
+				}
+				if t.Failed() {
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	close(done)
+	storm.Wait()
+}
+
+// storming sends signals to all threads of a program until done.
+func storming(t *testing.T, proxy *harness.Proxy, done <-chan struct{}) {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", proxy.PID()))
+	if err != nil {
+		t.Error(err)
+	}
+	for {
+		for _, thread := range threads {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			id, err := strconv.Atoi(thread.Name())
+			if err == nil {
+				err = unix.Tgkill(proxy.PID(), id, unix.SIGURG) // as Go's runtime does
+			}
+			if err != nil && err != unix.ESRCH {
+				t.Error(err)
+				return
+			}
+		}
+	}
 }

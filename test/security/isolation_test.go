@@ -43,7 +43,7 @@ func withoutSplice(p *harness.Program) []string {
 	if p.Name == harness.Uring.Name {
 		return []string{"--engine=uring", "--ring-features=-splice"}
 	}
-	return []string{"--engine=uring", "--ring-features=-splice,-incremental-buffers,-recv-limit"}
+	return []string{"--engine=uring", "--ring-features=-splice,-recv-limit"}
 }
 
 func isolation(t *testing.T, p *harness.Program, args []string) {

@@ -27,7 +27,7 @@ type Program struct {
 var (
 	Uring = &Program{Name: "uring", Args: []string{"--engine=uring"}, Graceful: true, Find: findOurs}
 	// On61 uses of io_uring what Linux 6.1 has.
-	On61  = &Program{Name: "uring as of 6.1", Args: []string{"--engine=uring", "--ring-features=-incremental-buffers,-recv-limit"}, Graceful: true, Find: findOurs}
+	On61  = &Program{Name: "uring as of 6.1", Args: []string{"--engine=uring", "--ring-features=-recv-limit"}, Graceful: true, Find: findOurs}
 	Epoll = &Program{Name: "epoll", Args: []string{"--engine=epoll"}, Graceful: true, Find: findOurs}
 )
 
