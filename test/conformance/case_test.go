@@ -34,7 +34,7 @@ type Case struct {
 type Exception struct {
 	Does string // in words, for the table
 	// Untested tells that the case is not run against the program: it has no
-	// such feature, or what it does is left to chance.
+	// such feature, or what it does is a matter of chance.
 	Untested bool
 }
 

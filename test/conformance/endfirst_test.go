@@ -18,7 +18,7 @@ var endFirstCases = []Case{
 	{
 		Name:   "limit/end-first",
 		Shows:  "with -c 1, the end of a connection to a TCP target is on its way before the connect of the next one",
-		Except: notOriginal("what it does is left to chance"),
+		Except: notOriginal("what it does is a matter of chance"),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) { endFirstTCP(t, p, workers) })
 		},
@@ -26,7 +26,7 @@ var endFirstCases = []Case{
 	{
 		Name:   "limit/end-first-unix",
 		Shows:  "with -c 1, a target on a UNIX socket that accepts a connection can read the end of the one before",
-		Except: notOriginal("what it does is left to chance"),
+		Except: notOriginal("what it does is a matter of chance"),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) { endFirstUNIX(t, p, workers) })
 		},

@@ -14,7 +14,7 @@ import (
 var frozenCases = []Case{
 	{
 		Name:   "frozen/idle",
-		Shows:  "what clients and targets have sent while the program was stopped for longer than --idle-timeout= is forwarded",
+		Shows:  "what clients and targets sent while the program was stopped for longer than --idle-timeout= is forwarded",
 		Except: notOriginal("no --idle-timeout="),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) { frozenIdle(t, p, workers) })
@@ -22,7 +22,7 @@ var frozenCases = []Case{
 	},
 	{
 		Name:   "frozen/connect",
-		Shows:  "a target that has answered while the program was stopped for longer than --connect-timeout= is connected, and no other address of it",
+		Shows:  "a target that answered while the program was stopped for longer than --connect-timeout= is connected to, and none of its other addresses is",
 		Except: notOriginal("no --connect-timeout="),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) { frozenConnect(t, p, workers) })
@@ -30,7 +30,7 @@ var frozenCases = []Case{
 	},
 	{
 		Name:   "frozen/header",
-		Shows:  "a client whose PROXY header has come while the program was stopped for longer than it may take is served",
+		Shows:  "a client whose PROXY header came while the program was stopped for longer than a header may take is served",
 		Except: notOriginal("no --accept-proxy-protocol"),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) { frozenHeader(t, p, workers) })

@@ -9,7 +9,7 @@ import (
 var halfCloseCases = []Case{
 	{
 		Name:   "half-close/by-client",
-		Shows:  "a client that has shut down its writing still gets the reply",
+		Shows:  "a client that has shut down its write side still gets the reply",
 		Except: older("the reply is lost"),
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, pairs, pair.String, func(t *testing.T, by pair) { halfCloseByClient(t, p, by) })
@@ -17,7 +17,7 @@ var halfCloseCases = []Case{
 	},
 	{
 		Name:   "half-close/by-target",
-		Shows:  "a target that has shut down its writing still receives",
+		Shows:  "a target that has shut down its write side still receives",
 		Except: older("what the client sends then is lost"),
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, pairs, pair.String, func(t *testing.T, by pair) { halfCloseByTarget(t, p, by) })
@@ -30,7 +30,7 @@ var halfCloseCases = []Case{
 	},
 	{
 		Name:  "half-close/nothing-sent",
-		Shows: "a connection without a byte reaches the target and ends",
+		Shows: "a connection that carries no byte reaches the target and ends",
 		Run:   nothingSent,
 	},
 }

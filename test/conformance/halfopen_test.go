@@ -36,7 +36,7 @@ var halfOpenCases = []Case{
 	},
 	{
 		Name:   "half-open/moves",
-		Shows:  "at --connections-max= a half-open connection on which bytes still move stays, and who has waited for its place is refused",
+		Shows:  "at --connections-max= a half-open connection on which bytes still move stays, and the client that waited for its place is refused",
 		Except: notOriginal("it refuses the client at once"),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) {
@@ -46,7 +46,7 @@ var halfOpenCases = []Case{
 	},
 	{
 		Name:   "half-open/undelivered",
-		Shows:  "at --connections-max= a half-open connection stays that has bytes to deliver, though they do not move",
+		Shows:  "at --connections-max= a half-open connection that still has bytes to deliver stays, even if they do not move",
 		Except: notOriginal("it refuses the client"),
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, directions, endedStream, func(t *testing.T, d direction) { halfOpenUndelivered(t, p, d) })

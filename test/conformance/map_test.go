@@ -32,13 +32,13 @@ var mapCases = []Case{
 	},
 	{
 		Name:   "map/resolved",
-		Shows:  "targets that are names are looked up for each connection, each its own",
+		Shows:  "targets given by name are looked up for each connection, each by its own name",
 		Except: notOriginal("one target for all"),
 		Run:    mapResolved,
 	},
 	{
 		Name:   "map/mistakes",
-		Shows:  "a listener without a target, and a name that no listener has, are one line that names them, and exit status 1; nothing is left behind",
+		Shows:  "a listener without a target, or a name that no listener has, gives one line that names it, and exit status 1; nothing is left behind",
 		Except: notOriginal("one target for all"),
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, mapMistakes, func(m mapMistake) string { return m.name }, func(t *testing.T, m mapMistake) { mapRefused(t, p, m) })

@@ -27,7 +27,7 @@ var memoryCases = []Case{
 	},
 	{
 		Name:  "slow-reader/200-of-small-writes",
-		Shows: "200 UNIX clients that do not read while their targets write a little at a time leave buffers for others",
+		Shows: "200 UNIX clients that do not read while their targets write in small pieces leave buffers for others",
 		Alone: !mayBound(),
 		Run:   trickles,
 	},

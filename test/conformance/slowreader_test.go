@@ -12,7 +12,7 @@ import (
 var slowReaderCases = []Case{
 	{
 		Name:   "timeout/slow-reader",
-		Shows:  "--idle-timeout= does not reset a stream whose receiver takes a little at a time, however long all that the program holds may take",
+		Shows:  "--idle-timeout= does not reset a stream whose receiver takes a little at a time, however long it takes to deliver all that the program holds",
 		Except: notOriginal("no --idle-timeout="),
 		Run: func(t *testing.T, p *harness.Program) {
 			eachCrew(t, func(t *testing.T, workers string) { slowReaderOfHeld(t, p, workers) })
@@ -20,7 +20,7 @@ var slowReaderCases = []Case{
 	},
 	{
 		Name:   "timeout/unsent",
-		Shows:  "--idle-timeout= leaves the kernel time to deliver what it has, as long as it does; a receiver that takes nothing more is reset an eighth of the time late at most",
+		Shows:  "--idle-timeout= gives the kernel time to deliver what it has, as long as it makes progress; a receiver that takes nothing more is reset at most an eighth of the time late",
 		Except: notOriginal("no --idle-timeout="),
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, directions, direction.String, func(t *testing.T, d direction) { slowReaderOfUnsent(t, p, d) })

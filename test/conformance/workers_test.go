@@ -40,7 +40,7 @@ var workerCases = []Case{
 	},
 	{
 		Name:   "workers/idle-exit",
-		Shows:  "4 workers end when idle without cutting off a client that comes just then: it is served, by this program or the one started next",
+		Shows:  "4 workers end when idle without cutting off a client that comes at that moment: it is served, by this program or the one started next",
 		Except: notOriginal("no --workers="),
 		Run:    workersIdleExit,
 	},
@@ -58,7 +58,7 @@ var workerCases = []Case{
 	},
 	{
 		Name:   "workers/watchdog",
-		Shows:  "WATCHDOG=1 goes on with 4 workers, idle and under load",
+		Shows:  "WATCHDOG=1 is sent with 4 workers too, idle and under load",
 		Except: notOriginal("no --workers="),
 		Run:    workersWatchdog,
 	},
