@@ -48,7 +48,7 @@ func (s *Setting) complete(p *Peer) error {
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit of descriptors: %w", err)
+		return fmt.Errorf("descriptor limit: %w", err)
 	}
 	s.Config = filepath.Join(s.Directory, p.templates()+".cfg")
 	s.Connections, s.Descriptors = connectionsMax, limit.Cur
