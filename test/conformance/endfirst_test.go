@@ -139,7 +139,7 @@ func endFirstUNIX(t *testing.T, p *harness.Program, workers string) {
 	}
 }
 
-// hasEnded tells whether the end of a connection can be read.
+// hasEnded reports whether the end of a connection can be read.
 func hasEnded(c *harness.Conn) (ended bool) {
 	c.Control(func(fd int) error {
 		look := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}

@@ -14,7 +14,7 @@ import (
 )
 
 // Targets on UNIX sockets whose backlog is full: the kernel refuses to connect to them, and
-// does not tell when there is room.
+// does not say when there is room.
 var fullBacklogCases = []Case{
 	{
 		Name:   "full-backlog/of-another",

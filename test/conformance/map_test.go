@@ -58,7 +58,7 @@ var mapCases = []Case{
 	},
 }
 
-// says is a target that sends its name to whoever comes, and then what they send.
+// says is a target that sends its name to each client, and then echoes.
 func says(t *testing.T, l *harness.Listener, name string) *harness.Server {
 	return harness.ServeOn(t, l, func(c *harness.Conn) {
 		c.SendText(name)

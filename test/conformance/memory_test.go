@@ -33,7 +33,7 @@ var memoryCases = []Case{
 	},
 }
 
-// mayBound tells whether the kernel's buffers can be bounded. Else what fills them all fills
+// mayBound reports whether the kernel's buffers can be bounded. Else what fills them all fills
 // the machine, and has to run alone.
 func mayBound() bool { return os.Geteuid() == 0 }
 

@@ -58,7 +58,7 @@ var metricsCases = []Case{
 	},
 }
 
-// startTold starts a proxy that tells its metrics on a socket of that kind.
+// startTold starts a proxy that serves its metrics on a socket of that kind.
 func startTold(t *testing.T, p *harness.Program, tr harness.Transport, target string, args ...string) (*harness.Proxy, harness.Address) {
 	t.Helper()
 	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{

@@ -370,7 +370,7 @@ func passWhatLingers(t *testing.T, p *harness.Program) {
 	}
 }
 
-// findsRoom tells whether a client that connects now is let in; it leaves then.
+// findsRoom reports whether a client that connects now is let in; it leaves then.
 func findsRoom(t *testing.T, proxy *harness.Proxy, accepted chan *harness.Conn) bool {
 	t.Helper()
 	client := proxy.Dial(t)

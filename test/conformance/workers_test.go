@@ -217,7 +217,7 @@ func (c *countingTarget) run() {
 	}
 }
 
-// hungUp tells that the other end of a connection is closed.
+// hungUp reports whether the other end of a connection is closed.
 func hungUp(c net.Conn) (gone bool) {
 	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {

@@ -29,7 +29,7 @@ func failing(t *testing.T, call, inject string) *harness.Program {
 }
 
 // TestFeatureThatFails takes something from the ring that was wanted: traffic flows, and
-// one line tells what it does without, and why.
+// one line says what it does without, and why.
 func TestFeatureThatFails(t *testing.T) {
 	if answer := probe(t, harness.Uring); answer.Engine != "uring" {
 		t.Skip(answer.Reason)

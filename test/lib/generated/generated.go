@@ -1,5 +1,5 @@
-// Package generated keeps files that are made from the program's sources as they
-// would be made now: its tests' callers make them, compare, and renew them when asked.
+// Package generated keeps generated files up to date with the program's sources: tests
+// make them anew and compare, or renew the files on request.
 package generated
 
 import (
