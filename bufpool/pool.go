@@ -15,8 +15,8 @@ const Group = 0
 // buffer piece by piece instead of spending a whole one on each receive.
 const flagIncremental = 2
 
-// maxCount bounds the buffers of a pool: giouring computes an entry's place in
-// 16 bits, 16 bytes each.
+// maxCount bounds the number of buffers in a pool: giouring computes the offset of an
+// entry, which has 16 bytes, in 16 bits.
 const maxCount = 4096
 
 // Registrar registers a buffer ring with the kernel (IORING_REGISTER_PBUF_RING,
@@ -30,10 +30,10 @@ type Config struct {
 	Count       int // buffers, a power of two up to 4096
 	Size        int // bytes of each buffer
 	Incremental bool
-	Block       int // bytes of each block of parked copies; 0 is BlockSize
+	Block       int // bytes of each block of parked copies; 0 means BlockSize
 }
 
-// NoRoom tells that the memory of a pool cannot be had.
+// NoRoom is the error for a pool whose memory cannot be mapped.
 type NoRoom struct {
 	Size int // bytes
 	err  error
@@ -43,19 +43,19 @@ func (e *NoRoom) Error() string { return fmt.Sprintf("buffer pool: %v", e.err) }
 func (e *NoRoom) Unwrap() error { return e.err }
 
 // Pool is a provided-buffer ring and the memory behind it, Count*Size bytes,
-// plus whatever is parked.
+// plus the parked copies.
 type Pool struct {
 	cfg       Config
 	entries   []byte // the ring shared with the kernel
 	ring      *giouring.BufAndRing
 	mem       []byte
 	buffers   []buffer
-	available int // buffers the kernel can pick from, the one being filled included
+	available int // buffers that the kernel can pick from, including the one being filled
 	parking
 }
 
-// buffer is our side of one buffer. Offsets and counts start anew each time it
-// is handed to the kernel.
+// buffer is our side of one buffer. Its counts restart each time it is handed to the
+// kernel.
 type buffer struct {
 	filled uint32 // bytes that the kernel has written
 	pieces uint32 // Pieces not yet released
@@ -85,8 +85,8 @@ func New(cfg Config, kernel Registrar) (*Pool, error) {
 	}
 	if !cfg.Incremental {
 		// A receive takes a buffer and may fill little of it: with huge
-		// pages each would take 2 MiB. Where the advice is unknown, there
-		// are none.
+		// pages each would take 2 MiB. A kernel that does not know the
+		// advice has no huge pages.
 		_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
 	}
 	if cfg.Block == 0 {
@@ -120,7 +120,7 @@ func (p *Pool) register(kernel Registrar) error {
 	return nil
 }
 
-// Close unmaps everything. The ring must be closed before: it writes here.
+// Close unmaps everything. The ring must be closed first, because it writes here.
 func (p *Pool) Close() {
 	p.parking.memory.Close()
 	Unmap(p.entries)
@@ -139,10 +139,9 @@ func (p *Pool) bufferAddr(id int32) uintptr {
 	return uintptr(unsafe.Pointer(&p.mem[int(id)*p.cfg.Size]))
 }
 
-// Take turns a receive of n bytes into buffer id into a Piece. more is the
-// completion's IORING_CQE_F_BUF_MORE: the kernel goes on filling this buffer. Of
-// one incremental buffer, completions must be taken in the order in which the
-// kernel has filled it.
+// Take makes a Piece of n bytes received into buffer id. more is the completion's
+// IORING_CQE_F_BUF_MORE: the kernel goes on filling this buffer. The completions for an
+// incremental buffer must be taken in the order in which the kernel filled it.
 func (p *Pool) Take(id uint16, n uint32, more bool) Piece {
 	b := &p.buffers[id]
 	if b.ours || b.filled+n > uint32(p.cfg.Size) {
@@ -159,7 +158,7 @@ func (p *Pool) Take(id uint16, n uint32, more bool) Piece {
 	return piece
 }
 
-// Release gives a Piece up; its bytes may be overwritten from now on.
+// Release gives up a Piece; its bytes may be overwritten from now on.
 func (p *Pool) Release(piece Piece) {
 	if piece.id < 0 {
 		p.parking.release(^piece.id)
@@ -175,8 +174,9 @@ func (p *Pool) Release(piece Piece) {
 	}
 }
 
-// Merge appends next to last when its bytes follow in the same buffer, which
-// makes one send of two receives. next must not be used after that.
+// Merge appends next to last if its bytes follow in the same buffer, so that two
+// receives become one send. It reports whether they do; if so, next must not be used any
+// more.
 func (p *Pool) Merge(last *Piece, next Piece) bool {
 	if last.id != next.id || last.id < 0 || last.offset+last.Len != next.offset {
 		return false
@@ -192,10 +192,10 @@ func (piece *Piece) Consume(n uint32) {
 	piece.Len -= n
 }
 
-// Addr is the address of a Piece's first byte, for the kernel.
+// Addr returns the address of a Piece's first byte, for the kernel.
 func (p *Pool) Addr(piece Piece) uintptr { return uintptr(unsafe.Pointer(&p.bytes(piece)[0])) }
 
-// Content is the bytes of a Piece, valid until it is released.
+// Content returns the bytes of a Piece, which are valid until it is released.
 func (p *Pool) Content(piece Piece) []byte { return p.bytes(piece) }
 
 func (p *Pool) bytes(piece Piece) []byte {
@@ -205,14 +205,14 @@ func (p *Pool) bytes(piece Piece) []byte {
 	return p.mem[int(piece.id)*p.cfg.Size+int(piece.offset):][:piece.Len]
 }
 
-// Available is the number of buffers that the kernel can still pick from.
+// Available returns the number of buffers that the kernel can still pick from.
 func (p *Pool) Available() int { return p.available }
 
-// Buffers is the number of buffers.
+// Buffers returns the number of buffers.
 func (p *Pool) Buffers() int { return len(p.buffers) }
 
-// Bytes is what all buffers hold.
+// Bytes returns the total size of the buffers.
 func (p *Pool) Bytes() int { return len(p.mem) }
 
-// Scarce tells that less than a quarter of the buffers is left to the kernel.
+// Scarce reports whether less than a quarter of the buffers is left to the kernel.
 func (p *Pool) Scarce() bool { return p.available < len(p.buffers)/4 }

@@ -13,7 +13,7 @@ type Completion struct {
 	flags    uint32
 }
 
-// More tells that the operation (multishot) will post further completions.
+// More reports whether the (multishot) operation will post further completions.
 func (c Completion) More() bool { return c.flags&giouring.CQEFMore != 0 }
 
 // Buffer returns the provided buffer that the kernel chose, if it chose one.
@@ -21,8 +21,8 @@ func (c Completion) Buffer() (id uint16, ok bool) {
 	return uint16(c.flags >> cqeBufferShift), c.flags&giouring.CQEFBuffer != 0
 }
 
-// BufferMore tells that the kernel will go on filling the same buffer
-// (incremental buffer rings); else the buffer is the application's.
+// BufferMore reports whether the kernel will go on filling the same buffer
+// (incremental buffer rings); if not, the buffer belongs to the application.
 func (c Completion) BufferMore() bool { return c.flags&cqeFBufMore != 0 }
 
 // Errno returns the error of a failed operation, 0 if it did not fail.
