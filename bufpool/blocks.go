@@ -10,10 +10,10 @@ import (
 
 // Blocks hands out blocks of one size and keeps some for reuse.
 //
-// They are mapped a slab at a time, as mappings are not for nothing: a process may
-// have vm.max_map_count of them, 65,530 as a rule. The kernel makes one of neighbours,
-// so that it takes one more to unmap what lies in the middle. A block that is put back
-// gives its pages back; its slab is unmapped with the last one.
+// They are mapped a slab at a time, because mappings are limited: a process can have
+// vm.max_map_count of them, 65,530 by default. The kernel merges neighbouring mappings,
+// so unmapping one in the middle costs one more. A block that is put back gives up its
+// pages; a slab is unmapped when all its blocks are back.
 type Blocks struct {
 	size  int
 	keep  int
@@ -23,7 +23,7 @@ type Blocks struct {
 	unmap func([]byte) bool
 }
 
-// Block is memory for whoever has got it.
+// Block is memory that belongs to whoever got it until it is put back.
 type Block struct {
 	Memory []byte
 	slab   *slab
@@ -43,13 +43,13 @@ const (
 	slabFree   = 1<<slabBlocks - 1
 )
 
-// NewBlocks returns a pool of blocks of size bytes that keeps up to keep idle
-// ones, with their memory.
+// NewBlocks returns a pool of blocks of size bytes. It keeps up to keep idle blocks
+// with their pages.
 func NewBlocks(size, keep int) *Blocks {
 	return &Blocks{size: size, keep: keep, unmap: unmap}
 }
 
-// Get returns a block with arbitrary contents; the caller gives it back by Put.
+// Get returns a block with arbitrary contents. The caller gives it back with Put.
 func (b *Blocks) Get() (*Block, error) {
 	if n := len(b.kept); n > 0 {
 		block := b.kept[n-1]
@@ -78,8 +78,8 @@ func (b *Blocks) grow() error {
 	if err != nil {
 		return err
 	}
-	// A huge page would be there for one block of it. Where the advice is unknown,
-	// there are none.
+	// A single block in use would hold a whole huge page. A kernel that does not know
+	// the advice has no huge pages.
 	_ = unix.Madvise(memory, unix.MADV_NOHUGEPAGE)
 	s := &slab{memory: memory, at: len(b.slabs), free: slabFree}
 	for i := range s.blocks {
@@ -111,7 +111,7 @@ func (b *Blocks) Put(block *Block) {
 		b.slabs = b.slabs[:last]
 		return
 	}
-	// Locked memory (mlockall(2)) would stay, and be used again.
+	// Locked memory (mlockall(2)) cannot be given up; it is reused as it is.
 	_ = unix.Madvise(block.Memory, unix.MADV_DONTNEED)
 }
 
@@ -120,7 +120,7 @@ func (b *Blocks) swap(i, j int) {
 	b.slabs[i].at, b.slabs[j].at = i, j
 }
 
-// Close unmaps all blocks, those that have not been put back among them.
+// Close unmaps all blocks, including those that have not been put back.
 func (b *Blocks) Close() {
 	for _, s := range b.slabs {
 		Unmap(s.memory)

@@ -16,16 +16,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spare is what Map leaves: see Spare.
+// spare is how much Map leaves free: see Spare.
 var spare int
 
-// Spare has Map fail where less than size bytes could be mapped after it: whoever else is
-// in need of memory, as the Go runtime, may not be able to do without. To be called before
-// all others.
+// Spare makes Map fail if fewer than size bytes could be mapped afterwards: they are left
+// for others that cannot do without memory, such as the Go runtime. It must be called
+// before anything else in this package.
 func Spare(size int) { spare = size }
 
 // Map returns size bytes of zeroed private memory outside the Go heap, page
-// aligned, its pages made on first touch. The caller gives it back with Unmap.
+// aligned; pages are allocated on first touch. The caller gives it back with Unmap.
 func Map(size int) ([]byte, error) {
 	mem, err := mmap(size)
 	if err == nil && spare > 0 {
@@ -53,15 +53,15 @@ func Unmap(mem []byte) {
 	}
 }
 
-// unmap is Unmap that reports false, and leaves the memory as it is, where the process
-// has too many mappings to give back one that lies in the middle of another: see Blocks.
+// unmap is Unmap, but it reports false and leaves the memory as it is if the process has
+// too many mappings to unmap a piece in the middle of another one: see Blocks.
 func unmap(mem []byte) bool {
 	switch err := unix.Munmap(mem); err {
 	case nil:
 		return true
 	case unix.ENOMEM:
 		return false
-	default: // not from Map, or twice
+	default: // the memory is not from Map, or was unmapped twice
 		panic(fmt.Sprintf("bufpool: unmapping %d bytes: %v", len(mem), err))
 	}
 }

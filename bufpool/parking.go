@@ -1,15 +1,15 @@
 package bufpool
 
 // parking holds copies of received bytes that a slow peer has not taken, in blocks
-// of their own, so that the buffers they came in serve other connections meanwhile.
+// of their own, so that the buffers they arrived in can serve other connections meanwhile.
 // What is parked is bounded by what connections may queue.
 //
-// A queue of Pieces that only grows by Append, or by a Block behind one that is
-// full, takes no more blocks than its bytes fill and two: the first, which may be
-// sent in part, and the last, which may be filled in part.
+// A queue of Pieces that only grows by Append, or by a new Block after a full one,
+// takes at most two blocks more than its bytes fill: the first may be partly sent,
+// and the last partly filled.
 type parking struct {
 	memory *Blocks
-	blocks []block // by number
+	blocks []block // indexed by number
 	free   []int32
 	parked int // bytes in blocks
 }
@@ -20,7 +20,7 @@ type block struct {
 	used uint32
 }
 
-// BlockSize is what each block of parked bytes holds, if the Config does not say less.
+// BlockSize is the size of a block of parked bytes, unless the Config sets a smaller one.
 const BlockSize = 64 << 10
 
 // Block returns an empty Piece that Append may fill, with memory of its own.
@@ -32,9 +32,9 @@ func (p *Pool) Block() (Piece, error) {
 	return Piece{id: ^p.parking.add(block{Block: memory})}, nil
 }
 
-// Append moves bytes of next behind last, if that is in a block: as many as there
-// is room for. It reports whether these were all; next is released then, and must
-// not be used any more.
+// Append moves bytes of next to the end of last, if that is in a block: as many as there
+// is room for. It reports whether these were all; if so, next is released and must not
+// be used any more.
 func (p *Pool) Append(last, next *Piece) bool {
 	if last.id >= 0 {
 		return false
@@ -51,23 +51,23 @@ func (p *Pool) Append(last, next *Piece) bool {
 	return true
 }
 
-// Room is what is left of a block behind a Piece that is parked there. Bytes written
-// to it become part of the Piece by Extend.
+// Room is the rest of the block after a Piece that is parked there. Extend makes bytes
+// written to it part of the Piece.
 func (p *Pool) Room(last Piece) []byte {
 	b := &p.parking.blocks[^last.id]
 	return b.Memory[b.used:]
 }
 
-// Extend takes the first n bytes of Room into a parked Piece.
+// Extend makes the first n bytes of Room part of a parked Piece.
 func (p *Pool) Extend(last *Piece, n int) {
 	p.parking.blocks[^last.id].used += uint32(n)
 	last.Len += uint32(n)
 }
 
-// Parked is the number of bytes in blocks for parked copies.
+// Parked returns the number of bytes in blocks for parked copies.
 func (p *Pool) Parked() int { return p.parking.parked }
 
-// Parked tells that a Piece is a parked copy and holds no buffer of the ring.
+// Parked reports whether a Piece is a parked copy, which holds no buffer of the ring.
 func (piece Piece) Parked() bool { return piece.id < 0 }
 
 func (k *parking) add(b block) int32 {

@@ -9,7 +9,7 @@ import (
 // Pipe is a kernel buffer for splice(2), with both ends non-blocking.
 type Pipe struct {
 	Read, Write int // descriptors, owned by the Pipe
-	Size        int // bytes it can hold, in pages: many small pieces fill it earlier
+	Size        int // bytes that it can hold in full pages; many small pieces fill it earlier
 }
 
 // Pipes hands out empty pipes and keeps a few idle ones for reuse.
@@ -20,18 +20,19 @@ type Pipes struct {
 	free  []*Pipe
 }
 
-// MaxPipe is what a pipe holds at most, bytes: the kernel gives no more by default
-// (pipe-max-size in proc_sys_fs(5)), or only to root.
+// MaxPipe is the largest size of a pipe in bytes: by default the kernel allows more only
+// to root (pipe-max-size in proc_sys_fs(5)).
 const MaxPipe = 1 << 20
 
 // NewPipes returns a pool of pipes of size bytes, at most MaxPipe, that keeps up to
-// keep idle ones. spare refuses one whose higher descriptor is wanted for something else.
+// keep idle ones. spare refuses a pipe whose higher descriptor is needed for something
+// else.
 func NewPipes(size, keep int, spare func(fd int) error) *Pipes {
 	return &Pipes{size: min(size, MaxPipe), keep: keep, spare: spare}
 }
 
-// Get returns an empty pipe that can be spared. A user over pipe-user-pages-soft gets smaller ones
-// (pipe(7)), and goes on with those.
+// Get returns an empty pipe, if its descriptors can be spared. A user above
+// pipe-user-pages-soft gets smaller pipes (pipe(7)), and goes on with those.
 func (p *Pipes) Get() (*Pipe, error) {
 	pipe, err := p.get()
 	if err != nil {
@@ -82,11 +83,11 @@ func (p *Pipes) Discard(pipe *Pipe) {
 	unix.Close(pipe.Write)
 }
 
-// Idle is the number of pipes kept for reuse.
+// Idle returns the number of pipes kept for reuse.
 func (p *Pipes) Idle() int { return len(p.free) }
 
-// Drop closes the idle pipes, and tells whether there were any: when descriptors run
-// out, others need them more.
+// Drop closes the idle pipes and reports whether there were any: when descriptors run
+// out, they are needed elsewhere.
 func (p *Pipes) Drop() bool {
 	for _, pipe := range p.free {
 		p.Discard(pipe)

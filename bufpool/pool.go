@@ -28,7 +28,7 @@ type Config struct {
 	Block int // bytes of each block of parked copies; 0 is BlockSize
 }
 
-// NoRoom tells that the memory of a pool cannot be had.
+// NoRoom is the error for a pool whose memory cannot be mapped.
 type NoRoom struct {
 	Size int // bytes
 	err  error
@@ -111,7 +111,7 @@ func (p *Pool) register(kernel Registrar) error {
 	return nil
 }
 
-// Close unmaps everything. The ring must be closed before: it writes here.
+// Close unmaps everything. The ring must be closed first, because it writes here.
 func (p *Pool) Close() {
 	p.parking.memory.Close()
 	Unmap(p.entries)
@@ -142,7 +142,7 @@ func (p *Pool) Take(id uint16, n uint32) Piece {
 	return Piece{id: int32(id), Len: n}
 }
 
-// Release gives a Piece up; its bytes may be overwritten from now on.
+// Release gives up a Piece; its bytes may be overwritten from now on.
 func (p *Pool) Release(piece Piece) {
 	if piece.id < 0 {
 		p.parking.release(^piece.id)
@@ -160,10 +160,10 @@ func (piece *Piece) Consume(n uint32) {
 	piece.Len -= n
 }
 
-// Addr is the address of a Piece's first byte, for the kernel.
+// Addr returns the address of a Piece's first byte, for the kernel.
 func (p *Pool) Addr(piece Piece) uintptr { return uintptr(unsafe.Pointer(&p.bytes(piece)[0])) }
 
-// Content is the bytes of a Piece, valid until it is released.
+// Content returns the bytes of a Piece, which are valid until it is released.
 func (p *Pool) Content(piece Piece) []byte { return p.bytes(piece) }
 
 func (p *Pool) bytes(piece Piece) []byte {
@@ -173,14 +173,14 @@ func (p *Pool) bytes(piece Piece) []byte {
 	return p.mem[int(piece.id)*p.cfg.Size+int(piece.offset):][:piece.Len]
 }
 
-// Available is the number of buffers that the kernel can still pick from.
+// Available returns the number of buffers that the kernel can still pick from.
 func (p *Pool) Available() int { return p.available }
 
-// Buffers is the number of buffers.
+// Buffers returns the number of buffers.
 func (p *Pool) Buffers() int { return len(p.buffers) }
 
-// Bytes is what all buffers hold.
+// Bytes returns the total size of the buffers.
 func (p *Pool) Bytes() int { return len(p.mem) }
 
-// Scarce tells that less than a quarter of the buffers is left to the kernel.
+// Scarce reports whether less than a quarter of the buffers is left to the kernel.
 func (p *Pool) Scarce() bool { return p.available < len(p.buffers)/4 }

@@ -28,8 +28,8 @@ type Child struct {
 // StartServer starts a target; First.Address is where it listens.
 func StartServer(config Config) (*Child, error) { return start("server", config) }
 
-// StartClient starts a client and returns when all its connections work, or have
-// failed: First.Errors tells.
+// StartClient starts a client and returns when each of its connections works or has
+// failed, which First.Errors shows.
 func StartClient(config Config) (*Child, error) { return start("client", config) }
 
 func start(role string, config Config) (*Child, error) {
@@ -52,12 +52,12 @@ func start(role string, config Config) (*Child, error) {
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = theirInput, theirOutput, &c.stderr
 	// Preemption signals would only disturb a process with one goroutine.
 	c.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1")
-	// Its own process group: an interrupt at the terminal is the benchmark's to handle.
+	// A process group of its own: the benchmark handles interrupts from the terminal.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := c.cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("load %s: %w", role, err), input.Close(), output.Close())
 	}
-	_ = theirOutput.Close() // or its end would go unnoticed
+	_ = theirOutput.Close() // otherwise the child's end would go unnoticed
 	if c.First, err = c.read(); err != nil {
 		c.Stop()
 		return nil, err
@@ -65,14 +65,14 @@ func start(role string, config Config) (*Child, error) {
 	return c, nil
 }
 
-// Mark returns the counts; latencies are of the time since the last Mark.
+// Mark returns the counts; latencies cover the time since the last Mark.
 func (c *Child) Mark() (Snapshot, error) { return c.call(commandMark) }
 
-// Halt ends sending, and returns the counts.
+// Halt stops sending, and returns the counts.
 func (c *Child) Halt() (Snapshot, error) { return c.call(commandHalt) }
 
-// Drain waits until the replies to all requests, or for streams that many bytes in
-// all, have arrived. If they do not, the snapshot's errors say so.
+// Drain waits until the replies to all requests have arrived, or for streams that many
+// bytes in total. If they do not arrive, the snapshot's errors say so.
 func (c *Child) Drain(bytes uint64) (Snapshot, error) {
 	return c.call(fmt.Sprintf("%s %d", commandDrain, bytes))
 }
@@ -100,15 +100,15 @@ func (c *Child) read() (s Snapshot, err error) {
 	return s, nil
 }
 
-// Stop ends the process and waits for its end. A second call does nothing.
+// Stop ends the process and waits until it has ended. A second call does nothing.
 func (c *Child) Stop() {
 	if c.stopped {
 		return
 	}
 	c.stopped = true
-	_ = c.input.Close() // which tells it to quit
+	_ = c.input.Close() // tells it to quit
 	timer := time.AfterFunc(time.Second, func() { _ = c.cmd.Process.Kill() })
 	defer timer.Stop()
-	_ = c.cmd.Wait() // how it ended is of no interest
+	_ = c.cmd.Wait() // how it ended does not matter
 	_ = c.output.Close()
 }

@@ -16,9 +16,9 @@ type client struct {
 	latency  *latency
 	schedule schedule
 	clock    int     // a timerfd for the next message that is due; -1 in a closed loop
-	free     []*conn // that wait for the start, or for a message to be due, the longest first
+	free     []*conn // waiting for the start, or for a message to be due, the longest wait first
 	all      []*conn
-	working  int // connections that have had a reply, or never will
+	working  int // connections that have had a reply, or have failed
 	said     bool
 }
 
@@ -41,7 +41,7 @@ func attack(config Config) error {
 	for i := range config.Connections {
 		k := &conn{fd: -1, first: uint64(i) * stride}
 		c.all = append(c.all, k)
-		if err := c.begin(k); err != nil {
+		if err := c.open(k); err != nil {
 			c.end(k, err)
 		}
 	}
@@ -56,8 +56,8 @@ func attack(config Config) error {
 	return nil
 }
 
-// begin opens k and sends its first bytes.
-func (c *client) begin(k *conn) error {
+// open connects k and sends its first bytes.
+func (c *client) open(k *conn) error {
 	if c.Kind == scenario.Connect {
 		return c.send(k, c.now())
 	}
@@ -113,7 +113,7 @@ func (c *client) ready(fd int, k *conn, events uint32) {
 	}
 }
 
-// obey does what a command wants, and answers it.
+// obey carries out a command, and answers it.
 func (c *client) obey(name string) {
 	now := c.now()
 	switch name {
@@ -127,8 +127,8 @@ func (c *client) obey(name string) {
 	c.counts.Latency = nil
 }
 
-// works counts k as a connection that has shown what becomes of it, and says so
-// when it was the last.
+// works counts k as a connection that works or has failed, and reports when all have been
+// counted.
 func (c *client) works(k *conn) {
 	if k.worked {
 		return
@@ -141,8 +141,8 @@ func (c *client) works(k *conn) {
 }
 
 // start tells the benchmark that all connections work, and lets them go on. Until
-// then each has sent one message only, so that those that came first cannot keep a
-// proxy from accepting the others.
+// then each has sent only one message, so that the first ones cannot keep a proxy
+// from accepting the others.
 func (c *client) start() {
 	if c.said {
 		return
@@ -159,7 +159,7 @@ func (c *client) start() {
 	c.free = nil
 }
 
-// lookAtClock gives up on connections that never began to work.
+// lookAtClock gives up on connections that never started to work.
 func (c *client) lookAtClock() {
 	if !c.said && c.now() > c.deadline {
 		c.fail(fmt.Errorf("%d of %d connections had no reply within %v", c.Connections-c.working, c.Connections, patience))
@@ -167,7 +167,7 @@ func (c *client) lookAtClock() {
 	}
 }
 
-// end closes k if err is not nil, which is an error of the proxy's.
+// end closes k if err is not nil, which counts as an error of the proxy.
 func (c *client) end(k *conn, err error) {
 	if err == nil {
 		return
@@ -177,7 +177,7 @@ func (c *client) end(k *conn, err error) {
 	k.flying = false
 	c.works(k)
 	if c.Kind == scenario.Connect && !c.halted {
-		c.pause(k) // the next may do better, but not at once: it would spin
+		c.pause(k) // the next try may succeed, but an immediate one would spin
 	}
 }
 
@@ -189,7 +189,7 @@ func (c *client) pause(k *conn) {
 	}
 }
 
-// drained answers a drain when all replies are here, or will not come.
+// drained answers a drain when all replies have arrived, or will not come.
 func (c *client) drained() {
 	flying := 0
 	for _, k := range c.all {
@@ -211,7 +211,7 @@ func (c *client) drained() {
 	c.answer(c.now())
 }
 
-// sendDue sends the messages whose time has come, as long as connections are free.
+// sendDue sends the messages that are due, as long as connections are free.
 func (c *client) sendDue() error {
 	if c.Rate == 0 || !c.said || c.halted {
 		return nil

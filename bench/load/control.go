@@ -5,7 +5,7 @@ import (
 	"uring-socket-proxyd/bench/scenario"
 )
 
-// Config is what a load process is told when it starts.
+// Config is what a load process gets at its start.
 type Config struct {
 	Kind        scenario.Kind `json:"kind"`
 	Address     string        `json:"address"` // to connect to, or to listen on: IP:PORT, or a path
@@ -15,12 +15,12 @@ type Config struct {
 	Seed        uint64        `json:"seed"`
 }
 
-// What a load process is told while it runs. The first Snapshot comes unasked:
-// from a server when it listens, from a client when its connections work.
+// Commands to a running load process. The first Snapshot comes without a command: from a
+// server when it listens, from a client when its connections work.
 const (
-	commandMark  = "mark"  // say the counts; latencies are of the time since the last mark
+	commandMark  = "mark"  // report the counts; latencies cover the time since the last mark
 	commandHalt  = "halt"  // send nothing new
-	commandDrain = "drain" // drain N: answer when N bytes in all, or all replies, have arrived
+	commandDrain = "drain" // drain N: answer when N bytes in total, or all replies, have arrived
 	commandQuit  = "quit"
 )
 
@@ -31,7 +31,7 @@ type Snapshot struct {
 	Messages    uint64          `json:"messages"` // complete, since the start
 	Sent        uint64          `json:"sent"`     // bytes of payload, since the start
 	Received    uint64          `json:"received"` // and checked
-	Late        uint64          `json:"late"`     // messages whose time has come and that are not complete
+	Late        uint64          `json:"late"`     // messages that are due and not complete
 	Latency     *result.Latency `json:"latency,omitempty"`
-	Errors      []string        `json:"errors,omitempty"` // different ones, a few; any spoils the round
+	Errors      []string        `json:"errors,omitempty"` // a few different ones; any error spoils the round
 }

@@ -40,7 +40,7 @@ func (c *client) onEcho(k *conn, events uint32) error {
 	return c.next(k)
 }
 
-// reply reads from k and tells whether its reply is complete now. Bytes beyond
+// reply reads from k and reports whether its reply is complete now. Bytes beyond
 // the reply are an error.
 func (c *client) reply(k *conn) (bool, error) {
 	n, err := c.receive(k, int(k.sent-k.received))
@@ -68,7 +68,7 @@ func (c *client) next(k *conn) error {
 	}
 }
 
-// connect opens the next connection in k's place.
+// connect opens the next connection in k's slot.
 func (c *client) connect(k *conn) error {
 	fd, to, err := newSocket(c.Address, unix.SOCK_NONBLOCK)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *client) connect(k *conn) error {
 	return nil
 }
 
-// onConnect handles a place of connect-*: connected, then its reply, then closed.
+// onConnect handles a slot of connect-*: it is connected, gets its reply, and is closed.
 func (c *client) onConnect(k *conn, events uint32) error {
 	if k.sent == 0 {
 		if reason, err := unix.GetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || reason != 0 {

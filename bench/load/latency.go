@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// longestLatency is the largest that is told apart from larger ones.
+	// longestLatency is the largest that is distinguished from larger ones.
 	longestLatency = time.Minute
-	// digits of each latency are kept.
+	// digits is how many digits of each latency are kept.
 	digits = 3
 )
 
@@ -23,17 +23,17 @@ func newLatency() *latency {
 }
 
 func (l *latency) record(nanoseconds int64) {
-	// Only out of range can it fail, and it is cut to the range.
+	// It fails only out of range, and the value is clamped to the range.
 	_ = l.histogram.RecordValue(min(max(nanoseconds, 1), int64(longestLatency)))
 }
 
-// take summarizes what was recorded and starts afresh; nil if there was nothing.
+// take summarizes what was recorded and starts anew; nil if there was nothing.
 func (l *latency) take() *result.Latency {
 	defer l.histogram.Reset()
 	return Summarize(l.histogram)
 }
 
-// Summarize is a histogram of nanoseconds as a result; nil if it is empty.
+// Summarize turns a histogram of nanoseconds into a result; nil if it is empty.
 func Summarize(h *hdrhistogram.Histogram) *result.Latency {
 	if h.TotalCount() == 0 {
 		return nil

@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a connection of the client or of the server; for connect-* a place for
-// one connection after the other. Its loop owns it.
+// conn is a connection of the client or of the server; for connect-* a slot for one
+// connection after the other. Its loop owns it.
 type conn struct {
 	fd       int
 	interest uint32 // epoll events that are asked for
 	first    uint64 // position in the pattern of the first byte
 	sent     uint64 // bytes of payload that the kernel has taken
-	received uint64 // bytes of payload that arrived and were right
+	received uint64 // bytes of payload that arrived and were correct
 	due      int64  // when the request in flight was to be sent, by the loop's clock
 	flying   bool   // a request has no complete reply yet
-	unsent   []byte // what the kernel has not taken yet of what must be sent
+	unsent   []byte // bytes to send that the kernel has not taken yet
 	header   []byte // first bytes of a stream, until there are headerSize
 	worked   bool   // has had its first reply
 }
@@ -39,10 +39,10 @@ func newLoop() (*loop, error) {
 	return &loop{epoll: epoll, started: time.Now()}, nil
 }
 
-// now is nanoseconds since the loop was made.
+// now returns the nanoseconds since the loop was made.
 func (l *loop) now() int64 { return int64(time.Since(l.started)) }
 
-// add starts to wait for events on fd, for c; c is nil for what is no connection.
+// add starts to wait for events on fd, for c; c is nil if fd is not a connection.
 func (l *loop) add(fd int, events uint32, c *conn) error {
 	for len(l.conns) <= fd {
 		l.conns = append(l.conns, nil)
@@ -82,7 +82,7 @@ func (l *loop) wait(handle func(fd int, c *conn, events uint32)) error {
 	}
 	for i := range max(n, 0) {
 		event := &l.events[i]
-		// A descriptor occurs once, and its handler closes no other.
+		// Each descriptor occurs once, and its handler closes no other.
 		handle(int(event.Fd), l.conns[event.Fd], event.Events)
 	}
 	return nil

@@ -7,14 +7,14 @@ import (
 	"runtime/debug"
 )
 
-// Subcommand is the first argument by which a program becomes a load process. The
-// program of whoever calls Start must pass the arguments after it to Main.
+// Subcommand is the first argument that makes a program a load process. A program that
+// starts clients or servers must pass the arguments after it to Main.
 const Subcommand = "load-process"
 
-// Main is a load process: "client" or "server", and its Config as JSON.
+// Main runs a load process. Its arguments are "client" or "server", and a Config as JSON.
 func Main(args []string) error {
 	runtime.LockOSThread()
-	debug.SetGCPercent(-1) // it makes no garbage to speak of, and must not stop
+	debug.SetGCPercent(-1) // it makes hardly any garbage, and must not pause
 	if len(args) != 2 {
 		return fmt.Errorf("%s is started by the benchmark itself", Subcommand)
 	}

@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// period is how many bytes the pattern has before it repeats. A prime just
-	// above 64 KiB: no power of two that a buffer may have is a multiple of it.
+	// period is how many bytes the pattern has before it repeats. It is a prime just
+	// above 64 KiB: no power of two, as buffer sizes are, is a multiple of it.
 	period = 65537
-	// longest is the most bytes that a write takes from the pattern.
+	// longest is how many bytes a write takes from the pattern at most.
 	longest = 64 << 10
-	// stride is between the first bytes of consecutive connections.
+	// stride is the distance between the first bytes of consecutive connections.
 	stride = 7919
 )
 
-// pattern is the endless payload, the same in all processes of one seed.
+// pattern is the endless payload, the same in all processes with one seed.
 type pattern struct{ block []byte }
 
 func newPattern(seed uint64) pattern {
@@ -31,7 +31,7 @@ func newPattern(seed uint64) pattern {
 // Payload is the first n <= 64 KiB bytes of a seed's pattern.
 func Payload(seed uint64, n int) []byte { return newPattern(seed).at(0, n) }
 
-// at is the n <= longest bytes from position on.
+// at returns the n <= longest bytes from position on.
 func (p pattern) at(position uint64, n int) []byte {
 	offset := position % period
 	return p.block[offset : offset+uint64(n)]

@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// patience is how long what has been sent may take to arrive, and how long
-	// connections may take to work.
+	// patience is how long bytes may take to arrive once sent, and how long connections
+	// may take until they work.
 	patience = 10 * time.Second
 	// drainPatience is the same after the end of a measurement.
 	drainPatience = 3 * time.Second
-	// fewErrors is how many different errors are told.
+	// fewErrors is how many different errors are reported.
 	fewErrors = 5
 	// bufferSize is how many bytes are read at once.
 	bufferSize = 128 << 10
@@ -26,7 +26,7 @@ const (
 	control = 0 // the descriptor that commands come from
 )
 
-// process is what a client and a server have in common.
+// process is what client and server have in common.
 type process struct {
 	*loop
 	Config
@@ -35,7 +35,7 @@ type process struct {
 	counts  Snapshot
 	halted  bool
 	quit    bool
-	ticker  int // a timerfd that looks whether something takes too long
+	ticker  int // a timerfd to check whether something takes too long
 
 	draining bool
 	expected uint64 // received bytes to wait for
@@ -80,7 +80,7 @@ func setTimer(fd int, first, interval time.Duration) error {
 // clearTimer makes a timer unreadable until it is due again.
 func (p *process) clearTimer(fd int) { _, _ = unix.Read(fd, p.buffer[:8]) }
 
-// fail notes an error; the round does not count then.
+// fail records an error; the round does not count then.
 func (p *process) fail(err error) {
 	text := err.Error()
 	for _, known := range p.counts.Errors {
@@ -93,8 +93,8 @@ func (p *process) fail(err error) {
 	}
 }
 
-// answer writes the counts for the benchmark. They are those of the time now: what
-// is counted and when must agree, however long the process is kept waiting between.
+// answer writes the counts for the benchmark. They are taken now: counts and time must
+// agree, however long the process is kept waiting in between.
 func (p *process) answer(now int64) {
 	p.counts.Nanoseconds = now
 	line, err := json.Marshal(&p.counts)
@@ -102,12 +102,12 @@ func (p *process) answer(now int64) {
 		_, err = os.Stdout.Write(append(line, '\n'))
 	}
 	if err != nil {
-		p.quit = true // nobody listens
+		p.quit = true // nobody reads the answer
 	}
 }
 
-// command reads one command and does what is the same for client and server. It
-// returns the command's name. The end of the input is the command to quit.
+// command reads one command, does what is the same for client and server, and returns
+// the command's name. The end of the input is the command to quit.
 func (p *process) command() string {
 	n, err := unix.Read(control, p.buffer)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
@@ -156,7 +156,7 @@ func (p *process) receive(c *conn, most int) (int, error) {
 	return n, nil
 }
 
-// errEnd is the end of a stream where it was not due.
+// errEnd is an unexpected end of a stream.
 var errEnd = errors.New("the connection was closed by the other side")
 
 // write sends data on c and returns how many bytes the kernel took.
@@ -171,7 +171,7 @@ func write(c *conn, data []byte) (int, error) {
 	return n, nil
 }
 
-// flush sends what c has still to send, and waits for room if it must.
+// flush sends what c still has to send, and waits for room if it must.
 func (p *process) flush(c *conn) error {
 	n, err := write(c, c.unsent)
 	if err != nil {

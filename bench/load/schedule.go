@@ -1,16 +1,16 @@
 package load
 
-// schedule is when messages are to be sent in an open loop, whatever becomes of
-// those before. A message that finds no free connection waits for one; its
-// latency counts from the time it was due all the same. That is what keeps a
-// stalled proxy from slowing down its own measurement (coordinated omission).
+// schedule says when messages are due in an open loop, regardless of earlier ones.
+// A message that finds no free connection waits for one, but its latency still counts
+// from the time it was due. That keeps a stalled proxy from slowing down its own
+// measurement (coordinated omission).
 type schedule struct {
 	start int64  // nanoseconds by the loop's clock
 	rate  int    // messages per second
 	next  uint64 // number of the first message not sent yet
 }
 
-// at is the time that message i is due. It does not drift: it is computed from
+// at returns the time at which message i is due. It does not drift: it is computed from
 // the start each time.
 func (s *schedule) at(i uint64) int64 {
 	const second = 1_000_000_000
@@ -18,9 +18,9 @@ func (s *schedule) at(i uint64) int64 {
 	return s.start + int64(i/rate*second+i%rate*second/rate)
 }
 
-// recordLate records the messages that are due and have no reply: in an open loop
-// they would be missing from the latencies, and they are the slowest. Their age so
-// far is a lower bound. It returns how many they are.
+// recordLate records the messages that are due and have no reply: otherwise an open loop
+// would miss their latencies, although they are the slowest. Their age so far is a lower
+// bound. It returns their number.
 func (c *client) recordLate(now int64) (late uint64) {
 	if c.Rate == 0 || !c.said {
 		return 0

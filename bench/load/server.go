@@ -14,7 +14,7 @@ import (
 // first byte of payload.
 const headerSize = 8
 
-// server is the target: it sends back what it gets, or checks and swallows it.
+// server is the target: it sends back what it gets, or checks and discards it.
 type server struct {
 	*process
 	listener int
@@ -61,7 +61,7 @@ func (s *server) ready(fd int, c *conn, events uint32) {
 	s.drained()
 }
 
-// accept takes all connections that wait.
+// accept accepts all waiting connections.
 func (s *server) accept() {
 	for {
 		fd, _, err := unix.Accept4(s.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
@@ -84,8 +84,8 @@ func (s *server) accept() {
 	}
 }
 
-// end closes c if err is not nil. A client that misses replies notices itself, so
-// only a stream that breaks is an error here.
+// end closes c if err is not nil. A client notices missing replies itself, so only a
+// stream that breaks is an error here.
 func (s *server) end(c *conn, err error) {
 	if err == nil {
 		return
@@ -118,7 +118,7 @@ func (s *server) echo(c *conn) error {
 	return s.want(c, unix.EPOLLOUT)
 }
 
-// swallow checks what is there; in a duplex scenario it sends the same way.
+// swallow checks and discards what is there; in a duplex scenario it also sends.
 func (s *server) swallow(c *conn, events uint32) error {
 	if len(c.header) < headerSize {
 		return s.open(c)
@@ -157,7 +157,7 @@ func (s *server) open(c *conn) error {
 	return nil
 }
 
-// drained answers a drain when all that was sent is here, or will not come.
+// drained answers a drain when everything that was sent has arrived, or will not come.
 func (s *server) drained() {
 	missing := s.counts.Received < s.expected && len(s.counts.Errors) == 0
 	if !s.draining || missing && s.now() < s.deadline {

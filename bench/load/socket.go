@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isPath tells a UNIX socket's address from IP:PORT.
+// isPath reports whether an address is a UNIX socket's and not IP:PORT.
 func isPath(address string) bool { return strings.HasPrefix(address, "/") }
 
 // newSocket makes a socket for address; flags are those of socket(2).

@@ -10,13 +10,13 @@ import (
 // architectures that Go and systemd have in common.
 const tick = 10 * time.Millisecond
 
-// CPU is the processor time, user and system, that a session has used: all its
-// processes with all their threads, those that have ended included, and children
+// CPU returns the processor time, user and system, that a session has used: all its
+// processes with all their threads, including those that have ended, and children
 // that ended. It is exact for running processes, and to a tick for each parent of
 // ended children.
 //
-// A child that ends after its parent has been looked at, and before itself, is
-// missed by one look, not by the next: the larger of two is right.
+// A child that ends after its parent was read, and before it is read itself, is
+// missed by one reading but not by the next: the larger of two is right.
 func CPU(session int) (time.Duration, error) {
 	first, err := look(session)
 	if err != nil {
@@ -35,15 +35,15 @@ func look(session int) (time.Duration, error) {
 	for _, m := range processes {
 		var used unix.Timespec
 		if err := unix.ClockGettime(processClock(m.pid), &used); err != nil {
-			continue // it has just ended: its parent shows its time next
+			continue // it has just ended: its parent will show its time
 		}
 		sum += time.Duration(used.Nano()) + time.Duration(m.childrenTicks)*tick
 	}
 	return sum, nil
 }
 
-// processClock is the clock of all threads of a process, as clock_getcpuclockid(3)
-// makes it. It counts nanoseconds where /proc/PID/stat counts ticks.
+// processClock returns the clock of all threads of a process, as clock_getcpuclockid(3)
+// makes it. It counts nanoseconds, where /proc/PID/stat counts ticks.
 func processClock(pid int) int32 {
 	const scheduled = 2 // CPUCLOCK_SCHED: user and system time
 	return int32(^pid<<3 | scheduled)

@@ -10,8 +10,7 @@ import (
 	"uring-socket-proxyd/bench/result"
 )
 
-// Machine describes the machine that this runs on. What cannot be found out is
-// left empty.
+// Machine describes the machine that this runs on. Unknown fields are left empty.
 func Machine() result.Machine {
 	m := result.Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH}
 	var name unix.Utsname

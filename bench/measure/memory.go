@@ -4,17 +4,17 @@ import (
 	"fmt"
 )
 
-// Memory is bytes of the system's memory that connections make grow: what the
-// kernel holds in objects (sockets, pipes, tasks), kernel stacks and page tables,
-// and the session's own pages. Pages that its processes share count once in all.
+// Memory returns the bytes of system memory that grow with connections: the kernel's
+// objects (sockets, pipes, tasks), kernel stacks and page tables, and the session's own
+// pages. Pages that its processes share count once.
 //
-// MemAvailable would be one number for all of it, but moves by megabytes with the
-// page cache and the kernel's per-processor lists while nothing happens; and it
-// would count the load generator's pages. The generator's sockets, though, are
+// MemAvailable would be one number for all of it, but it moves by megabytes with the
+// page cache and the kernel's per-processor lists while nothing happens, and it
+// would include the load generator's pages. The generator's sockets, though, are
 // among the kernel's objects: they are the same for each proxy, and the peer
-// "direct" shows what they cost alone.
+// "direct" shows what they alone cost.
 //
-// A session of 0 stands for no processes.
+// A session of 0 means no processes.
 func Memory(session int) (int64, error) {
 	var sum int64
 	for _, name := range []string{"Slab", "KernelStack", "PageTables"} {

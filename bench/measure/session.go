@@ -1,6 +1,6 @@
-// Package measure reads from /proc and from the kernel's counters what a group of
-// processes uses. The group is a session: a forwarder is started as the leader of
-// one, and what it forks stays in it.
+// Package measure reads what a group of processes uses, from /proc and from the kernel's
+// counters. The group is a session: a forwarder is started as the leader of one, and its
+// children stay in it.
 package measure
 
 import (
@@ -44,7 +44,7 @@ func members(session int) ([]member, error) {
 		if err != nil {
 			continue // it has just ended
 		}
-		// The name is in parentheses and may hold anything.
+		// The name is in parentheses and can contain anything.
 		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		if len(fields) <= statChildrenSys || string(fields[statSession]) != strconv.Itoa(session) {
 			continue

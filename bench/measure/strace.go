@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// Strace counts like Syscalls where the kernel's counters are out of reach. It
-// stops each process twice per system call: the count is right per message, any
-// time is not. The owner calls Stop.
+// Strace counts like Syscalls if the kernel's counters are not accessible. It stops each
+// process twice per system call: the count per message is right, but times are not. The
+// owner calls Stop.
 type Strace struct {
 	cmd    *exec.Cmd
 	output *os.File
 	ended  bool
 }
 
-// StartStrace begins to count, and returns when it does.
+// StartStrace starts to count, and returns when it does.
 func StartStrace(session int) (*Strace, error) {
 	path, err := exec.LookPath("strace")
 	if err != nil {
@@ -53,7 +53,7 @@ func StartStrace(session int) (*Strace, error) {
 		_ = output.Close()
 		return nil, fmt.Errorf("strace: %w", err)
 	}
-	// It says "strace: Process N attached" for each, or why it may not.
+	// It says "strace: Process N attached" for each, or why it cannot attach.
 	line, err := bufio.NewReader(stderr).ReadString('\n')
 	go func() { _, _ = io.Copy(io.Discard, stderr) }()
 	if err != nil || !strings.Contains(line, "attached") {
@@ -63,9 +63,9 @@ func StartStrace(session int) (*Strace, error) {
 	return s, nil
 }
 
-// Count ends it and tells how many system calls there were. It can be called once.
+// Count ends it and returns how many system calls there were. It can be called once.
 func (s *Strace) Count() (uint64, error) {
-	s.end(os.Interrupt) // which makes it print
+	s.end(os.Interrupt) // makes it print
 	defer s.output.Close()
 	if _, err := s.output.Seek(0, io.SeekStart); err != nil {
 		return 0, err
@@ -75,13 +75,13 @@ func (s *Strace) Count() (uint64, error) {
 		return 0, err
 	}
 	if how := s.cmd.ProcessState.Sys().(syscall.WaitStatus); how.Signal() == syscall.SIGKILL {
-		return 0, fmt.Errorf("strace was killed before it had printed what it counted")
+		return 0, fmt.Errorf("strace was killed before it had printed its counts")
 	}
 	return total(text)
 }
 
-// total is the last number of the table that -U calls prints: a heading, a ruler, a
-// line per system call, a ruler, and the total. Without any call there is no table.
+// total returns the last number of the table that -U calls prints: a heading, a rule, a
+// line per system call, a rule, and the total. Without any call there is no table.
 func total(table []byte) (uint64, error) {
 	words := bytes.Fields(table)
 	if len(words) == 0 {
@@ -95,7 +95,7 @@ func total(table []byte) (uint64, error) {
 	return 0, fmt.Errorf("strace printed no total: %q", table)
 }
 
-// Stop ends it without a result, if Count has not ended it.
+// Stop ends it without a result, unless Count has ended it already.
 func (s *Strace) Stop() {
 	s.end(os.Kill)
 	_ = s.output.Close()
@@ -109,5 +109,5 @@ func (s *Strace) end(signal os.Signal) {
 	_ = s.cmd.Process.Signal(signal)
 	timer := time.AfterFunc(3*time.Second, func() { _ = s.cmd.Process.Kill() })
 	defer timer.Stop()
-	_ = s.cmd.Wait() // a signal is how it ends
+	_ = s.cmd.Wait() // it always ends by a signal
 }

@@ -15,11 +15,11 @@ import (
 // times are measured. The owner calls Stop.
 type Syscalls struct {
 	counters []int
-	base     uint64 // what was counted when the last counter began
+	base     uint64 // the count when the last counter was started
 }
 
-// CountSyscalls begins to count, with what "perf stat -e raw_syscalls:sys_enter"
-// uses. An error means that it is not possible here.
+// CountSyscalls starts to count, by the same means as "perf stat -e
+// raw_syscalls:sys_enter". An error means that this is not possible here.
 func CountSyscalls(session int) (*Syscalls, error) {
 	id, err := tracepoint("raw_syscalls/sys_enter")
 	if err != nil {
@@ -29,7 +29,7 @@ func CountSyscalls(session int) (*Syscalls, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It ends with its descriptor; threads and processes to come count too.
+	// It ends when its descriptor is closed; new threads and processes count too.
 	attributes := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: id,
 		Size: unix.PERF_ATTR_SIZE_VER3, Bits: unix.PerfBitInherit}
 	s := new(Syscalls)
@@ -51,7 +51,7 @@ func CountSyscalls(session int) (*Syscalls, error) {
 	return s, nil
 }
 
-// Count is how many there were since CountSyscalls returned.
+// Count returns how many calls there were since CountSyscalls returned.
 func (s *Syscalls) Count() (uint64, error) {
 	sum, err := s.sum()
 	return sum - s.base, err
@@ -76,7 +76,7 @@ func (s *Syscalls) Stop() {
 	s.counters = nil
 }
 
-// tracepoint is the kernel's number for one of its tracepoints.
+// tracepoint returns the kernel's number for one of its tracepoints.
 func tracepoint(name string) (uint64, error) {
 	var failure error
 	for _, directory := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {

@@ -9,11 +9,11 @@ import (
 
 // Usage is what a session holds.
 type Usage struct {
-	PeakRSS     int64 // bytes, the sum of its processes' peaks; pages that they share count for each
-	Descriptors int   // open ones, of all processes
+	PeakRSS     int64 // bytes, the sum of its processes' peaks; shared pages count for each
+	Descriptors int   // open descriptors of all processes
 }
 
-// Held looks at what a session holds now.
+// Held returns what a session holds now.
 func Held(session int) (Usage, error) {
 	processes, err := members(session)
 	if err != nil {
@@ -33,8 +33,8 @@ func Held(session int) (Usage, error) {
 	return u, nil
 }
 
-// WakeUps counts how often the threads of a session have gone to sleep of their own
-// accord. Each time while nothing happens is a wake-up for nothing.
+// WakeUps returns how often the threads of a session have gone to sleep voluntarily. While
+// nothing happens, each time is a needless wake-up.
 func WakeUps(session int) (int64, error) {
 	processes, err := members(session)
 	if err != nil {
@@ -49,7 +49,7 @@ func WakeUps(session int) (int64, error) {
 	return sum, nil
 }
 
-// field is the number after NAME: in a file of such lines.
+// field returns the number after NAME: in a file of such lines.
 func field(path, name string) (int64, bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -36,12 +36,12 @@ func (p *Peer) find() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	// Some tell it on standard error; the status is of no interest.
+	// Some print it on standard error; the exit status does not matter.
 	output, _ := exec.CommandContext(ctx, p.Program, p.version...).CombinedOutput()
 	p.Version = versionLine(string(output))
 }
 
-// versionLine is the first line that has a digit: socat begins with its author.
+// versionLine returns the first line with a digit: socat prints its author first.
 func versionLine(output string) string {
 	for line := range strings.Lines(output) {
 		if strings.ContainsAny(line, "0123456789") {
@@ -53,7 +53,7 @@ func versionLine(output string) string {
 
 const streamModule = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
-// streamModuleMissing tells why nginx has no stream module, or "".
+// streamModuleMissing returns why nginx has no stream module, or "".
 func streamModuleMissing(nginx string) string {
 	if modulePath() != "" {
 		return ""
@@ -65,7 +65,7 @@ func streamModuleMissing(nginx string) string {
 	return "nginx has no stream module; Debian's package is libnginx-mod-stream"
 }
 
-// modulePath is nginx's loadable stream module, or "".
+// modulePath returns the path of nginx's loadable stream module, or "".
 func modulePath() string {
 	if _, err := os.Stat(streamModule); err != nil {
 		return ""
@@ -73,7 +73,7 @@ func modulePath() string {
 	return streamModule
 }
 
-// socatTakesNone tells why socat cannot be given a listening socket, or "".
+// socatTakesNone returns why socat cannot be given a listening socket, or "".
 func socatTakesNone(socat string) string {
 	output, err := exec.Command(socat, "-h").Output()
 	if err == nil && strings.Contains(strings.ToLower(string(output)), "accept-fd:") {

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Listen opens a listening socket as a socket unit does: at a port that the kernel
-// chooses, or at path if that is not "". It has NoDelay=yes, which accepted
-// connections inherit. The caller closes the file.
+// Listen opens a listening socket like a socket unit: on a port that the kernel chooses,
+// or on path if that is not "". It has NoDelay=yes, which accepted connections inherit.
+// The caller closes the file.
 func Listen(path string) (file *os.File, address string, err error) {
 	network, address := "tcp4", "127.0.0.1:0"
 	if path != "" {
@@ -36,9 +36,9 @@ func Listen(path string) (file *os.File, address string, err error) {
 	return file, listener.Addr().String(), nil
 }
 
-// freeAddress is one that nothing listens on, for a program that must be told. It
-// is outside the range that the kernel gives to connections, or one of those could
-// take it before the program does.
+// freeAddress returns an address that nothing listens on, for a program that needs one as
+// an argument. The port is outside the range that the kernel uses for connections, so that
+// none of them can take it before the program does.
 func freeAddress() (string, error) {
 	const lowest, tries = 10000, 100
 	highest := 32768
@@ -59,7 +59,7 @@ func freeAddress() (string, error) {
 	return "", fmt.Errorf("no free port in %d tries: %w", tries, failure)
 }
 
-// answers tells whether something accepts connections at address.
+// answers reports whether something accepts connections at address.
 func answers(address string) bool {
 	network := "tcp4"
 	if strings.HasPrefix(address, "/") {

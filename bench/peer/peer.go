@@ -1,5 +1,5 @@
-// Package peer runs the forwarders that the benchmark compares: finds them, starts
-// each as its users would, and ends it with all its processes.
+// Package peer runs the forwarders that the benchmark compares: it finds them, starts each
+// as its users would, and ends it with all its processes.
 //
 // How a peer is configured is data: conf/NAME.args are its arguments, one per line,
 // conf/NAME.cfg its configuration file, both templates over Setting.
@@ -16,20 +16,20 @@ import (
 // Peer is a forwarder.
 type Peer struct {
 	Name    string
-	Extra   []string // arguments on top, where the template has room for them
-	Program string   // path; "" for direct, which is no program
+	Extra   []string // further arguments, where the template has room for them
+	Program string   // path; "" for direct, which is not a program
 	Missing string   // why it cannot be measured here
-	Version string   // as the program tells it
+	Version string   // as the program prints it
 
 	conf         string   // name of its templates
-	only         []string // scenarios that it is there for; none: all
-	programs     []string // where it may be
-	version      []string // arguments that make it tell its version
+	only         []string // scenarios that it takes part in; all if empty
+	programs     []string // paths where it may be
+	version      []string // arguments that make it print its version
 	environ      []string
 	activated    bool                        // always gets its listening socket from a service manager
 	cannotTake   string                      // why it cannot get it from there
-	needs        func(program string) string // reason why the program alone is not enough, or ""
-	couldNotTake func(program string) string // the same as cannotTake, to be found out
+	needs        func(program string) string // returns why the program alone is not enough, or ""
+	couldNotTake func(program string) string // returns cannotTake, if it depends on the program
 }
 
 // Direct is the peer without a proxy.
@@ -51,8 +51,8 @@ func all(ours, gocopy string) []Peer {
 			programs: []string{gocopy}},
 		{Name: "uring", activated: true, version: []string{"--version"},
 			programs: []string{ours}},
-		// It spends a core on waiting, to cut the delay of single messages. With more
-		// under way there is little to wait for, and others want the core.
+		// It spends a core on polling, to reduce the delay of single messages. With more
+		// messages under way there is little to wait for, and others need the core.
 		{Name: "uring-busy", conf: "uring", Extra: []string{"--busy-poll=50us"}, only: []string{"echo-1"}, activated: true,
 			version: []string{"--version"}, programs: []string{ours}},
 		{Name: "epoll", activated: true, version: []string{"--version"},
@@ -69,13 +69,13 @@ func Names() []string {
 	return names
 }
 
-// Find looks for the peers of these names, or for all without names, and for the
-// programs of ours at the paths given. A peer that is not there is returned with
-// the reason in Missing.
+// Find looks for the peers with these names, or for all if there are no names, and for our
+// own programs at the paths given. A peer that is not there is returned with the reason in
+// Missing.
 func Find(names []string, ours, gocopy string) ([]Peer, error) {
 	for _, name := range names {
 		if !slices.Contains(Names(), name) {
-			return nil, fmt.Errorf("there is no peer %q; there are %s", name, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("no such peer: %q; choose from %s", name, strings.Join(Names(), ", "))
 		}
 	}
 	var found []Peer
@@ -88,7 +88,7 @@ func Find(names []string, ours, gocopy string) ([]Peer, error) {
 	return found, nil
 }
 
-// Variant is p under another name and with arguments on top.
+// Variant returns p under another name and with further arguments.
 func (p *Peer) Variant(name string, extra ...string) Peer {
 	v := *p
 	if v.conf == "" {
@@ -98,19 +98,19 @@ func (p *Peer) Variant(name string, extra ...string) Peer {
 	return v
 }
 
-// Program is a peer that is no part of the suite: the program with the arguments
+// Program returns a peer that is not part of the suite: a program with the arguments
 // LISTEN and TARGET, as gocopy takes them.
 func Program(name, path string, environ ...string) Peer {
 	return Peer{Name: name, Program: path, conf: "gocopy", environ: environ}
 }
 
-// TakesPart tells whether p has a row in s at all. Some peers are there for what
-// single scenarios show.
+// TakesPart reports whether p has a row in s at all. Some peers are there only for certain
+// scenarios.
 func (p *Peer) TakesPart(s *scenario.Scenario) bool {
 	return len(p.only) == 0 || slices.Contains(p.only, s.Name)
 }
 
-// Cannot is the reason why p cannot run s, or "".
+// Cannot returns why p cannot run s, or "".
 func (p *Peer) Cannot(s *scenario.Scenario) string {
 	switch {
 	case s.Kind != scenario.Activate:

@@ -14,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a peer may take until it listens, or until it is gone.
+// patience is how long a peer may take to start listening, or to end.
 const patience = 5 * time.Second
 
 // Process is a running peer: the leader of a session that all its processes are in.
 // Its owner calls Stop.
 type Process struct {
 	Address string   // where clients connect to
-	Command []string // its full command line, with the variables it was given
+	Command []string // its full command line, with the environment variables it was given
 	Config  string   // text of its configuration file
 
 	name   string
@@ -31,8 +31,8 @@ type Process struct {
 }
 
 // Start starts p in front of target, with its files in directory, which must be
-// fresh, and returns when it listens. It does not wait for a peer that inherits its
-// socket: connections do.
+// empty, and returns when it listens. It does not wait for a peer that inherits its
+// socket: there, connections wait.
 func (p *Peer) Start(target, directory string) (*Process, error) {
 	path := ""
 	if strings.HasPrefix(target, "/") {
@@ -68,7 +68,7 @@ func (p *Peer) Start(target, directory string) (*Process, error) {
 	return process, nil
 }
 
-// Activate starts p with a listening socket that stays the caller's.
+// Activate starts p with a listening socket that still belongs to the caller.
 func (p *Peer) Activate(listener *os.File, target, directory string) (*Process, error) {
 	return p.run(Setting{Inherited: true, Target: target, Directory: directory}, listener)
 }
@@ -112,16 +112,16 @@ func (p *Peer) run(s Setting, listener *os.File) (*Process, error) {
 		return nil, fmt.Errorf("%s: %w", p.Name, err)
 	}
 	go func() {
-		_ = process.cmd.Wait() // Running tells, and the log why
+		_ = process.cmd.Wait() // Running reports it, and the log says why
 		close(process.exited)
 	}()
 	return process, nil
 }
 
-// Session is the id of the session that all of the peer's processes are in.
+// Session returns the id of the session that all of the peer's processes are in.
 func (p *Process) Session() int { return p.cmd.Process.Pid }
 
-// Check is an error if the peer has ended by itself.
+// Check returns an error if the peer has ended by itself.
 func (p *Process) Check() error {
 	select {
 	case <-p.exited:
@@ -131,22 +131,22 @@ func (p *Process) Check() error {
 	}
 }
 
-// Log is the end of what the peer wrote to its standard output and error.
+// Log returns the end of what the peer wrote to its standard output and error.
 func (p *Process) Log() string {
 	const most = 500 // bytes
 	text, _ := os.ReadFile(p.log)
 	return string(bytes.TrimSpace(text[max(0, len(text)-most):]))
 }
 
-// awaitListening returns when the peer accepts connections. The one that it makes
-// for that is closed at once.
+// awaitListening returns when the peer accepts connections. It makes one to find out, and
+// closes it at once.
 func (p *Process) awaitListening() error {
 	for deadline := time.Now().Add(patience); !answers(p.Address); time.Sleep(2 * time.Millisecond) {
 		if err := p.Check(); err != nil {
 			return err
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s does not listen on %s after %v", p.name, p.Address, patience)
+			return fmt.Errorf("%s is not listening on %s after %v", p.name, p.Address, patience)
 		}
 	}
 	return nil
@@ -157,7 +157,8 @@ func (p *Process) Stop() {
 	group := p.cmd.Process.Pid // Setsid made it the leader of a group too
 	_ = unix.Kill(-group, unix.SIGKILL)
 	<-p.exited
-	// Children of the peer become ours if Adopt was called, else init's.
+	// Children of the peer become children of this process if Adopt was called, otherwise
+	// of init.
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		pid, err := unix.Wait4(-group, nil, unix.WNOHANG, nil)
 		switch {
@@ -169,8 +170,8 @@ func (p *Process) Stop() {
 	}
 }
 
-// Adopt makes this process the parent of what peers leave behind, so that Stop
-// can wait for it.
+// Adopt makes this process the parent of processes that peers leave behind, so that Stop
+// can wait for them.
 func Adopt() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("PR_SET_CHILD_SUBREAPER: %w", err)

@@ -16,10 +16,10 @@ import (
 //go:embed conf
 var conf embed.FS
 
-// connectionsMax is what every peer is allowed; idle-3000 needs 3000.
+// connectionsMax is how many connections every peer is allowed; idle-3000 needs 3000.
 const connectionsMax = 5000
 
-// Setting is what a peer is to do, and what its templates may use.
+// Setting is what a peer has to do, and what its templates can use.
 type Setting struct {
 	Listen    string // IP:PORT or path; "" if Inherited
 	Target    string // IP:PORT or path
@@ -37,7 +37,7 @@ type Setting struct {
 	Extra       []string
 }
 
-// complete fills in what follows from the rest.
+// complete fills in the fields that follow from the others.
 func (s *Setting) complete(p *Peer) error {
 	s.Unix = strings.HasPrefix(s.Target, "/")
 	if !s.Unix && s.Listen != "" {
@@ -48,7 +48,7 @@ func (s *Setting) complete(p *Peer) error {
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit of descriptors: %w", err)
+		return fmt.Errorf("descriptor limit: %w", err)
 	}
 	s.Config = filepath.Join(s.Directory, p.templates()+".cfg")
 	s.Connections, s.Descriptors = connectionsMax, limit.Cur
@@ -56,7 +56,7 @@ func (s *Setting) complete(p *Peer) error {
 	return nil
 }
 
-// templates is the name of p's files in conf.
+// templates returns the name of p's files in conf.
 func (p *Peer) templates() string {
 	if p.conf != "" {
 		return p.conf
@@ -64,7 +64,7 @@ func (p *Peer) templates() string {
 	return p.Name
 }
 
-// arguments are the program's arguments, one per line of the template.
+// arguments returns the program's arguments, one per line of the template.
 func (p *Peer) arguments(s *Setting) ([]string, error) {
 	text, err := expand(p.templates()+".args", s)
 	if err != nil {
@@ -73,7 +73,7 @@ func (p *Peer) arguments(s *Setting) ([]string, error) {
 	return strings.Split(strings.TrimSpace(text), "\n"), nil
 }
 
-// configuration is the text of the configuration file, or "" if p has none.
+// configuration returns the text of the configuration file, or "" if p has none.
 func (p *Peer) configuration(s *Setting) (string, error) {
 	text, err := expand(p.templates()+".cfg", s)
 	if errors.Is(err, fs.ErrNotExist) {

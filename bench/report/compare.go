@@ -10,9 +10,9 @@ import (
 	"uring-socket-proxyd/bench/stats"
 )
 
-// Compare says for each scenario, forwarder and figure that both runs have what
-// got better or worse. Runs of different layouts are refused; whatever else makes
-// the two hard to compare is said in lines that begin with "warning:".
+// Compare writes, for each scenario, forwarder and figure that both runs have, whether it
+// got better or worse. Runs with different layouts are refused; anything else that makes
+// the two hard to compare is mentioned in lines that begin with "warning:".
 func Compare(out io.Writer, old, new *result.Run) error {
 	if old.Version != new.Version {
 		return fmt.Errorf("the old run has layout version %d, the new one %d: their figures may not mean the same; run the old program's benchmark again with this proxy-bench", old.Version, new.Version)
@@ -34,7 +34,7 @@ func Compare(out io.Writer, old, new *result.Run) error {
 	return err
 }
 
-// comparison gathers the text, and counts the verdicts.
+// comparison collects the text, and counts the verdicts.
 type comparison struct {
 	old, new *result.Run
 	text     strings.Builder
@@ -45,7 +45,7 @@ func (c *comparison) line(format string, arguments ...any) {
 	fmt.Fprintf(&c.text, format+"\n", arguments...)
 }
 
-// warnings say what besides the forwarders differs between the runs.
+// warnings returns what differs between the runs, apart from the forwarders.
 func (c *comparison) warnings() (warnings []string) {
 	for _, f := range []struct {
 		name     string
@@ -71,7 +71,7 @@ func (c *comparison) warnings() (warnings []string) {
 	return warnings
 }
 
-// find is the same scenario in another run.
+// find returns the same scenario in another run.
 func find(run *result.Run, table result.Table) (result.Table, bool) {
 	for _, other := range run.Scenarios {
 		if identifier(other) == identifier(table) {
@@ -127,7 +127,7 @@ func (c *comparison) row(columns io.Writer, before result.Table, row result.Row)
 	for _, f := range figures {
 		switch was, is := f.summary(*old).Count, f.summary(row).Count; {
 		case was == 0 && is == 0:
-			continue // it is none of this scenario's figures
+			continue // it is not a figure of this scenario
 		case was == 0:
 			fmt.Fprintf(columns, "  %s\t%s\tonly in the new run\n", row.Peer, f.name)
 			continue
@@ -150,7 +150,7 @@ func (c *comparison) count(verdict stats.Verdict) {
 	c.verdicts[verdict]++
 }
 
-// summary ends with how much of it chance explains.
+// summary ends with how many of the differences chance explains.
 func (c *comparison) summary() {
 	total := 0
 	for _, n := range c.verdicts {

@@ -9,14 +9,14 @@ import (
 	"uring-socket-proxyd/bench/result"
 )
 
-// What stands between these two lines of a document is written by UpdateDocs.
+// UpdateDocs replaces everything between these two lines of a document.
 const (
 	DocsBegin = "<!-- benchmark results: begin (written by proxy-bench, do not edit) -->"
 	DocsEnd   = "<!-- benchmark results: end -->"
 )
 
 // UpdateDocs replaces the results between DocsBegin and DocsEnd in a Markdown
-// document, and the plots in the directory plots next to it. What is outside the
+// document, and the plots in the directory plots next to it. Everything outside the
 // two lines stays as it is.
 func UpdateDocs(path string, run *result.Run) error {
 	old, err := os.ReadFile(path)

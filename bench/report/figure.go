@@ -7,16 +7,16 @@ import (
 	"uring-socket-proxyd/bench/stats"
 )
 
-// figure is one of the numbers that a round may have.
+// figure is one of the numbers that a round can have.
 type figure struct {
 	name   string // as in tables and in the comparison
-	short  string // as a column's head
+	short  string // as the head of a column
 	better stats.Direction
 	value  func(result.Round) (float64, bool)
 	human  func(value float64, unit string) string
 }
 
-// figures are all there are, in the order in which they are shown.
+// figures are all figures, in the order in which they are shown.
 var figures = []figure{
 	{"throughput", "throughput", stats.Higher, func(r result.Round) (float64, bool) { return deref(r.Rate) }, perSecond},
 	{"time to first byte", "first byte", stats.Lower, func(r result.Round) (float64, bool) { return deref(r.ActivateSeconds) }, seconds},
@@ -34,7 +34,7 @@ var figures = []figure{
 	{"system calls per message", "syscalls/message", stats.Lower, func(r result.Round) (float64, bool) { return deref(r.Syscalls) }, plain},
 }
 
-// named is the figure of that name.
+// named returns the figure with that name.
 func named(name string) figure {
 	for _, f := range figures {
 		if f.name == name {
@@ -60,7 +60,7 @@ func latency(of func(*result.Latency) float64) func(result.Round) (float64, bool
 	}
 }
 
-// unit is what the figure is counted in, where the round says it.
+// unit returns the unit of the figure, if the round has one.
 func (f figure) unit(row result.Row) string {
 	for _, round := range row.Rounds {
 		switch {
@@ -73,7 +73,7 @@ func (f figure) unit(row result.Row) string {
 	return ""
 }
 
-// values are the figure round by round, NaN where a round lacks it.
+// values returns the figure round by round, with NaN if a round lacks it.
 func (f figure) values(row result.Row) []float64 {
 	values := make([]float64, len(row.Rounds))
 	for i, round := range row.Rounds {
@@ -85,7 +85,7 @@ func (f figure) values(row result.Row) []float64 {
 	return values
 }
 
-// summary is the figure over all rounds that have it.
+// summary returns the figure over all rounds that have it.
 func (f figure) summary(row result.Row) stats.Summary {
 	var values []float64
 	for _, v := range f.values(row) {
@@ -96,7 +96,7 @@ func (f figure) summary(row result.Row) stats.Summary {
 	return stats.Summarize(values)
 }
 
-// in is whether any valid row of the scenario has the figure.
+// in reports whether any valid row of the scenario has the figure.
 func (f figure) in(table result.Table) bool {
 	for _, row := range table.Rows {
 		if fault(row) == "" && f.summary(row).Count > 0 {
@@ -106,8 +106,8 @@ func (f figure) in(table result.Table) bool {
 	return false
 }
 
-// headline is the figure that a scenario is about. At a given rate throughput
-// says nothing, so an open loop is about its tail.
+// headline returns the figure that a scenario is about. At a given rate throughput
+// says nothing, so for an open loop it is the tail.
 func headline(table result.Table) figure {
 	names := []string{"throughput", "time to first byte", "memory per idle connection", "latency p99"}
 	if table.Loop == "open" {
@@ -121,8 +121,8 @@ func headline(table result.Table) figure {
 	return named("throughput")
 }
 
-// fault is why a row does not count, "invalid: ..." or "skipped: ..."; empty if it
-// does.
+// fault returns why a row does not count, "invalid: ..." or "skipped: ..."; empty if it
+// counts.
 func fault(row result.Row) string {
 	if row.Skipped != "" {
 		return "skipped: " + row.Skipped

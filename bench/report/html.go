@@ -21,14 +21,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"plot":    inlinePlot,
 }).Parse(pageText))
 
-// inlinePlot is a panel as an SVG element. The plots' texts were escaped when
+// inlinePlot returns a panel as an SVG element. The texts in plots were escaped when
 // they were drawn.
 func inlinePlot(s section, panel chart.Panel) (template.HTML, error) {
 	svg, err := chart.Inline(panel, describe(s, panel))
 	return template.HTML(svg), err
 }
 
-// html is the document as one page that needs nothing but itself.
+// html returns the document as one self-contained page.
 func (doc *document) html() ([]byte, error) {
 	var out bytes.Buffer
 	if err := page.Execute(&out, doc); err != nil {

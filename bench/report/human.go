@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// digits writes a number with three significant digits, and all of those before
-// the point.
+// digits writes a number with three significant digits, and with all digits before the
+// point.
 func digits(value float64) string {
 	if value == 0 {
 		return "0"
@@ -30,7 +30,7 @@ func scaled(value, base float64, prefixes ...string) string {
 	return digits(value) + " " + prefixes[i]
 }
 
-// span is a range, with its unit once if both ends have the same.
+// span writes a range, with the unit only once if both ends have the same.
 func span(low, high string) string {
 	number, lowUnit, _ := strings.Cut(low, " ")
 	if _, highUnit, _ := strings.Cut(high, " "); lowUnit == highUnit {
@@ -39,7 +39,7 @@ func span(low, high string) string {
 	return low + " to " + high
 }
 
-// perSecond is a rate: "107 k req/s", "2.94 GB/s".
+// perSecond writes a rate: "107 k req/s", "2.94 GB/s".
 func perSecond(value float64, unit string) string {
 	if unit == "B/s" {
 		return scaled(value, 1000, "B/s", "kB/s", "MB/s", "GB/s")
@@ -47,18 +47,18 @@ func perSecond(value float64, unit string) string {
 	return strings.TrimSpace(scaled(value, 1000, unit, "k "+unit, "M "+unit))
 }
 
-// micros is a latency given in microseconds.
+// micros writes a latency given in microseconds.
 func micros(value float64, _ string) string { return scaled(value, 1000, "µs", "ms", "s") }
 
-// seconds is a latency given in seconds.
+// seconds writes a latency given in seconds.
 func seconds(value float64, _ string) string { return micros(value*1e6, "") }
 
-// binaryBytes is an amount of memory.
+// binaryBytes writes an amount of memory.
 func binaryBytes(value float64, _ string) string {
 	return scaled(value, 1024, "B", "KiB", "MiB", "GiB")
 }
 
-// plain is a count, or a mean of counts.
+// plain writes a count, or a mean of counts.
 func plain(value float64, _ string) string {
 	if value == math.Trunc(value) && math.Abs(value) < 1e9 {
 		return grouped(int(value))
@@ -81,7 +81,7 @@ func grouped(n int) string {
 	return text
 }
 
-// size is a message's size as a programmer says it: 64 B, 1 KiB, 64 KiB.
+// size writes the size of a message: 64 B, 1 KiB, 64 KiB.
 func size(bytes int) string {
 	switch {
 	case bytes >= 1<<20 && bytes%(1<<20) == 0:
@@ -93,7 +93,7 @@ func size(bytes int) string {
 	}
 }
 
-// commandLine is a command as it can be pasted into a shell.
+// commandLine writes a command so that it can be pasted into a shell.
 func commandLine(arguments []string) string {
 	quoted := make([]string, len(arguments))
 	for i, argument := range arguments {

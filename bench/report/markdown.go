@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// markdown is the document with headings from the given level on, and with its
-// plots from the directory plots, relative to where it will lie.
+// markdown returns the document with headings from the given level on, and with its
+// plots from the directory plots, relative to its own directory.
 func (doc *document) markdown(level int, plots string) string {
 	m := &markdown{level: level}
 	m.heading(0, "Benchmark results")
@@ -50,7 +50,7 @@ func (m *markdown) facts(facts []fact) {
 	m.out.WriteString("\n")
 }
 
-// fence is a block of code, whatever is in it.
+// fence writes a block of code, whatever it contains.
 func (m *markdown) fence(content string) {
 	bar := "```"
 	for strings.Contains(content, bar) {
@@ -63,7 +63,8 @@ func (m *markdown) row(cells ...string) {
 	m.out.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// head is a table's first two lines; all but the first left columns are numbers.
+// head writes a table's first two lines. The first left columns are text, the others are
+// numbers.
 func (m *markdown) head(left int, cells ...string) {
 	m.row(cells...)
 	for i := range cells {
@@ -103,7 +104,7 @@ func (m *markdown) overview(doc *document) {
 	m.out.WriteString("\n")
 }
 
-// targets marks in bold what was missed.
+// targets writes the targets, with those that were missed in bold.
 func (m *markdown) targets(card *scorecard) {
 	if card == nil {
 		return
@@ -121,7 +122,7 @@ func (m *markdown) targets(card *scorecard) {
 	m.paragraph("**" + card.Summary() + "**")
 }
 
-// headed is ratios with what they are against, in one cell.
+// headed writes ratios with their opponents in one cell.
 func headed(all []headedVersus) string {
 	var parts []string
 	for _, v := range all {
@@ -130,7 +131,7 @@ func headed(all []headedVersus) string {
 	return strings.Join(parts, "<br>")
 }
 
-// verdictText is a ratio with its verdict, which is bold where there is a clear
+// verdictText writes a ratio with its verdict, which is bold if there is a clear
 // difference.
 func verdictText(v *versus) string {
 	if v == nil {
@@ -163,7 +164,7 @@ func (m *markdown) section(s section) {
 	m.ratios(s)
 }
 
-// lineCells are a forwarder's medians, the first with its spread and ratios.
+// lineCells returns a forwarder's medians, the first with its spread and ratios.
 func lineCells(l line, width int) []string {
 	cells := []string{text(l.Peer)}
 	if l.Ours {
@@ -190,7 +191,7 @@ func lineCells(l line, width int) []string {
 	return cells
 }
 
-// ratios are folded: every figure of our rows against the others.
+// ratios writes every figure of our rows against the others, collapsed.
 func (m *markdown) ratios(s section) {
 	if len(s.Ratios) == 0 {
 		return
@@ -222,8 +223,8 @@ func (m *markdown) peers(doc *document) {
 	}
 }
 
-// text is running text in which nothing has a meaning to Markdown or HTML, on
-// one line.
+// text escapes running text, so that nothing in it has a meaning in Markdown or HTML, and
+// puts it on one line.
 func text(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`).Replace(s)

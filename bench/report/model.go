@@ -10,7 +10,7 @@ import (
 	"uring-socket-proxyd/bench/target"
 )
 
-// document is what Markdown and HTML show, worked out once.
+// document is what Markdown and HTML show, computed once.
 type document struct {
 	Run      *result.Run
 	Machine  []fact
@@ -18,7 +18,7 @@ type document struct {
 	Targets  *scorecard
 	Sections []section
 	Missing  []result.Peer
-	Peers    []result.Peer // those that ran
+	Peers    []result.Peer // peers that ran
 	Palette  chart.Palette
 }
 
@@ -32,7 +32,7 @@ type section struct {
 	Title   string
 	Set     []fact   // how it was set up
 	Columns []string // heads of the figures, the headline first
-	Versus  []string // heads of the ratios, which stand next to the headline
+	Versus  []string // heads of the ratios, which are next to the headline
 	Lines   []line
 	Ratios  []ratioLine
 	Panels  []chart.Panel
@@ -50,7 +50,7 @@ type line struct {
 // cell is a median, with the spread over the rounds.
 type cell struct{ Median, Spread string }
 
-// newDocument works everything out.
+// newDocument computes everything.
 func newDocument(run *result.Run) *document {
 	doc := &document{Run: run, Machine: machine(run), Palette: palette(run)}
 	for _, peer := range run.Peers {
@@ -68,7 +68,7 @@ func newDocument(run *result.Run) *document {
 	return doc
 }
 
-// machine is the run's circumstances.
+// machine returns the circumstances of the run.
 func machine(run *result.Run) []fact {
 	m := run.Machine
 	return []fact{
@@ -89,7 +89,7 @@ func counted(n int, thing string) string {
 	return grouped(n) + " " + thing + "s"
 }
 
-// section works one scenario out.
+// section computes one scenario.
 func (doc *document) section(table result.Table) section {
 	run := doc.Run
 	s := section{
@@ -111,7 +111,7 @@ func (doc *document) section(table result.Table) section {
 	return s
 }
 
-// columns are the figures that the scenario has, its headline first.
+// columns returns the figures that the scenario has, its headline first.
 func columns(table result.Table) []figure {
 	first := headline(table)
 	shown := []figure{first}
@@ -141,7 +141,7 @@ func newLine(run *result.Run, table result.Table, row result.Row, shown []figure
 	return l
 }
 
-// cell is the figure of a row as text.
+// cell returns the figure of a row as text.
 func (f figure) cell(row result.Row) cell {
 	s := f.summary(row)
 	if s.Count == 0 {
@@ -155,7 +155,7 @@ func (f figure) cell(row result.Row) cell {
 	return c
 }
 
-// opponents are whom the rows of a scenario are compared with: one, where the
+// opponents returns what the rows of a scenario are compared with: only one, if the
 // original is the best of the others.
 func opponents(run *result.Run, table result.Table, f figure) (others []opponent) {
 	if other, ok := reference(run, table); ok {
@@ -172,7 +172,7 @@ func opponents(run *result.Run, table result.Table, f figure) (others []opponent
 	return others
 }
 
-// identifier tells a scenario from the others of the run, in anchors and files.
+// identifier returns a unique name of a scenario, for anchors and files.
 func identifier(table result.Table) string {
 	if table.Loop == "open" {
 		return fmt.Sprintf("%s-open-%d", table.Name, table.Rate)
@@ -187,7 +187,7 @@ func title(table result.Table) string {
 	return table.Name
 }
 
-// setUp is how the scenario loads the forwarder.
+// setUp returns how the scenario loads the forwarder.
 func setUp(table result.Table) (facts []fact) {
 	loop := "closed: the next request waits for the reply, so a slow forwarder is asked less often"
 	if table.Loop == "open" {
@@ -211,5 +211,5 @@ func setUp(table result.Table) (facts []fact) {
 	return facts
 }
 
-// Width is how many columns stand right of the forwarder's name.
+// Width returns how many columns are to the right of the forwarder's name.
 func (s section) Width() int { return len(s.Columns) + len(s.Versus) }

@@ -5,7 +5,7 @@ import "uring-socket-proxyd/bench/result"
 // overview is how our engines did, in a line for each scenario and engine.
 type overview struct {
 	Reference string // what the first ratio is against
-	Others    bool   // there are others than ours
+	Others    bool   // there are forwarders other than ours
 	Lines     []overviewLine
 }
 
@@ -18,7 +18,7 @@ type overviewLine struct {
 	BestPeer  string
 }
 
-// newOverview is nil for a run without a row of ours.
+// newOverview returns nil for a run without a row of ours.
 func newOverview(run *result.Run) *overview {
 	o := &overview{Reference: referenceName(run)}
 	for _, table := range run.Scenarios {
@@ -54,16 +54,16 @@ func newOverviewLine(run *result.Run, table result.Table, row result.Row) overvi
 	return l
 }
 
-// headedVersus is a ratio with whom it is against.
+// headedVersus is a ratio with its opponent.
 type headedVersus struct {
 	versus
 	other opponent
 }
 
-// Heading is whom the ratio is against.
+// Heading names the opponent.
 func (v headedVersus) Heading() string { return v.other.heading() }
 
-// versusAll compares a row with whom there is.
+// versusAll compares a row with all opponents.
 func versusAll(run *result.Run, table result.Table, row result.Row, f figure) (all []headedVersus) {
 	for _, other := range opponents(run, table, f) {
 		if v, ok := f.against(row, other, run.Seed); ok {
@@ -79,7 +79,7 @@ type ratioLine struct {
 	Versus              []headedVersus
 }
 
-// ratios compares every figure of our rows, the headline's included.
+// ratios compares every figure of our rows, including the headline.
 func ratios(run *result.Run, table result.Table, shown []figure) (lines []ratioLine) {
 	for _, row := range table.Rows {
 		if !ours(row.Peer) || fault(row) != "" {

@@ -11,15 +11,15 @@ import (
 	"uring-socket-proxyd/bench/stats"
 )
 
-// barKind is a figure that is drawn as bars, and the sheet on which its
-// scenarios stand together.
+// barKind is a figure that is drawn as bars, and the sheet that shows its scenarios
+// together.
 type barKind struct {
 	figure string
 	unit   string // of the rounds; empty for any
 	file   string
 	title  string
 	axis   string
-	scale  float64 // from the result's unit to the axis'
+	scale  float64 // from the unit of the result to that of the axis
 }
 
 var barKinds = []barKind{
@@ -33,12 +33,12 @@ var barKinds = []barKind{
 	{"time to first byte", "", "activate", "Time to the first byte after activation", "milliseconds", 1e3},
 }
 
-// panel is the scenario as bars of that kind, if it has the figure.
+// panel returns the scenario as bars of that kind, if it has the figure.
 func (k barKind) panel(table result.Table, palette chart.Palette) (chart.Bars, bool) {
 	f := named(k.figure)
 	bars := chart.Bars{Title: title(table), Axis: k.axis, Palette: palette}
 	if k.figure == "throughput" && table.Loop == "open" {
-		return bars, false // it is what was asked for
+		return bars, false // an open loop's rate was given, not measured
 	}
 	drawn := 0
 	for _, row := range table.Rows {
@@ -54,8 +54,8 @@ func (k barKind) panel(table result.Table, palette chart.Palette) (chart.Bars, b
 	return bars, drawn > 0
 }
 
-// bar is one row; one that was skipped, or lacks the figure as direct lacks the
-// proxy's CPU, has none.
+// bar returns the bar for one row. A row that was skipped, or that lacks the figure as
+// direct lacks the proxy's CPU, has none.
 func (k barKind) bar(f figure, row result.Row) (chart.Bar, bool) {
 	if row.Skipped != "" {
 		return chart.Bar{}, false
@@ -73,7 +73,7 @@ func (k barKind) bar(f figure, row result.Row) (chart.Bar, bool) {
 	}, true
 }
 
-// palette is for all forwarders of the run.
+// palette returns the palette for all forwarders of the run.
 func palette(run *result.Run) chart.Palette {
 	var names []string
 	for _, peer := range run.Peers {
@@ -87,7 +87,7 @@ func palette(run *result.Run) chart.Palette {
 	return chart.NewPalette(names)
 }
 
-// panels are all plots of one scenario.
+// panels returns all plots of one scenario.
 func panels(table result.Table, palette chart.Palette) (all []chart.Panel) {
 	for _, kind := range barKinds {
 		if panel, ok := kind.panel(table, palette); ok {
@@ -102,7 +102,7 @@ func panels(table result.Table, palette chart.Palette) (all []chart.Panel) {
 	return all
 }
 
-// figures are the sheets of the whole run.
+// figures returns the sheets of the whole run.
 func (doc *document) figures() (sheets []chart.Figure) {
 	for _, kind := range barKinds {
 		sheet := chart.Figure{File: kind.file, Title: kind.title}
@@ -169,8 +169,8 @@ func medianCurve(row result.Row) (points []chart.Point) {
 	return points
 }
 
-// latencyAt is a round's latency at a quantile: as reported where it is, else
-// between the neighbours on the curve, in the plot's own logarithmic terms.
+// latencyAt returns a round's latency at a quantile: as reported, or interpolated between
+// the neighbours on the curve, on the plot's logarithmic axes.
 func latencyAt(l *result.Latency, quantile float64) float64 {
 	known := []result.Point{{Quantile: 0.5, Micros: l.P50}, {Quantile: 0.9, Micros: l.P90}, {Quantile: 0.99, Micros: l.P99}, {Quantile: 0.999, Micros: l.P999}}
 	for _, point := range known {
@@ -191,7 +191,7 @@ func latencyAt(l *result.Latency, quantile float64) float64 {
 	return math.NaN()
 }
 
-// describe says in words what a plot shows, for those who do not see it.
+// describe says in words what a plot shows, for readers who cannot see it.
 func describe(s section, panel chart.Panel) string {
 	var parts []string
 	switch p := panel.(type) {

@@ -33,7 +33,7 @@ func Read(path string) (*result.Run, error) {
 	return run, nil
 }
 
-// encode is the run as JSON, with empty lists where there is nothing to list.
+// encode returns the run as JSON, with empty lists instead of null.
 func encode(run *result.Run) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -45,7 +45,7 @@ func encode(run *result.Run) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// withoutNull is a copy in which no list that must be there is missing.
+// withoutNull returns a copy in which no required list is nil.
 func withoutNull(run result.Run) result.Run {
 	run.Command = orEmpty(run.Command)
 	run.Peers = orEmpty(run.Peers)

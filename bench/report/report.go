@@ -1,9 +1,8 @@
-// Package report turns a benchmark's result into what people read: JSON, a
-// Markdown table, plots, an HTML page, the comparison of two runs, and the
-// newest results in docs/benchmarks.md.
+// Package report presents a benchmark's result: as JSON, a Markdown table, plots, an
+// HTML page, a comparison of two runs, and the newest results in docs/benchmarks.md.
 //
 // All of them show the same document, which model.go builds from the result:
-// what a figure means is in figure.go, what is compared with what in versus.go.
+// figure.go defines what a figure means, versus.go what is compared with what.
 package report
 
 import (
@@ -15,7 +14,7 @@ import (
 	"uring-socket-proxyd/bench/result"
 )
 
-// Write puts all forms of a run into a directory, which it makes if needed:
+// Write puts all forms of a run into a directory, which it creates if needed:
 // result.json, table.md, report.html and plots/.
 func Write(dir string, run *result.Run) error {
 	plots := filepath.Join(dir, "plots")

@@ -10,8 +10,8 @@ import (
 	"uring-socket-proxyd/bench/target"
 )
 
-// PrintTargets writes what became of the targets, as a table for a terminal below
-// what it shows already. A run of our program alone has none.
+// PrintTargets writes whether the targets were met, as a table for a terminal that follows
+// earlier output. A run of our program alone has no targets.
 func PrintTargets(out io.Writer, run *result.Run) {
 	card := newScorecard(run, target.All())
 	if card == nil {
@@ -23,11 +23,11 @@ func PrintTargets(out io.Writer, run *result.Run) {
 	for _, l := range card.Lines {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Scenario, l.Peer, l.Figure, l.Against, l.Target, l.Found(), l.Verdict())
 	}
-	_ = table.Flush() // to where the rest is written too
+	_ = table.Flush() // an error would show in the next write to out
 	fmt.Fprintf(out, "\n%s\n", card.Summary())
 }
 
-// Verdict is whether the target was met, "-" if that is not known.
+// Verdict says whether the target was met, "-" if that is not known.
 func (l targetLine) Verdict() string {
 	switch {
 	case l.Missing != "":
@@ -39,12 +39,12 @@ func (l targetLine) Verdict() string {
 	}
 }
 
-// Class is the verdict as a CSS class.
+// Class returns the verdict as a CSS class.
 func (l targetLine) Class() string {
 	return map[string]string{"yes": "better", "no": "worse", "-": "same"}[l.Verdict()]
 }
 
-// Found is what was measured, or why nothing was.
+// Found returns what was measured, or why nothing was.
 func (l targetLine) Found() string {
 	if l.Missing != "" {
 		return "not measured: " + l.Missing
@@ -52,7 +52,7 @@ func (l targetLine) Found() string {
 	return fmt.Sprintf("%s (%s)", l.Measured, l.Interval)
 }
 
-// boundText is "≥ 3.5×" for a ratio, "≤ 2" for a figure.
+// boundText writes a bound, such as "≥ 3.5×" for a ratio or "≤ 2" for a figure.
 func boundText(t target.Target) string {
 	if t.Against != target.Nobody {
 		return string(t.Relation) + " " + shortest(t.Value) + "×"
@@ -62,8 +62,8 @@ func boundText(t target.Target) string {
 
 func shortest(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
 
-// apart is a figure as it is shown, with more digits where rounding would show it
-// on the other side of its bound.
+// apart writes a figure as usual, but with more digits if rounding would put it on the
+// other side of its bound.
 func apart(value float64, bound target.Bound, show func(float64) string) string {
 	text := show(value)
 	shown, err := strconv.ParseFloat(text, 64)

@@ -8,7 +8,7 @@ import (
 	"uring-socket-proxyd/bench/target"
 )
 
-// scorecard is the targets and what became of them.
+// scorecard is the targets and whether they were met.
 type scorecard struct {
 	Lines     []targetLine
 	Elsewhere int // targets of scenarios that did not run
@@ -24,9 +24,8 @@ type targetLine struct {
 	Met                        bool
 }
 
-// newScorecard is nil for a run that no target is about. One of our program alone is
-// such a run, as of io_uring's features: the targets are about how it stands beside
-// others.
+// newScorecard returns nil for a run without targets. A run of our program alone has none,
+// such as one of io_uring's features: the targets are about how it compares with others.
 func newScorecard(run *result.Run, targets []target.Target) *scorecard {
 	if !slices.ContainsFunc(run.Peers, func(peer result.Peer) bool { return !ours(peer.Name) }) {
 		return nil
@@ -45,7 +44,7 @@ func newScorecard(run *result.Run, targets []target.Target) *scorecard {
 	return card
 }
 
-// Summary is "30 of 46 targets met", and how many could not be looked at.
+// Summary returns "30 of 46 targets met", and how many could not be checked.
 func (c *scorecard) Summary() string {
 	met, missing := 0, 0
 	for _, l := range c.Lines {
@@ -89,7 +88,7 @@ func newTargetLine(run *result.Run, t target.Target) targetLine {
 	return l
 }
 
-// absolute fills in a figure that counts by itself, with the range of its rounds.
+// absolute fills in a figure that counts on its own, with the range of its rounds.
 func (l *targetLine) absolute(f figure, row result.Row, t target.Target) {
 	s := f.summary(row)
 	if s.Count == 0 {
@@ -121,8 +120,8 @@ func (l *targetLine) relative(run *result.Run, f figure, table result.Table, row
 	l.Met = t.Met(v.Ratio.Median)
 }
 
-// adversary is whom a target is against, or why there is nobody. What stands for
-// the original in a run without it does not do so here.
+// adversary returns the opponent of a target, or why there is none. A substitute for the
+// original, in a run without it, does not count here.
 func adversary(run *result.Run, f figure, table result.Table, against target.Against) (other opponent, missing string) {
 	if against == target.Original {
 		row, missing := countingRow(run, table, string(target.Original))
@@ -137,7 +136,7 @@ func adversary(run *result.Run, f figure, table result.Table, against target.Aga
 
 const didNotRun = "the scenario did not run"
 
-// closedTable is a scenario in a closed loop, which is what the targets are for, or
+// closedTable returns a scenario in a closed loop, which is what the targets are for, or
 // why there is none.
 func closedTable(run *result.Run, scenario string) (table result.Table, missing string) {
 	missing = didNotRun
@@ -153,7 +152,7 @@ func closedTable(run *result.Run, scenario string) (table result.Table, missing 
 	return table, missing
 }
 
-// countingRow is a peer's row, or why it has none that counts; the rest of the
+// countingRow returns a peer's row, or why it has none that counts; the rest of the
 // report has the details.
 func countingRow(run *result.Run, table result.Table, peer string) (row result.Row, missing string) {
 	for _, row := range table.Rows {

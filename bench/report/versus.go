@@ -9,7 +9,7 @@ import (
 	"uring-socket-proxyd/bench/stats"
 )
 
-// ours is whether a row is this project's program, in any of its variants.
+// ours reports whether a row is for this project's program, in any variant.
 func ours(peer string) bool {
 	return strings.HasPrefix(peer, "uring") || strings.HasPrefix(peer, "epoll")
 }
@@ -17,11 +17,11 @@ func ours(peer string) bool {
 // opponent is what rows are compared with.
 type opponent struct {
 	row       result.Row
-	reference bool // it is the original, or what stands for it
+	reference bool // it is the original, or its substitute
 	best      bool // it is the best of the others
 }
 
-// heading is over a column of ratios.
+// heading returns the head of a column of ratios.
 func (o opponent) heading() string {
 	switch {
 	case o.reference && o.best:
@@ -33,8 +33,8 @@ func (o opponent) heading() string {
 	}
 }
 
-// referenceName is "original"; in a run without it, as one of the uring engine's
-// features, the run's first peer.
+// referenceName returns "original" or, in a run without it, such as one of the uring
+// engine's features, the run's first peer.
 func referenceName(run *result.Run) string {
 	if !measured(run, "original") && len(run.Peers) > 0 {
 		return run.Peers[0].Name
@@ -42,7 +42,7 @@ func referenceName(run *result.Run) string {
 	return "original"
 }
 
-// reference is the row that all others are compared with.
+// reference returns the row that all others are compared with.
 func reference(run *result.Run, table result.Table) (opponent, bool) {
 	name := referenceName(run)
 	for _, row := range table.Rows {
@@ -53,7 +53,7 @@ func reference(run *result.Run, table result.Table) (opponent, bool) {
 	return opponent{}, false
 }
 
-// measured is whether any scenario has a row of that peer.
+// measured reports whether any scenario has a row of that peer.
 func measured(run *result.Run, peer string) bool {
 	for _, table := range run.Scenarios {
 		for _, row := range table.Rows {
@@ -65,8 +65,8 @@ func measured(run *result.Run, peer string) bool {
 	return false
 }
 
-// bestOther is the row with the best median among those that are forwarders, not
-// ours, and valid.
+// bestOther returns the row with the best median among valid ones of forwarders that are
+// not ours.
 func bestOther(table result.Table, f figure) (opponent, bool) {
 	var best opponent
 	median, found := math.NaN(), false
@@ -85,7 +85,7 @@ func bestOther(table result.Table, f figure) (opponent, bool) {
 	return best, found
 }
 
-// versus is a ratio as it is shown.
+// versus is a ratio in the form in which it is shown.
 type versus struct {
 	Ratio   stats.Ratio
 	Verdict stats.Verdict
@@ -103,7 +103,7 @@ func (f figure) against(row result.Row, other opponent, seed uint64) (versus, bo
 	return versus{ratio, ratio.Verdict(f.better)}, true
 }
 
-// Text is "3.52× (3.40 to 3.61)"; "from zero" where no number is so many times that.
+// Text returns "3.52× (3.40 to 3.61)", or "from zero" if there is no such number.
 func (v versus) Text() string {
 	if math.IsInf(v.Ratio.Median, 0) {
 		return "from zero"
@@ -111,10 +111,10 @@ func (v versus) Text() string {
 	return fmt.Sprintf("%s× (%s to %s)", digits(v.Ratio.Median), digits(v.Ratio.Low), digits(v.Ratio.High))
 }
 
-// clear is whether there is a difference that the rounds could show.
+// clear reports whether there is a difference that the rounds could show.
 func (v versus) clear() bool { return v.Verdict == stats.Better || v.Verdict == stats.Worse }
 
-// Class is the verdict as a CSS class.
+// Class returns the verdict as a CSS class.
 func (v versus) Class() string {
 	if v.clear() {
 		return string(v.Verdict)

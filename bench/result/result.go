@@ -1,7 +1,7 @@
-// Package result holds what a benchmark run found, as it is written to JSON. The
-// file is the interface between running and reporting, and between versions:
-// Version counts its incompatible changes, docs/benchmark-schema.json describes
-// it for other programs.
+// Package result holds what a benchmark run found, in the form that is written as JSON.
+// The file is the interface between running and reporting, and between versions:
+// Version counts incompatible changes, and docs/benchmark-schema.json describes the file
+// for other programs.
 package result
 
 import "time"
@@ -13,8 +13,8 @@ const Version = 1
 type Run struct {
 	Version   int       `json:"version"`
 	Started   time.Time `json:"started"`
-	Seconds   float64   `json:"seconds"` // that the whole run took
-	Command   []string  `json:"command"` // that made it
+	Seconds   float64   `json:"seconds"` // how long the whole run took
+	Command   []string  `json:"command"` // the command that made it
 	Seed      uint64    `json:"seed"`    // of the payload and of the bootstrap
 	Machine   Machine   `json:"machine"`
 	Peers     []Peer    `json:"peers"`
@@ -33,7 +33,7 @@ type Machine struct {
 // Peer is a forwarder that was measured, or was missing.
 type Peer struct {
 	Name    string   `json:"name"`              // "direct", "original", "socat", "haproxy", "nginx", "gocopy", "uring", "uring-busy", "epoll"
-	Version string   `json:"version,omitempty"` // as the program tells it
+	Version string   `json:"version,omitempty"` // as the program prints it
 	Command []string `json:"command,omitempty"` // full command line
 	Config  string   `json:"config,omitempty"`  // contents of its configuration file
 	Missing string   `json:"missing,omitempty"` // why it was not measured
@@ -49,7 +49,7 @@ type Table struct {
 	Rate        int      `json:"rate,omitempty"`
 	Seconds     float64  `json:"seconds_per_round"`
 	Rows        []Row    `json:"rows"`
-	Flags       []string `json:"flags,omitempty"` // what a reader must know, as "direct is not faster than uring"
+	Flags       []string `json:"flags,omitempty"` // what a reader must know, such as "direct is not faster than uring"
 }
 
 // Row is what one peer did in one scenario, round by round.
@@ -63,7 +63,7 @@ type Row struct {
 // Round is one measurement. Figures that a scenario does not have are absent
 // (nil), never zero.
 type Round struct {
-	// Rate is messages, connections or bytes per second, as Table's name says.
+	// Rate is messages, connections or bytes per second, depending on the scenario.
 	Rate    *float64 `json:"rate,omitempty"`
 	Unit    string   `json:"unit,omitempty"` // "req/s", "conn/s", "B/s"
 	Latency *Latency `json:"latency,omitempty"`
@@ -74,8 +74,8 @@ type Round struct {
 	CPUUnit     string   `json:"cpu_unit,omitempty"` // "s/GB", "s/Mreq", "s/kconn"
 	PeakRSS     *int64   `json:"peak_rss_bytes,omitempty"`
 	Descriptors *int     `json:"descriptors,omitempty"` // of the proxy, at the peak
-	// Syscalls is counted while connections warm up, as counting slows them; a
-	// message of a stream is a write of 64 KiB.
+	// Syscalls is counted while connections warm up, because counting slows them
+	// down; in a stream, a message is a write of 64 KiB.
 	Syscalls *float64 `json:"syscalls_per_message,omitempty"`
 	// For idle-3000: bytes of system memory and descriptors for each idle
 	// connection, and wake-ups of the proxy per second while idle.

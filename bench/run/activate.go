@@ -18,11 +18,11 @@ import (
 	"uring-socket-proxyd/bench/peer"
 )
 
-// activationPatience is how long a proxy may take to start.
+// activationPatience is how long a proxy can take to start.
 const activationPatience = 5 * time.Second
 
-// activate measures how long a client waits that is the first: this process is the
-// service manager, and starts a proxy for each. The figure is the median.
+// activate measures how long the first client waits: this process acts as the service
+// manager, and starts a proxy for each client. The figure is the median.
 func (t *trial) activate(ctx context.Context) error {
 	if err := t.serve(); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (t *trial) activate(ctx context.Context) error {
 	return nil
 }
 
-// activateOnce is one client's wait, from connect to the first byte back.
+// activateOnce returns the wait of one client, from connect to the first byte back.
 func (t *trial) activateOnce(directory string) (took time.Duration, err error) {
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		return 0, err

@@ -40,7 +40,7 @@ type broken struct {
 	calls *atomic.Int64 // of the mode's kind: messages or connections
 }
 
-// each tells whether it is time for the fault, once in n.
+// each reports whether it is time for the fault, once in n.
 func (b *broken) each(n int64) bool { return b.calls.Add(1)%n == 0 }
 
 func (b broken) serve(address, target string) error {

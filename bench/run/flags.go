@@ -9,10 +9,10 @@ import (
 	"uring-socket-proxyd/bench/stats"
 )
 
-// keptUp is the part of an open loop's rate below which a peer did not keep up.
+// keptUp is the fraction of an open loop's rate below which a peer did not keep up.
 const keptUp = 0.98
 
-// flags are what a reader of a table must know.
+// flags returns what a reader of a table must know.
 func flags(t *result.Table) []string {
 	if t.Rate > 0 {
 		return lateFlags(t)
@@ -20,8 +20,8 @@ func flags(t *result.Table) []string {
 	return limitFlags(t)
 }
 
-// limitFlags tells where the load generator may have been what was measured: if
-// traffic without a proxy is not faster than with one.
+// limitFlags reports cases in which the load generator may have been the bottleneck:
+// traffic without a proxy was not faster than with one.
 func limitFlags(t *result.Table) (found []string) {
 	i := slices.IndexFunc(t.Rows, func(row result.Row) bool { return row.Peer == peer.Direct })
 	if i < 0 {
@@ -39,7 +39,7 @@ func limitFlags(t *result.Table) (found []string) {
 	return found
 }
 
-// lateFlags tells which peers were slower than the clock.
+// lateFlags reports which peers were slower than the clock.
 func lateFlags(t *result.Table) (found []string) {
 	for _, row := range t.Rows {
 		if rate, ok := medianRate(&row); ok && rate < keptUp*float64(t.Rate) {
@@ -49,7 +49,7 @@ func lateFlags(t *result.Table) (found []string) {
 	return found
 }
 
-// medianRate is false for a row without rates.
+// medianRate returns false for a row without rates.
 func medianRate(row *result.Row) (float64, bool) {
 	var rates []float64
 	for _, round := range row.Rounds {

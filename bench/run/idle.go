@@ -8,19 +8,19 @@ import (
 )
 
 const (
-	// settle is how long the kernel gets to free what the last clients had.
+	// settle is how long the kernel gets to free what the previous clients had.
 	settle = 150 * time.Millisecond
-	// fewConnections make a proxy set up what it sets up once.
+	// fewConnections are enough for a proxy to do its one-time set-up.
 	fewConnections = 8
 )
 
-// stock is what there is at a time.
+// stock is what is in use at one moment.
 type stock struct {
 	memory int64 // bytes
 	usage  measure.Usage
 }
 
-// idle measures what connections cost that do nothing.
+// idle measures what idle connections cost.
 func (t *trial) idle(ctx context.Context) error {
 	address, err := t.open()
 	if err != nil {
@@ -61,7 +61,7 @@ func (t *trial) idle(ctx context.Context) error {
 	return t.finish()
 }
 
-// stock looks at what there is now.
+// stock returns what is in use now.
 func (t *trial) stock() (s stock, err error) {
 	session := 0
 	if t.proxy != nil {

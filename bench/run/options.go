@@ -1,5 +1,5 @@
-// Package run carries out the benchmark: which peer does which scenario when, one
-// measurement after the other, and what became of each.
+// Package run carries out the benchmark: which peer runs which scenario when, one
+// measurement after the other, with the result of each.
 package run
 
 import (
@@ -10,19 +10,19 @@ import (
 	"uring-socket-proxyd/bench/scenario"
 )
 
-// Options are what a run is made of.
+// Options are the settings of a run.
 type Options struct {
 	Scenarios []scenario.Scenario
 	Peers     []peer.Peer
 	Rounds    int
-	Seconds   float64 // that each measurement takes
+	Seconds   float64 // how long each measurement takes
 	Rate      int     // messages per second in an open loop, for scenarios that can; 0 is closed
 	Seed      uint64
-	Command   []string   // that made the run
+	Command   []string   // the command that started the run
 	Progress  func(Step) // called before each measurement, and once when all is done
 }
 
-// Step is where a run is.
+// Step is how far a run has got.
 type Step struct {
 	Scenario, Peer string // what comes now; "" at the end
 	Round, Rounds  int    // counted from 1
@@ -33,9 +33,9 @@ type Step struct {
 func (o *Options) check() error {
 	switch {
 	case o.Rounds < 1:
-		return fmt.Errorf("rounds: %d is too few, there must be one", o.Rounds)
+		return fmt.Errorf("rounds: %d is too few; need at least 1", o.Rounds)
 	case !(o.Seconds >= 0.01 && o.Seconds <= 3600):
-		return fmt.Errorf("seconds: %v is not within 0.01 and 3600", o.Seconds)
+		return fmt.Errorf("seconds: %v is not between 0.01 and 3600", o.Seconds)
 	case o.Rate < 0:
 		return fmt.Errorf("rate: %d is negative; 0 is a closed loop", o.Rate)
 	case len(o.Peers) == 0 || len(o.Scenarios) == 0:
@@ -64,10 +64,10 @@ func (o *Options) warmUp() time.Duration {
 	return time.Duration(min(max(o.Seconds/5, 0.1), 1) * float64(time.Second))
 }
 
-// window is how long the clock runs.
+// window returns how long the clock runs.
 func (o *Options) window() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
 
-// rate is the open loop's, or 0 where s can only be closed.
+// rate returns the rate of the open loop, or 0 if s can only be closed.
 func (o *Options) rate(s *scenario.Scenario) int {
 	if s.CanBeOpen() {
 		return o.Rate

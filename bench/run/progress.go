@@ -6,8 +6,8 @@ import (
 	"uring-socket-proxyd/bench/scenario"
 )
 
-// progress tells how far a run is. It guesses what measurements take, and corrects
-// the guess by what those so far took.
+// progress estimates how far a run has got. It guesses how long measurements take, and
+// corrects the guess by how long the earlier ones took.
 type progress struct {
 	tell            func(Step)
 	step            Step
@@ -31,7 +31,7 @@ func newProgress(o *Options) progress {
 	return p
 }
 
-// cost is about how long a measurement takes in all.
+// cost returns roughly how long a measurement takes in total.
 func (p *progress) cost(s *scenario.Scenario) float64 {
 	const start, thousandConnections = 0.1, 0.3 // seconds
 	return start + p.options.Seconds + p.options.warmUp().Seconds() + thousandConnections*float64(s.Connections)/1000

@@ -23,8 +23,9 @@ type runner struct {
 	progress progress
 }
 
-// Run measures. What goes wrong in a measurement makes its row invalid; the error
-// is for what stops the whole, ctx's end among it, after all processes are gone.
+// Run runs the benchmark. A failure in a measurement makes its row invalid; the error is
+// for failures that stop the whole run, including the end of ctx. All processes are gone
+// when Run returns.
 func Run(ctx context.Context, o Options) (*result.Run, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func Run(ctx context.Context, o Options) (*result.Run, error) {
 	started := time.Now()
 	r := &runner{Options: o, scratch: scratch}
 	r.run = &result.Run{Version: result.Version, Started: started.UTC(), Command: o.Command, Seed: o.Seed, Machine: measure.Machine()}
-	r.Peers = nil // those that are there
+	r.Peers = nil // will be those that are not missing
 	for _, p := range o.Peers {
 		r.run.Peers = append(r.run.Peers, result.Peer{Name: p.Name, Version: p.Version, Missing: p.Missing})
 		if p.Missing == "" {
@@ -65,7 +66,7 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario) (result.Tab
 		table.Loop = "open"
 	}
 	peers := r.taking(s)
-	var able []int // indices of peers, which are those of rows
+	var able []int // indices of peers, which are also the indices of their rows
 	for i, p := range peers {
 		row := result.Row{Peer: p.Name, Skipped: p.Cannot(s)}
 		if row.Skipped == "" {
@@ -93,8 +94,8 @@ func (r *runner) scenario(ctx context.Context, s *scenario.Scenario) (result.Tab
 	return table, nil
 }
 
-// order is that of the peers in a round: A B C, then B C A, so that none always
-// follows the same one.
+// order returns the order of the peers in a round: A B C, then B C A, so that none always
+// has the same place.
 func order(peers []int, round int) []int {
 	var turned []int
 	for i := range peers {
@@ -131,7 +132,7 @@ func (r *runner) measure(ctx context.Context, s *scenario.Scenario, p *peer.Peer
 	return t.round
 }
 
-// describe keeps how a peer was started, once.
+// describe records how a peer was started, once.
 func (r *runner) describe(p *peer.Peer, process *peer.Process) {
 	for i := range r.run.Peers {
 		if known := &r.run.Peers[i]; known.Name == p.Name && known.Command == nil {

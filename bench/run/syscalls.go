@@ -6,8 +6,8 @@ import (
 	"uring-socket-proxyd/bench/measure"
 )
 
-// warmUp lets the traffic run for a while. In that time, which does not count, it
-// counts system calls.
+// warmUp lets the traffic run for a while before the measurement. Meanwhile it counts
+// system calls.
 func (t *trial) warmUp(ctx context.Context) error {
 	if t.proxy == nil {
 		return sleep(ctx, t.Options.warmUp())
@@ -42,7 +42,7 @@ func (t *trial) warmUp(ctx context.Context) error {
 	return nil
 }
 
-// messages is how many there were between two moments.
+// messages returns how many messages there were between two moments.
 func (t *trial) messages(before, after *moment) float64 {
 	work, _ := t.done(before, after)
 	if t.scenario.Streams() {
@@ -57,7 +57,7 @@ type callCounter interface {
 	Stop()
 }
 
-// counter begins to count the proxy's system calls, in the way that works here.
+// counter starts to count the proxy's system calls, in the way that works here.
 func (t *trial) counter() (callCounter, error) {
 	counter, err := measure.CountSyscalls(t.proxy.Session())
 	if err == nil {

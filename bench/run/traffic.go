@@ -11,13 +11,13 @@ import (
 	"uring-socket-proxyd/bench/scenario"
 )
 
-// moment is what has been done and used when.
+// moment is what has been done and used up to a point in time.
 type moment struct {
 	client, server load.Snapshot
 	cpu            time.Duration // of the proxy
 }
 
-// traffic measures what moves messages or bytes.
+// traffic measures scenarios that move messages or bytes.
 func (t *trial) traffic(ctx context.Context) error {
 	address, err := t.open()
 	if err != nil {
@@ -51,13 +51,13 @@ func (t *trial) traffic(ctx context.Context) error {
 		return err
 	}
 	if *t.round.Rate == 0 {
-		return errors.New("nothing was done while the clock ran")
+		return errors.New("nothing was completed during the measurement")
 	}
 	return nil
 }
 
-// flows waits until the first bytes of a stream have come through: a proxy that was
-// given its socket may still be starting.
+// flows waits until the first bytes of a stream have come through: a proxy that
+// inherited its socket may still be starting.
 func (t *trial) flows(ctx context.Context) error {
 	if !t.scenario.Streams() {
 		return nil
@@ -75,7 +75,7 @@ func (t *trial) flows(ctx context.Context) error {
 	return fmt.Errorf("nothing came through within %v", most)
 }
 
-// look marks both load processes.
+// look takes a snapshot of both load processes.
 func (t *trial) look() (m moment, err error) {
 	if t.proxy != nil {
 		if m.cpu, err = measure.CPU(t.proxy.Session()); err != nil {
@@ -89,9 +89,9 @@ func (t *trial) look() (m moment, err error) {
 	return m, err
 }
 
-// done is the work between two moments, in units of the scenario's rate, and per
-// second. The client counts messages. Streams count where they arrive: what a
-// proxy has only buffered is not done.
+// done returns the work between two moments, in units of the scenario's rate, and per
+// second. Messages are counted by the client. Streams are counted where they arrive: what
+// a proxy has only buffered is not done.
 func (t *trial) done(before, after *moment) (work, rate float64) {
 	add := func(n uint64, first, last *load.Snapshot) {
 		work += float64(n)
@@ -108,7 +108,7 @@ func (t *trial) done(before, after *moment) (work, rate float64) {
 	return work, rate
 }
 
-// figure notes what was done between two moments.
+// figure records what was done between two moments.
 func (t *trial) figure(before, after *moment) {
 	work, rate := t.done(before, after)
 	t.round.Rate, t.round.Unit = &rate, t.scenario.Unit()

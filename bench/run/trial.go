@@ -13,7 +13,7 @@ import (
 	"uring-socket-proxyd/bench/scenario"
 )
 
-// trial is one measurement. All its processes are its own and end with it.
+// trial is one measurement. It has its own processes, which end with it.
 type trial struct {
 	*runner
 	scenario  *scenario.Scenario
@@ -64,7 +64,7 @@ func (t *trial) config(address string, connections int) load.Config {
 		MessageSize: t.scenario.MessageSize, Rate: t.rate(t.scenario), Seed: t.Seed}
 }
 
-// note is an error if a load process has seen one.
+// note returns the errors that a load process has seen, and that of a proxy that has ended.
 func (t *trial) note(s load.Snapshot) error {
 	var failures []error
 	for _, text := range s.Errors {
@@ -76,7 +76,7 @@ func (t *trial) note(s load.Snapshot) error {
 	return errors.Join(failures...)
 }
 
-// finish ends the traffic and makes sure that all that was sent has arrived.
+// finish ends the traffic and makes sure that everything that was sent has arrived.
 func (t *trial) finish() error {
 	fromClient, err := t.client.Halt()
 	if err != nil {
@@ -101,7 +101,7 @@ func (t *trial) finish() error {
 	return errors.Join(t.note(atClient), t.note(atServer))
 }
 
-// hold notes what the proxy holds now.
+// hold records what the proxy holds now.
 func (t *trial) hold() error {
 	if t.proxy == nil {
 		return nil
@@ -124,7 +124,7 @@ func (t *trial) stop() {
 	}
 }
 
-// sleep waits, and is an error if ctx ends.
+// sleep waits, and returns an error if ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

@@ -1,5 +1,5 @@
 // Package scenario is the table of what the benchmark measures. The names are an
-// interface: they stand in results, in documents and on command lines.
+// interface: they appear in results, in documents and on command lines.
 package scenario
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Kind is the course that each connection of a scenario takes.
+// Kind is what each connection of a scenario does.
 type Kind string
 
 // The kinds.
@@ -18,7 +18,7 @@ const (
 	Stream   Kind = "stream"   // client to target, as fast as it goes
 	Duplex   Kind = "duplex"   // both ways at once
 	Idle     Kind = "idle"     // one request and reply, then silence
-	Activate Kind = "activate" // a request that makes the manager start the proxy
+	Activate Kind = "activate" // a request that makes the service manager start the proxy
 )
 
 // Scenario is one thing to measure.
@@ -68,7 +68,7 @@ var All = []Scenario{
 		Description: "8 connections write 64 KiB at a time, one way, over UNIX sockets."},
 }
 
-// Named returns the scenarios of that name, in the order of All. Without names it
+// Named returns the scenarios with the given names, in the order of All; without names, it
 // returns all.
 func Named(names []string) ([]Scenario, error) {
 	if len(names) == 0 {
@@ -76,7 +76,7 @@ func Named(names []string) ([]Scenario, error) {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(All, func(s Scenario) bool { return s.Name == name }) {
-			return nil, fmt.Errorf("there is no scenario %q; there are %s", name, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("no such scenario: %q; choose from %s", name, strings.Join(Names(), ", "))
 		}
 	}
 	var found []Scenario
@@ -97,14 +97,14 @@ func Names() []string {
 	return names
 }
 
-// Streams tells whether bytes count, not messages.
+// Streams reports whether bytes are counted, not messages.
 func (s *Scenario) Streams() bool { return s.Kind == Stream || s.Kind == Duplex }
 
-// CanBeOpen tells whether requests can be sent by the clock instead of when the
-// last reply is there.
+// CanBeOpen reports whether requests can be sent by the clock instead of after the
+// last reply.
 func (s *Scenario) CanBeOpen() bool { return s.Kind == Echo || s.Kind == Connect }
 
-// Unit is that of the scenario's rate, or "" if it has none.
+// Unit returns the unit of the scenario's rate, or "" if it has none.
 func (s *Scenario) Unit() string {
 	switch s.Kind {
 	case Echo:
@@ -118,8 +118,8 @@ func (s *Scenario) Unit() string {
 	}
 }
 
-// CPU is the unit of processor time per work, and how much of the rate's unit is
-// one such work.
+// CPU returns the unit of processor time per amount of work, and how many of the rate's
+// units that amount is.
 func (s *Scenario) CPU() (unit string, work float64) {
 	switch s.Kind {
 	case Echo:

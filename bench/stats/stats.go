@@ -1,9 +1,9 @@
-// Package stats turns the rounds of a benchmark into what may be said about
+// Package stats turns the rounds of a benchmark into what can be concluded from
 // them: medians with their spread, and ratios with a bootstrap interval.
 //
 // Nothing here assumes a distribution. Rounds are few (five to a dozen), skewed
-// and sometimes hit by the machine's own affairs, so everything rests on medians
-// and on resampling.
+// and sometimes disturbed by other activity of the machine, so everything is based on
+// medians and resampling.
 package stats
 
 import (
@@ -37,13 +37,13 @@ func Summarize(values []float64) Summary {
 	}
 }
 
-// Median is the middle value, or the mean of the two middle ones; NaN without
-// values, which may be in any order.
+// Median returns the middle value, or the mean of the two middle ones; NaN without
+// values. They may be in any order.
 func Median(values []float64) float64 {
 	return Quantile(slices.Sorted(slices.Values(values)), 0.5)
 }
 
-// Quantile is the value below which a share q of the sorted values lies, linearly
+// Quantile returns the value below which a share q of the sorted values lies, linearly
 // interpolated between neighbours (type 7 of Hyndman and Fan, the default of R
 // and NumPy); NaN without values.
 func Quantile(sorted []float64, q float64) float64 {

@@ -1,6 +1,6 @@
 package stats
 
-// Direction says which way a figure gets better.
+// Direction says in which direction a figure gets better.
 type Direction int
 
 const (
@@ -8,7 +8,7 @@ const (
 	Lower                   // is better: latency, CPU, memory
 )
 
-// Verdict is what an interval allows to say.
+// Verdict is what can be concluded from an interval.
 type Verdict string
 
 const (
@@ -18,7 +18,7 @@ const (
 	TooFew Verdict = "too few rounds" // fewer than MinRounds
 )
 
-// Verdict is whether the ratio's interval excludes 1, and on which side.
+// Verdict says whether the ratio's interval excludes 1, and on which side.
 func (r Ratio) Verdict(direction Direction) Verdict {
 	switch {
 	case r.Rounds < MinRounds:

@@ -12,8 +12,7 @@ const (
 	p999       = "latency p99.9"
 )
 
-// table is the targets as people read them: a line for a figure, a column for whom
-// it is against.
+// table lists the targets for readers: a line for each figure, a column for each opponent.
 var table = []struct {
 	scenarios                []string
 	peer, figure             string
@@ -40,7 +39,7 @@ var table = []struct {
 	{scenarios: in("idle-3000"), peer: uring, figure: "wake-ups while idle", absolute: atMost(0)},
 	{scenarios: in("activate"), peer: uring, figure: "time to first byte", original: atMost(0.8)},
 
-	// Without io_uring nobody is to lose by the change of program.
+	// Without io_uring, nobody should lose by switching to this program.
 	{scenarios: in("echo-1", "echo-8"), peer: epoll, figure: throughput, original: atLeast(1)},
 	{scenarios: in("echo-64"), peer: epoll, figure: throughput, original: atLeast(2)},
 	{scenarios: in("echo-1000", "connect-8", "stream-1", "stream-16", "stream-64", "duplex-8", "unix-64", "unix-stream-8"),

@@ -1,36 +1,36 @@
-// Package target is what this project has set itself: how much better than the
-// original, and than the best of the others, each figure of the benchmark is to be.
-// It says nothing about what was measured; bench/report compares.
+// Package target lists the goals of this project: how much better than the original, and
+// than the best of the others, each figure of the benchmark should be. It knows nothing
+// about what was measured; bench/report compares.
 package target
 
-// Against is whom a figure is compared with.
+// Against is what a figure is compared with.
 type Against string
 
-// Whom there is.
+// The possible opponents.
 const (
 	Original Against = "original"
-	Best     Against = "best"     // of the others, in that figure and scenario
+	Best     Against = "best"     // the best of the others, for that figure and scenario
 	Nobody   Against = "absolute" // the figure itself counts
 )
 
-// Relation is how a figure is to stand to a value.
+// Relation is how a figure should relate to a value.
 type Relation string
 
-// The relations, as they are shown.
+// The relations, in the form in which they are shown.
 const (
 	AtLeast Relation = "≥"
 	AtMost  Relation = "≤"
 	Below   Relation = "<"
 )
 
-// Bound is what a figure, or its ratio to somebody else's, is to keep. The zero
-// Bound is none.
+// Bound is a bound for a figure, or for its ratio to another one. The zero Bound means
+// none.
 type Bound struct {
 	Relation Relation
 	Value    float64
 }
 
-// Met tells whether a figure keeps the bound. NaN keeps none.
+// Met reports whether a figure is within the bound. NaN is within none.
 func (b Bound) Met(value float64) bool {
 	switch b.Relation {
 	case AtLeast:
@@ -43,7 +43,7 @@ func (b Bound) Met(value float64) bool {
 	return false
 }
 
-// Target is one figure of one peer in one scenario, to be seen against one other.
+// Target is a goal for one figure of one peer in one scenario, against one opponent.
 type Target struct {
 	Scenario, Peer string
 	Figure         string // as package report names it

@@ -9,7 +9,7 @@ import (
 
 const compareUsage = `proxy-bench compare OLD.json NEW.json
 
-Tell what got better or worse from one result to another, figure by figure.
+Show what got better or worse from one result to another, figure by figure.
 `
 
 // compare is the subcommand compare.

@@ -11,11 +11,11 @@ import (
 	"uring-socket-proxyd/bench/peer"
 )
 
-// featureScenarios are those that io_uring's features show in.
+// featureScenarios are the scenarios in which io_uring's features make a difference.
 var featureScenarios = []string{"echo-1", "echo-64", "echo-1000", "connect-8", "stream-1", "stream-16"}
 
-// runFeatures is the subcommand features: the proxy as it is beside the proxy with
-// one feature of the kernel switched, off if it is used and on if it is not.
+// runFeatures is the subcommand features. It compares the proxy as it is with the proxy
+// with one kernel feature switched: off if it is used, on if it is not.
 func runFeatures(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var s settings
 	set := s.flags("features")
@@ -44,8 +44,8 @@ func runFeatures(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	return s.measure(ctx, found, stdout, stderr)
 }
 
-// toggles are what --ring-features= takes on this kernel, as "-recv-multishot" for
-// a feature that is used and "+sqpoll" for one that is there and is not.
+// toggles returns what --ring-features= takes on this kernel, such as "-recv-multishot"
+// for a feature that is used and "+sqpoll" for one that is there but not used.
 func toggles(ctx context.Context, proxy string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

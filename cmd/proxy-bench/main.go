@@ -1,8 +1,8 @@
-// Command proxy-bench measures uring-socket-proxyd beside other forwarders.
+// Command proxy-bench measures uring-socket-proxyd against other forwarders.
 //
-// This package reads the command line, shows progress, and hands the rest to
-// bench/run and bench/report. It also is the load generator: the benchmark starts
-// itself again for that.
+// This package reads the command line, shows progress, and leaves the rest to
+// bench/run and bench/report. It is also the load generator: for that, the benchmark
+// starts itself again.
 package main
 
 import (
@@ -23,15 +23,15 @@ import (
 const programName = "proxy-bench"
 
 const usage = `proxy-bench run [OPTIONS...]                  measure, and write a report
-proxy-bench features [OPTIONS...]             measure what single io_uring features buy
-proxy-bench compare OLD.json NEW.json         tell what got better or worse
+proxy-bench features [OPTIONS...]             measure what individual io_uring features buy
+proxy-bench compare OLD.json NEW.json         show what got better or worse
 proxy-bench docs RESULT.json DOCUMENT.md      put a result into a document
 
 Each subcommand has --help.
 `
 
-// init keeps main on the thread that the program began with, which lives as long as
-// it does: the kernel ends children with the thread that started them.
+// init keeps main on the program's first thread, which lives as long as the program:
+// the kernel kills children when the thread that started them ends.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -69,6 +69,6 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		_, err := io.WriteString(stdout, usage)
 		return err
 	default:
-		return fmt.Errorf("there is no subcommand %q\n%s", args[0], usage)
+		return fmt.Errorf("no such subcommand: %q\n%s", args[0], usage)
 	}
 }

@@ -14,8 +14,8 @@ func TestManual(t *testing.T) {
 	var s settings
 	program := &optiontext.Program{Name: programName, Subcommands: []optiontext.Program{
 		{Name: "run", Summary: "measure, and write a report", Options: tableWithHelp(s.runFlags())},
-		{Name: "features", Summary: "measure what single io_uring features buy", Options: tableWithHelp(s.flags("features"))},
-		{Name: "compare", Summary: "tell what got better or worse", Files: true},
+		{Name: "features", Summary: "measure what individual io_uring features buy", Options: tableWithHelp(s.flags("features"))},
+		{Name: "compare", Summary: "show what got better or worse", Files: true},
 		{Name: "docs", Summary: "put a result into a document", Files: true},
 	}}
 	generated.Check(t, program, "1")

@@ -12,7 +12,7 @@ import (
 	"uring-socket-proxyd/bench/run"
 )
 
-// progress shows how far a run is: a bar on a terminal, else a line per scenario.
+// progress shows how far a run has got: a bar on a terminal, elsewhere a line per scenario.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -29,11 +29,11 @@ func newProgress(out io.Writer) *progress {
 	return p
 }
 
-// step shows a step. On a terminal it draws at most twice a second: drawing costs
-// the time of the processors that the benchmark measures.
+// step shows a step. On a terminal it draws at most twice a second: drawing takes time
+// from the processors that the benchmark measures.
 func (p *progress) step(s run.Step) {
 	if s.Scenario == "" {
-		return // the end
+		return // the run is over
 	}
 	if p.terminal {
 		if time.Since(p.shown) >= time.Second/2 {
@@ -55,7 +55,7 @@ func (p *progress) end() {
 	}
 }
 
-// bar is a step in one line of less than 80 columns.
+// bar draws a step in one line of less than 80 columns.
 func bar(s *run.Step) string {
 	const width = 24
 	full := min(int(s.Done*width), width)
@@ -63,7 +63,7 @@ func bar(s *run.Step) string {
 		s.Done*100, short(s.Left), s.Scenario, s.Peer, s.Round, s.Rounds)
 }
 
-// short is a time left, as 3:05.
+// short writes the remaining time, such as 3:05.
 func short(d time.Duration) string {
 	d = max(d, 0).Round(time.Second)
 	return fmt.Sprintf("%d:%02d", d/time.Minute, d%time.Minute/time.Second)

@@ -17,8 +17,8 @@ import (
 	"uring-socket-proxyd/bench/scenario"
 )
 
-// What a run does unless told otherwise. The whole suite takes under 15 minutes
-// on two cores, and under 2 when quick.
+// Defaults of a run. The whole suite takes under 15 minutes on two cores, and under 2
+// with --quick.
 const (
 	fullRounds, fullSeconds   = 5, 1.0
 	quickRounds, quickSeconds = 2, 0.2
@@ -41,10 +41,10 @@ func (s *settings) flags(name string) *pflag.FlagSet {
 	beside := besideThis()
 	set.BoolVar(&s.quick, "quick", false, fmt.Sprintf("%d rounds of %g s instead of %d of %g s", quickRounds, quickSeconds, fullRounds, fullSeconds))
 	set.StringSliceVar(&s.scenarios, "scenarios", nil, "only these `NAMES`, separated by commas")
-	set.IntVar(&s.rounds, "rounds", fullRounds, "how often each peer does each scenario")
-	set.Float64Var(&s.seconds, "seconds", fullSeconds, "how long it does so each time")
-	set.IntVar(&s.rate, "rate", 0, "send `N` requests per second by the clock, whatever the replies do\n(open loop); 0 sends the next when the last is answered (closed loop)")
-	set.Uint64Var(&s.seed, "seed", 1, "of the payload and of the statistics")
+	set.IntVar(&s.rounds, "rounds", fullRounds, "how many times each peer runs each scenario")
+	set.Float64Var(&s.seconds, "seconds", fullSeconds, "how long each of these runs takes")
+	set.IntVar(&s.rate, "rate", 0, "send `N` requests per second by the clock, without waiting for replies\n(open loop); 0 sends the next one when the last is answered (closed loop)")
+	set.Uint64Var(&s.seed, "seed", 1, "seed of the payload and of the statistics")
 	set.StringVar(&s.out, "out", "bench-results", "write results into `DIRECTORY`")
 	set.StringVar(&s.proxy, "proxy", filepath.Join(beside, "uring-socket-proxyd"), "`PATH` of uring-socket-proxyd")
 	set.StringVar(&s.gocopy, "gocopy", filepath.Join(beside, "gocopy"), "`PATH` of the plain Go proxy")
@@ -52,8 +52,8 @@ func (s *settings) flags(name string) *pflag.FlagSet {
 	return set
 }
 
-// besideThis is the directory of this program, as short as it can be said from
-// here: paths go into results, which are for others to read.
+// besideThis returns the directory of this program by its shortest path from here: paths
+// go into results, which others read.
 func besideThis() string {
 	path, err := os.Executable()
 	if err != nil {
@@ -150,20 +150,20 @@ func (s *settings) measure(ctx context.Context, peers []peer.Peer, stdout, stder
 	return nil
 }
 
-// raiseLimit raises the limit of open descriptors as far as it goes, for the load
-// and for the peers. Go would hide its own raise from children.
+// raiseLimit raises the limit on open descriptors as far as possible, for the load
+// generator and for the peers. Go raises its own limit, but not that of its children.
 func raiseLimit() error {
 	const wanted = 20000 // the original needs six for each of 3000 connections
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit of descriptors: %w", err)
+		return fmt.Errorf("descriptor limit: %w", err)
 	}
 	limit.Cur = limit.Max
 	if limit.Cur < wanted {
 		fmt.Fprintf(os.Stderr, "%s: only %d descriptors are allowed, idle-3000 needs %d: see \"ulimit -Hn\"\n", programName, limit.Cur, wanted)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit of descriptors: %w", err)
+		return fmt.Errorf("descriptor limit: %w", err)
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 	"uring-socket-proxyd/bench/stats"
 )
 
-// printTable writes one line per scenario with each peer's main figure, and below
-// what is invalid, left out or flagged. It returns how many rows are invalid.
+// printTable writes one line per scenario with each peer's main figure, and below them
+// what is invalid, skipped or flagged. It returns how many rows are invalid.
 func printTable(out io.Writer, run *result.Run) (invalid int) {
 	var peers []string
 	for _, p := range run.Peers {
@@ -50,14 +50,14 @@ func printTable(out io.Writer, run *result.Run) (invalid int) {
 		}
 		fmt.Fprintf(table, "%s\t\n", strings.Join(cells, "\t"))
 	}
-	_ = table.Flush() // to where the rest is written too
+	_ = table.Flush() // an error would show in the next write to out
 	if len(notes) > 0 {
 		fmt.Fprintf(out, "\n%s\n", strings.Join(notes, "\n"))
 	}
 	return invalid
 }
 
-// cell is the median of a row's main figure.
+// cell writes the median of a row's main figure.
 func cell(row *result.Row) string {
 	switch {
 	case row.Invalid != "":
@@ -74,7 +74,7 @@ func cell(row *result.Row) string {
 	return human(stats.Median(values), unit)
 }
 
-// mainFigure is what a scenario is about.
+// mainFigure returns the figure that a scenario is about.
 func mainFigure(r *result.Round) (value float64, unit string) {
 	switch {
 	case r.Rate != nil:
@@ -88,7 +88,7 @@ func mainFigure(r *result.Round) (value float64, unit string) {
 	}
 }
 
-// human shortens a figure: 1234567 B/s is 1.23 MB/s.
+// human shortens a figure: 1234567 B/s becomes 1.23 MB/s.
 func human(value float64, unit string) string {
 	if !strings.HasSuffix(unit, "/s") {
 		return fmt.Sprintf("%.3g %s", value, unit)

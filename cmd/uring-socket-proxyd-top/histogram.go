@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// bucket counts durations up to a bound, those of smaller buckets included.
+// bucket counts durations up to a bound, including those of smaller buckets.
 type bucket struct{ bound, count float64 }
 
 // buckets are a histogram, in the order of their bounds.
@@ -21,7 +21,7 @@ func (f *figures) histogram(name string) (b buckets) {
 	return b
 }
 
-// since returns what has been counted since an earlier look at the same histogram.
+// since returns what was counted since an earlier reading of the same histogram.
 func (b buckets) since(before buckets) buckets {
 	if len(before) != len(b) {
 		return b
@@ -33,9 +33,9 @@ func (b buckets) since(before buckets) buckets {
 	return diff
 }
 
-// quantile is the duration that a share q of all does not exceed, in seconds: as
-// histogram_quantile() of Prometheus takes it, in the middle of a bucket as if that
-// were evenly filled. NaN without any; an infinite one is above the last bound.
+// quantile is the duration in seconds that a share q of all does not exceed. Like
+// Prometheus' histogram_quantile() it interpolates within a bucket as if that were evenly
+// filled. It is NaN if there are no durations, and infinite above the last bound.
 func (b buckets) quantile(q float64) float64 {
 	if len(b) == 0 || b[len(b)-1].count <= 0 {
 		return math.NaN()

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// unknown stands for what cannot be told.
+// unknown stands for a value that is not known.
 const unknown = "-"
 
-// digits writes a number with three significant digits, and all of those before the
+// digits writes a number with three significant digits, and with all digits before the
 // point.
 func digits(value float64) string {
 	switch magnitude := math.Abs(value); {
@@ -36,16 +36,16 @@ func scaled(value, base float64, units ...string) string {
 	return digits(value)
 }
 
-// number is a count, or counts in a second.
+// number writes a count, or a count per second.
 func number(value float64) string { return scaled(value, 1000, "", "k", "M", "G", "T") }
 
-// amount is of bytes sent.
+// amount writes a number of bytes sent.
 func amount(value float64) string { return scaled(value, 1000, "B", "kB", "MB", "GB", "TB", "PB") }
 
-// memory is of bytes held.
+// memory writes a number of bytes held.
 func memory(value float64) string { return scaled(value, 1024, "B", "KiB", "MiB", "GiB") }
 
-// percent is a part of one.
+// percent writes a fraction of one.
 func percent(value float64) string {
 	if math.IsNaN(value) {
 		return unknown
@@ -53,7 +53,7 @@ func percent(value float64) string {
 	return strconv.FormatFloat(100*value, 'f', 0, 64) + " %"
 }
 
-// duration is of seconds.
+// duration writes a number of seconds.
 func duration(value float64) string {
 	switch {
 	case math.IsInf(value, 1):
@@ -68,7 +68,7 @@ func duration(value float64) string {
 	return scaled(value*1e6, 1000, "us", "ms", "s")
 }
 
-// age is a time in which somebody thinks of how long something has been running.
+// age writes how long something has been running, in the unit that people would use.
 func age(d time.Duration) string {
 	switch d = d.Truncate(time.Second); {
 	case d < time.Minute:

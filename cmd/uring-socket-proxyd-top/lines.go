@@ -22,11 +22,11 @@ func newDisplay(out *os.File, errors io.Writer) display {
 // lineDisplay writes a line for each view.
 type lineDisplay struct {
 	out, errors io.Writer
-	begun       bool // the head of the table has been written
-	gone        bool // the last question had no answer
+	headed      bool // the head of the table has been written
+	gone        bool // the last request had no answer
 }
 
-// columns are the table's, each as wide as its name or its width.
+// columns are the columns of the table, each as wide as its name or its width.
 var columns = []struct {
 	name  string
 	width int
@@ -48,8 +48,8 @@ var columns = []struct {
 func (l *lineDisplay) show(v *view) error {
 	l.gone = false
 	var text strings.Builder
-	if !l.begun {
-		l.begun = true
+	if !l.headed {
+		l.headed = true
 		for i, c := range columns {
 			cell(&text, i, c.width, c.name)
 		}
@@ -61,7 +61,7 @@ func (l *lineDisplay) show(v *view) error {
 	return err
 }
 
-// cell writes a column, without a space in it so that programs can split the line.
+// cell writes a column without spaces in it, so that programs can split the line.
 func cell(text *strings.Builder, i, width int, value string) {
 	fmt.Fprintf(text, "%*s", width, strings.ReplaceAll(value, " ", ""))
 	if i == len(columns)-1 {
@@ -71,7 +71,7 @@ func cell(text *strings.Builder, i, width int, value string) {
 	}
 }
 
-// lost says so once.
+// lost reports it once.
 func (l *lineDisplay) lost(err error) error {
 	if !l.gone {
 		l.gone = true

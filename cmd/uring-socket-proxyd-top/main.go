@@ -1,6 +1,6 @@
-// Command uring-socket-proxyd-top shows what a proxy that was started with --metrics=
-// is doing, second by second: on a terminal as a screen that is drawn anew in place,
-// else as a line each time.
+// Command uring-socket-proxyd-top shows what a proxy started with --metrics= is doing,
+// second by second: on a terminal as a screen that is redrawn in place, elsewhere as one
+// line per interval.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 
 const programName = "uring-socket-proxyd-top"
 
-// printHelp writes the whole of --help.
+// printHelp writes the text of --help.
 func printHelp(out io.Writer) {
 	fmt.Fprintf(out, `%[1]s [OPTIONS...] ADDRESS
 
@@ -78,7 +78,7 @@ func (t *intervalTime) Set(value string) error {
 func (t *intervalTime) String() string { return time.Duration(*t).String() }
 func (t *intervalTime) Type() string   { return "TIME" }
 
-// leastInterval keeps the asking from becoming a load of its own.
+// leastInterval keeps polling from becoming a load of its own.
 const leastInterval = 100 * time.Millisecond
 
 func parseOptions(args []string) (*options, error) {
@@ -118,13 +118,13 @@ func main() {
 // display shows views.
 type display interface {
 	show(*view) error
-	// lost says that the proxy does not answer; it is asked again.
+	// lost reports that the proxy does not answer; it will be asked again.
 	lost(error) error
 	resized() error
 	end()
 }
 
-// watch asks and shows until it is told to end, or has done so often enough.
+// watch polls the proxy and shows the result, until ctx ends or count is reached.
 func watch(ctx context.Context, o *options) error {
 	proxy, err := newProxy(o.address)
 	if err != nil {

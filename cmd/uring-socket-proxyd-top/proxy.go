@@ -19,23 +19,23 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// proxy is asked for its metrics.
+// proxy is the program whose metrics are read.
 type proxy struct {
 	address string
 	client  http.Client
 }
 
 const (
-	// askTime bounds one question and its answer.
+	// askTime bounds one request and its answer.
 	askTime = 5 * time.Second
-	// maxAnswer bounds what is read of an answer, bytes; it has about ten thousand.
+	// maxAnswer bounds how many bytes of an answer are read; it has about ten thousand.
 	maxAnswer = 1 << 20
 )
 
-// newProxy returns the proxy that tells its metrics at an address in the syntax of
+// newProxy returns the proxy that serves its metrics at an address in the syntax of
 // --metrics=.
 func newProxy(address string) (*proxy, error) {
-	network, where, err := activation.Dial(address)
+	network, where, err := activation.NetAddress(address)
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", address, err)
 	}
@@ -48,7 +48,7 @@ func newProxy(address string) (*proxy, error) {
 	}}, nil
 }
 
-// ask returns the proxy's figures as they are now. Errors name the address.
+// ask returns the proxy's current figures. Errors name the address.
 func (p *proxy) ask(ctx context.Context) (*figures, error) {
 	f, err := p.figures(ctx)
 	if err != nil {
@@ -64,7 +64,7 @@ func (p *proxy) figures(ctx context.Context) (*figures, error) {
 	}
 	answer, err := p.client.Do(request)
 	if err != nil {
-		var outer *net.OpError // without the address, which is there twice already
+		var outer *net.OpError // leaves out the address, which the error has twice already
 		if errors.As(err, &outer) {
 			err = outer.Err
 		}
@@ -77,7 +77,7 @@ func (p *proxy) figures(ctx context.Context) (*figures, error) {
 	return readFigures(io.LimitReader(answer.Body, maxAnswer))
 }
 
-// figures are a proxy's metrics at a moment.
+// figures are a proxy's metrics at one moment.
 type figures struct {
 	at       time.Time
 	families map[string]*dto.MetricFamily
@@ -133,7 +133,7 @@ func (f *figures) own(name, label string) float64 { return f.value(prefix+name, 
 // total is one of the proxy's counters.
 func (f *figures) total(id statistics.ID) float64 { return f.value(nameOf(id)) }
 
-// nameOf is the whole name of a counter, and its label.
+// nameOf returns the full name of a counter, and its label.
 func nameOf(id statistics.ID) (name, label string) {
 	row := &statistics.Totals[id]
 	if row.Label != "" {
@@ -142,7 +142,7 @@ func nameOf(id statistics.ID) (name, label string) {
 	return prefix + row.Name, label
 }
 
-// label is a label's value of a metric that has one sample.
+// label returns the value of a label of a metric that has one sample.
 func (f *figures) label(name, label string) string {
 	for _, l := range f.metric(prefix+name, "").GetLabel() {
 		if l.GetName() == label {
@@ -152,7 +152,7 @@ func (f *figures) label(name, label string) string {
 	return "?"
 }
 
-// printable keeps what answers from controlling the terminal.
+// printable keeps an answer from controlling the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

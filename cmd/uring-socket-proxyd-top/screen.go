@@ -11,7 +11,7 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// screen draws in place, on a screen of its own, which goes with the program.
+// screen draws in place, on the terminal's alternate screen, which is left at exit.
 type screen struct {
 	out   io.Writer
 	fd    int
@@ -19,7 +19,7 @@ type screen struct {
 	lines []string // of the last view
 }
 
-// What terminals are told (console_codes(4)).
+// Control sequences of terminals (console_codes(4)).
 const (
 	enter      = "\033[?1049h\033[?25l" // another screen, without a cursor
 	leave      = "\033[?25h\033[?1049l"
@@ -47,7 +47,7 @@ func (s *screen) lost(err error) error {
 
 func (s *screen) resized() error { return s.draw() }
 
-// draw writes as much as fits, in one piece so that nothing flickers.
+// draw writes as much as fits, in one write so that nothing flickers.
 func (s *screen) draw() error {
 	lines := append(s.note[:len(s.note):len(s.note)], s.lines...)
 	width, height, err := term.GetSize(s.fd)
@@ -67,7 +67,7 @@ func (s *screen) draw() error {
 	return err
 }
 
-// render is a view in lines of ASCII, of at most 80 characters as a rule.
+// render turns a view into lines of ASCII, normally of at most 80 characters.
 func render(v *view) []string {
 	engine := v.label("engine_info", "engine")
 	lines := []string{
@@ -97,7 +97,7 @@ func render(v *view) []string {
 		memory(v.value("process_resident_memory_bytes", "")), number(v.value("process_open_fds", "")), number(v.value("process_max_fds", "")))))
 }
 
-// row is a name, the figure that matters, and what else there is to say.
+// row formats a name, the figure that matters most, and the rest.
 func row(name, figure, rest string) string {
 	return strings.TrimRight(fmt.Sprintf("%-14s%12s   %s", name, figure, rest), " ")
 }

@@ -7,8 +7,8 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// view is what is shown: figures, and what they have changed by since the last look.
-// What is not known is NaN.
+// view is what is shown: figures, and their changes since the last poll. Unknown values
+// are NaN.
 type view struct {
 	*figures
 	last    *figures // nil after a restart of the proxy
@@ -20,15 +20,14 @@ type times struct{ p50, p90, p99 float64 }
 
 func newView(last, now *figures) *view {
 	v := &view{figures: now, last: last, elapsed: now.at.Sub(last.at).Seconds()}
-	const began = "process_start_time_seconds"
-	// Counts that go back tell of a restart too, should nothing else.
-	if now.value(began, "") != last.value(began, "") || now.total(statistics.Accepted) < last.total(statistics.Accepted) {
+	// A count that goes back shows a restart too, if nothing else does.
+	if now.value(startTime, "") != last.value(startTime, "") || now.total(statistics.Accepted) < last.total(statistics.Accepted) {
 		v.last = nil
 	}
 	return v
 }
 
-// rate is by how much one of the proxy's counters grows in a second.
+// rate is the growth of one of the proxy's counters per second.
 func (v *view) rate(id statistics.ID) float64 { return v.growth(nameOf(id)) }
 
 func (v *view) growth(name, label string) float64 {
@@ -38,7 +37,7 @@ func (v *view) growth(name, label string) float64 {
 	return (v.value(name, label) - v.last.value(name, label)) / v.elapsed
 }
 
-// refusals are all reasons together.
+// refusals is the rate of refusals for all reasons together.
 func (v *view) refusals() (perSecond float64) {
 	for _, reason := range statistics.Refusals {
 		perSecond += v.rate(reason)
@@ -46,7 +45,7 @@ func (v *view) refusals() (perSecond float64) {
 	return perSecond
 }
 
-// lately are the percentiles since the last look.
+// lately returns the percentiles since the last poll.
 func (v *view) lately(h *statistics.Times) times {
 	if v.last == nil {
 		return quantiles(nil)
@@ -54,21 +53,24 @@ func (v *view) lately(h *statistics.Times) times {
 	return quantiles(v.histogram(h.Name).since(v.last.histogram(h.Name)))
 }
 
-// ever are the percentiles since the proxy has started.
+// ever returns the percentiles since the proxy started.
 func (v *view) ever(h *statistics.Times) times { return quantiles(v.histogram(h.Name)) }
 
 func quantiles(b buckets) times { return times{b.quantile(0.5), b.quantile(0.9), b.quantile(0.99)} }
 
-// inUse is the part of the buffers that the kernel cannot receive into now.
+// inUse is the fraction of buffers that the kernel cannot receive into now.
 func (v *view) inUse() float64 {
 	return 1 - v.own(statistics.PoolAvailable.Name, "")/v.own(statistics.PoolBuffers.Name, "")
 }
 
+// startTime is the metric that says when the proxy was started.
+const startTime = "process_start_time_seconds"
+
 // up is how long the proxy has been running.
 func (v *view) up() time.Duration {
-	began := v.value("process_start_time_seconds", "")
-	if math.IsNaN(began) {
+	started := v.value(startTime, "")
+	if math.IsNaN(started) {
 		return 0
 	}
-	return v.at.Sub(time.UnixMilli(int64(began * 1000)))
+	return v.at.Sub(time.UnixMilli(int64(started * 1000)))
 }

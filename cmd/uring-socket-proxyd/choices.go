@@ -2,8 +2,8 @@ package main
 
 import "uring-socket-proxyd/internal/target"
 
-// Choices of options that take one of a few words are for the shells' completions. A
-// test has each of them taken by Set.
+// Choices are the values of options that take one of a few words, for the shells'
+// completions. A test checks that Set accepts each of them.
 
 func (n *engineName) Choices() []string {
 	return []string{string(engineAuto), string(engineUring), string(engineEpoll)}

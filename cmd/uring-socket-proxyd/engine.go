@@ -19,8 +19,8 @@ const (
 	engineEpoll engineName = "epoll"
 )
 
-// newEngine sets up the engine of a name. auto takes epoll where io_uring cannot
-// be used, and says so once; a name that was asked for fails instead.
+// newEngine sets up the engine with a name. auto falls back to epoll if io_uring cannot
+// be used, and logs that once; an engine that was asked for by name fails instead.
 func newEngine(name engineName, features ring.Selection, policy *forward.Policy, services *crew.Services) (forward.Engine, error) {
 	if name == engineEpoll {
 		if len(features) > 0 {

@@ -14,7 +14,7 @@ const version = "0.1.0"
 
 func printVersion(out io.Writer) { fmt.Fprintf(out, "%s %s\n", programName, version) }
 
-// printHelp writes the whole of --help, made from the table of options.
+// printHelp writes the text of --help, made from the table of options.
 func printHelp(out io.Writer) {
 	fmt.Fprintf(out, `%[1]s [OPTIONS...] HOST:PORT
 %[1]s [OPTIONS...] /PATH

@@ -33,9 +33,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = provideThreads(opts) // before anything starts one
 	}
-	// The runtime would end the program when a log line meets a broken pipe.
+	// Otherwise the runtime would end the program when a log line hits a broken pipe.
 	signal.Ignore(syscall.SIGPIPE)
-	asks := make(chan os.Signal, 1) // for the counters, from now on, though there are none yet
+	asks := make(chan os.Signal, 1) // asks for the counters; caught this early, as SIGUSR1 would end the program
 	signal.Notify(asks, syscall.SIGUSR1)
 	wishes := logging.ReadWishes(os.Getenv)
 	log, last, queue := logging.NewQueued(stderr, wishes)
@@ -61,11 +61,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// serve forwards until a signal, the idle clock or a fault ends it. Whenever one of
-// asks comes, it logs the counters.
+// serve forwards until a signal, the idle clock or a fault ends it. For each signal in
+// asks it logs the counters.
 func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	signals := make(chan os.Signal, 1)
-	// SIGHUP would end the program without a reset of what is open.
+	// SIGHUP would end the program without resetting open connections.
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	notifier, err := activation.NewNotifier()
 	if err != nil {
@@ -82,11 +82,11 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			sockets.breakOff()
 		}
 	}()
-	teller, err := newTeller(opts.metrics, sockets.listeners)
+	metrics, err := openMetrics(opts.metrics, sockets.listeners)
 	if err != nil {
 		return err
 	}
-	defer teller.end()
+	defer metrics.stop()
 	policy := newPolicy(opts, log)
 	var clients []crew.Client
 	if policy.Routes, clients, err = opts.targets.pair(sockets); err != nil {
@@ -103,7 +103,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 			log.Debug("stopped listening")
 		}
 	}
-	makeRoomFor(policy.Workers, teller.wanted() || policy.Limits.Passed > 0)
+	makeRoomFor(policy.Workers, metrics.wanted() || policy.Limits.Passed > 0)
 	startTimers()
 	if err := reserveMemory(policy.Limits.Connections); err != nil {
 		return err
@@ -112,7 +112,7 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	if err := teller.begin(policy, services.Gate, engine, log); err != nil {
+	if err := metrics.start(policy, services.Gate, engine, log); err != nil {
 		return err
 	}
 	shutdown := newShutdown(engine, services, notifier, timespan.Span(opts.drainTimeout))
@@ -131,21 +131,21 @@ func serve(opts *options, log *slog.Logger, asks <-chan os.Signal) error {
 }
 
 // makeRoomFor lets several workers run at the same time, however few processors the
-// machine has. A worker keeps one of the Go scheduler's while it waits for traffic
-// for a moment, so each needs one, and the rest of the program too; else one worker
-// would have to wait until another has nothing to do, and so would others who are
-// needed: whoever asks for metrics, or closes descriptors that were passed on.
+// machine has. A worker keeps one of the Go scheduler's processors while it briefly waits
+// for traffic, so each worker needs one, and so does the rest of the program. Otherwise a
+// worker would have to wait until another has nothing to do, and so would the goroutines
+// that serve metrics or close descriptors that were passed on.
 func makeRoomFor(workers int, others bool) {
 	if workers > 1 || others {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), workers+1))
 	}
 }
 
-// startTimers makes the Go runtime take the descriptors that its timers need. It does
-// so with the first timer that runs, and ends the program if none are left then.
+// startTimers makes the Go runtime open the descriptors that its timers need. It opens
+// them with the first timer, and would end the program if none were left by then.
 func startTimers() { time.AfterFunc(time.Hour, func() {}).Stop() }
 
-// logRoutes logs what is forwarded where.
+// logRoutes logs what is forwarded to where.
 func logRoutes(policy *forward.Policy, services *crew.Services, engine string) {
 	log := func(message string, r *forward.Route) {
 		services.Log.Debug(message, "listener", r.Listener.Address, "name", r.Listener.Name, "target", r.Target.String(), "engine", engine)

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// heapAtLeast and heapForConnection are what the Go heap may grow to, with what is
-	// not collected yet.
+	// heapAtLeast and heapForConnection are what the Go heap can grow to, including what
+	// is not collected yet.
 	heapAtLeast       = 8 << 20
 	heapForConnection = 16 << 10
-	// runtimeSpare is left for what the runtime maps beside its heap.
+	// runtimeSpare is left for what the runtime maps in addition to its heap.
 	runtimeSpare = 8 << 20
 )
 
-// reserveMemory has the Go heap mapped as far as it may have to grow, where the address
-// space or the data of the process is limited (LimitAS=, LimitDATA=): the runtime ends the
-// program when it is refused memory, while the engines can do without another block.
+// reserveMemory maps the Go heap as far as it may have to grow, if the address space or
+// the data of the process is limited (LimitAS=, LimitDATA=): the runtime ends the program
+// when it is refused memory, whereas the engines can do without another block.
 func reserveMemory(connections int) error {
 	if !memoryIsLimited() {
 		return nil
@@ -32,7 +32,7 @@ func reserveMemory(connections int) error {
 			"raise LimitAS= (ulimit -v) or LimitDATA= (ulimit -d), or give a smaller --connections-max=")
 	}
 	bufpool.Unmap(room)
-	runtime.KeepAlive(make([]byte, heap)) // is not touched, so it takes no memory
+	runtime.KeepAlive(make([]byte, heap)) // untouched, so it takes no memory
 	bufpool.Spare(runtimeSpare)
 	return nil
 }

@@ -15,10 +15,10 @@ import (
 	"uring-socket-proxyd/internal/timespan"
 )
 
-// options are what the command line says.
+// options are the parsed command line.
 type options struct {
 	help, version  bool
-	probe          probeFormat // none unless asked for
+	probe          probeFormat // empty unless --probe was given
 	connectionsMax connectionLimit
 	exitIdleTime   waitTime
 	drainTimeout   waitTime
@@ -65,8 +65,8 @@ func defaultOptions() *options {
 
 // parseOptions reads the arguments after the program's name as GNU getopt_long
 // does for the original: options and the target in any order, values attached or
-// not, long options shortened to a unique prefix, "--" ends the options. --help
-// and --version win over whatever follows them.
+// separate, long options abbreviated to a unique prefix, "--" ends the options. --help
+// and --version take precedence over whatever follows them.
 func parseOptions(args []string) (*options, error) {
 	o := defaultOptions()
 	flags := o.flags()
@@ -95,7 +95,8 @@ func parseOptions(args []string) (*options, error) {
 	return o, nil
 }
 
-// flags is the table of options, from which help and parsing are made.
+// flags is the table of options, from which help, parsing, manual page and completions
+// are made.
 func (o *options) flags() *pflag.FlagSet {
 	flags := pflag.NewFlagSet(programName, pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -136,7 +137,7 @@ func (o *options) flags() *pflag.FlagSet {
 	return flags
 }
 
-// expandPrefix completes a long option that was shortened to a unique prefix, as
+// expandPrefix completes a long option that was abbreviated to a unique prefix, as
 // getopt_long does.
 func expandPrefix(flags *pflag.FlagSet) func(*pflag.FlagSet, string) pflag.NormalizedName {
 	names := longNames(flags)
@@ -153,12 +154,12 @@ func longNames(flags *pflag.FlagSet) (names []string) {
 	return names
 }
 
-// originalNames are the original's options, those of systemd 262. Options that it lacks
-// must not make a short form of these ambiguous that works there.
+// originalNames are the original's options, as of systemd 262. An abbreviation that works
+// there must not become ambiguous because of options that it lacks.
 var originalNames = []string{"connections-max", "exit-idle-time", "help", "proxy-protocol", "version"}
 
-// complete returns the names that a given one may stand for: itself if it is one
-// of them, else those that it is a prefix of.
+// complete returns the names that a given one can stand for: itself if it is one
+// of them, otherwise those that it is a prefix of.
 func complete(names []string, given string) []string {
 	if slices.Contains(names, given) {
 		return []string{given}
@@ -178,7 +179,7 @@ func withPrefix(names []string, prefix string) (matches []string) {
 	return matches
 }
 
-// plainShorts undoes what pflag makes of short options beyond getopt_long: it
+// plainShorts rewrites short options that pflag reads differently from getopt_long: pflag
 // drops the "=" of -c=5, takes the "=3" of -h=3 for a value, and skips whatever
 // begins with "-test.". Values of other options and operands stay as they are.
 func plainShorts(flags *pflag.FlagSet, args []string) []string {
@@ -211,7 +212,7 @@ func plainShorts(flags *pflag.FlagSet, args []string) []string {
 	return plain
 }
 
-// explain words pflag's errors for a reader who knows the option, not the
+// explain rewords pflag's errors for a reader who knows the option but not the
 // library.
 func explain(err error, flags *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError

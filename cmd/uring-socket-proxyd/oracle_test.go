@@ -130,7 +130,7 @@ func randomLines(seed uint64, n int) [][]string {
 	return lines
 }
 
-// wrapsAround tells whether a line holds what the original takes by an accident
+// wrapsAround reports whether a line holds what the original takes by an accident
 // of strtoul(3), and we refuse on purpose: a number below 0 with white space
 // before it that only strtoul skips, which comes out positive.
 func wrapsAround(line []string) bool {

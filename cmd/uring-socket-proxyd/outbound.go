@@ -37,7 +37,7 @@ func (m *packetMark) String() string {
 }
 func (m *packetMark) Type() string { return "N" }
 
-// bindAddresses are the values of --bind=, one of each family at most.
+// bindAddresses are the values of --bind=, at most one of each family.
 type bindAddresses struct{ ipv4, ipv6 netip.Addr }
 
 func (b *bindAddresses) Set(value string) error {
@@ -64,7 +64,7 @@ func (b *bindAddresses) Set(value string) error {
 func (b *bindAddresses) String() string { return "" }
 func (b *bindAddresses) Type() string   { return "ADDRESS" }
 
-// outbound is how connections leave for their targets.
+// outbound returns how connections to targets are made.
 func (o *options) outbound() forward.Outbound {
 	return forward.Outbound{
 		FastOpen:    bool(o.fastOpen),
@@ -75,8 +75,8 @@ func (o *options) outbound() forward.Outbound {
 	}
 }
 
-// prepareOutbound finds out what would fail later, and has listeners take bytes with the
-// connect.
+// prepareOutbound reports what would fail later, and makes listeners accept bytes that
+// come with the connect.
 func prepareOutbound(policy *forward.Policy, clients []crew.Client, s sockets, log *slog.Logger) error {
 	var targets []target.Target
 	for _, route := range policy.Routes {

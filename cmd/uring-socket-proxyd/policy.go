@@ -13,7 +13,7 @@ import (
 	"uring-socket-proxyd/internal/timespan"
 )
 
-// newPolicy makes the engine's policy from the options, but for what it forwards.
+// newPolicy makes the engine's policy from the options, except its routes.
 func newPolicy(opts *options, log *slog.Logger) *forward.Policy {
 	policy := &forward.Policy{
 		Limits: forward.Limits{
@@ -43,8 +43,8 @@ func newPolicy(opts *options, log *slog.Logger) *forward.Policy {
 	return policy
 }
 
-// fitMemory makes sizes that the user has not given small enough for the memory limit that
-// the service's control group sets, and says so.
+// fitMemory makes sizes that the user has not given small enough for the memory limit of
+// the control group, and logs that.
 func fitMemory(policy *forward.Policy, opts *options, log *slog.Logger) {
 	memory, limited := cgroup.Memory()
 	if !limited {
@@ -59,8 +59,8 @@ func fitMemory(policy *forward.Policy, opts *options, log *slog.Logger) {
 	}
 }
 
-// descriptorLimit is how many descriptors this process may have; the Go runtime has
-// raised the limit as far as it goes.
+// descriptorLimit is how many descriptors this process can have; the Go runtime has
+// raised the limit as far as possible.
 func descriptorLimit() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

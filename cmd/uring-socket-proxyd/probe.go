@@ -11,7 +11,7 @@ import (
 	"uring-socket-proxyd/ring"
 )
 
-// probeReport is what --probe prints, and --probe=json encodes.
+// probeReport is what --probe prints and --probe=json encodes.
 type probeReport struct {
 	Kernel   string               `json:"kernel"`
 	Engine   engineName           `json:"engine"`           // what --engine=auto takes
@@ -33,7 +33,7 @@ func newProbeReport() (probeReport, error) {
 	return report, nil
 }
 
-// printProbe answers --probe in a format.
+// printProbe answers --probe in the given format.
 func printProbe(out io.Writer, format probeFormat) error {
 	report, err := newProbeReport()
 	if err != nil {

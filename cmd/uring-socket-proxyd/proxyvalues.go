@@ -30,7 +30,7 @@ func (v *proxyVersion) String() string {
 }
 func (v *proxyVersion) Type() string { return "VERSION" }
 
-// passed is how many descriptors a half may hold.
+// passed is how many passed descriptors a half can hold.
 func (o *options) passed() int {
 	if o.passFDs {
 		return socket.MaxPassed
@@ -38,7 +38,7 @@ func (o *options) passed() int {
 	return 0
 }
 
-// toggle is an option that is on when it is given.
+// toggle is the value of an option that is on if it is given.
 type toggle bool
 
 func (t *toggle) Set(value string) error {

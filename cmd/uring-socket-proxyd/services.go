@@ -11,8 +11,8 @@ import (
 	"uring-socket-proxyd/internal/timespan"
 )
 
-// newServices makes what the engine is given beside its policy, but for what depends on
-// the sockets.
+// newServices makes what the engine gets besides its policy, except what depends on the
+// sockets.
 func newServices(opts *options, policy *forward.Policy, notifier *activation.Notifier, log *slog.Logger) *crew.Services {
 	services := &crew.Services{
 		Log:      log,
@@ -25,7 +25,7 @@ func newServices(opts *options, policy *forward.Policy, notifier *activation.Not
 	return services
 }
 
-// newIdleClock ends the program when it is idle; nil if it never is to.
+// newIdleClock returns the clock that ends an idle program; nil if it is never to end.
 func newIdleClock(opts *options, log *slog.Logger) *crew.IdleClock {
 	span := timespan.Span(opts.exitIdleTime)
 	if span == timespan.Infinity {
@@ -36,13 +36,13 @@ func newIdleClock(opts *options, log *slog.Logger) *crew.IdleClock {
 	})
 }
 
-// newHeart keeps the watchdog quiet; nil if there is none.
+// newHeart returns what sends the keep-alives of the watchdog; nil if there is none.
 func newHeart(workers int, notifier *activation.Notifier, log *slog.Logger) *crew.Heart {
 	interval := notifier.WatchdogInterval()
 	if interval <= 0 {
 		return nil
 	}
-	failing := false // one line when it begins to fail
+	failing := false // log one line when it starts to fail
 	return crew.NewHeart(interval/2, workers, func() {
 		err := notifier.Watchdog()
 		if err != nil && !failing {

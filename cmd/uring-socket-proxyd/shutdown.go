@@ -13,14 +13,14 @@ import (
 	"uring-socket-proxyd/internal/timespan"
 )
 
-// shutdown ends an engine when a signal asks for it: the first one lets connections
-// finish for as long as the drain timeout, the next one, or the timeout's end,
-// resets those that are left.
+// shutdown ends an engine on signals: the first one lets connections finish for as long
+// as the drain timeout; the next one, or the end of the timeout, resets those that are
+// left.
 type shutdown struct {
 	engine   forward.Engine
 	services *crew.Services
 	notifier *activation.Notifier
-	timeout  timespan.Span // 0 waits for nobody, Infinity for everybody
+	timeout  timespan.Span // 0 waits for no connection, Infinity for all
 	once     sync.Once
 }
 
@@ -54,8 +54,8 @@ func (s *shutdown) drain() {
 	})
 }
 
-// announce tells the service manager that the end has begun, once, and how long it
-// may take. A manager that does not read its socket is not waited for.
+// announce tells the service manager, once, that shutdown has begun and how long it may
+// take. It does not wait for a manager that does not read its socket.
 func (s *shutdown) announce() {
 	s.once.Do(func() {
 		if s.timeout == 0 {
@@ -84,5 +84,5 @@ func (s *shutdown) tell() {
 	}
 }
 
-// stopMargin is how long the end may take once the drain timeout is over.
+// stopMargin is how long shutdown may take after the drain timeout.
 const stopMargin = 10 * time.Second

@@ -37,7 +37,7 @@ func (s sockets) closeListeners(log *slog.Logger) {
 	}
 }
 
-// breakOff resets the connections, which no engine has taken.
+// breakOff resets the connections, which no engine has taken over.
 func (s sockets) breakOff() {
 	for _, c := range s.connections {
 		c.Reset()

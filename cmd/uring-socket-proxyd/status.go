@@ -10,7 +10,8 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// newPulse has the service manager told how the engine is doing; nil if there is none.
+// newPulse returns what tells the service manager how the engine is doing; nil if there is
+// no service manager.
 func newPulse(services *crew.Services, notifier *activation.Notifier) *crew.Pulse {
 	if !notifier.Connected() {
 		return nil
@@ -22,8 +23,8 @@ func newPulse(services *crew.Services, notifier *activation.Notifier) *crew.Puls
 	})
 }
 
-// announceReady tells the service manager that start-up is complete. One that does not
-// read its socket now is told when it does; nobody else is to wait for that.
+// announceReady tells the service manager that start-up is complete. A manager that does
+// not read its socket now gets the message when it does; nothing else waits for that.
 func announceReady(notifier *activation.Notifier, log *slog.Logger) {
 	told := make(chan struct{})
 	go func() {

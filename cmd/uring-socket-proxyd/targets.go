@@ -13,10 +13,10 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// mapping is a value of --map=: the target of the listeners that have a name.
+// mapping is a value of --map=: the target of the listeners with a certain name.
 type mapping struct {
 	name, text string
-	target     target.Template // of the text, once parse has been called
+	target     target.Template // parsed from text by parse
 }
 
 // mappings are the values of all --map= together.
@@ -34,7 +34,8 @@ func (m *mappings) Set(value string) error {
 	return nil
 }
 
-// parse reads the targets, whose family only all options together tell.
+// parse parses the targets. It is called after all options were read, because --family=
+// decides how.
 func (m mappings) parse(family target.Family) (err error) {
 	for i, one := range m {
 		if m[i].target, err = family.ParseTemplate(one.text); err != nil {
@@ -47,16 +48,16 @@ func (m mappings) parse(family target.Family) (err error) {
 func (m *mappings) String() string { return "" }
 func (m *mappings) Type() string   { return "NAME=TARGET" }
 
-// index is where a name's mapping is, negative if there is none.
+// index returns the position of a name's mapping, or a negative number if there is none.
 func (m mappings) index(name string) int {
 	return slices.IndexFunc(m, func(one mapping) bool { return one.name == name })
 }
 
-// targets tell where connections go: by the listener's name, or to the target that is
-// the program's argument.
+// targets decide where connections go: by the listener's name, or else to the target that
+// is the program's argument.
 type targets struct {
 	mapped mappings
-	rest   target.Template // none if it was not given
+	rest   target.Template // empty if none was given
 }
 
 // pair finds the targets of all sockets.
@@ -77,8 +78,8 @@ func (t targets) pair(s sockets) ([]forward.Route, []crew.Client, error) {
 	return listening, accepted, nil
 }
 
-// routes pairs each listener with its target. Every name that has a mapping must be
-// some listener's.
+// routes pairs each listener with its target. Every name with a mapping must be that of
+// some listener.
 func (t targets) routes(listeners []*activation.Listener) ([]forward.Route, error) {
 	for _, one := range t.mapped {
 		if !slices.ContainsFunc(listeners, func(l *activation.Listener) bool { return l.Name == one.name }) {
@@ -100,7 +101,7 @@ func (t targets) routes(listeners []*activation.Listener) ([]forward.Route, erro
 	return routes, nil
 }
 
-// of is the target of a listener.
+// of returns the target of a listener.
 func (t targets) of(l *activation.Listener) (target.Target, error) {
 	to := t.rest
 	if i := t.mapped.index(l.Name); i >= 0 {

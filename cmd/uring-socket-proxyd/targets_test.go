@@ -11,7 +11,7 @@ import (
 // mapLines are command lines with --map=, for the fuzz test.
 var mapLines = lines("--map=a=/x", "--map=a=/x /y", "--map a=h:{port} --map=b={name}:1", "--m=a=/x", "--map==/x", "--map=a /x", "--map=a=/x --map=a=/y")
 
-// targetsFrom tells whether there is a target, and whether all are from arguments.
+// targetsFrom reports whether there is a target, and whether all are from arguments.
 func targetsFrom(t targets, args []string) bool {
 	from := func(text string) bool {
 		return slices.ContainsFunc(args, func(arg string) bool { return strings.HasSuffix(arg, text) })

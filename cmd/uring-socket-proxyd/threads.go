@@ -12,13 +12,14 @@ import (
 	"uring-socket-proxyd/internal/socket"
 )
 
-// plentyOfThreads is more than the program will have, on a machine of usual size. With room
-// for so many the Go runtime may start them when it likes to.
+// plentyOfThreads is more threads than the program will have on a machine of usual size.
+// With room for that many, the Go runtime can start them whenever it wants to.
 const plentyOfThreads = 64
 
-// provideThreads starts all threads that the options can ever need, where a limit leaves
-// room for few (TasksMax=, LimitNPROC=). The Go runtime would start them as it needs them,
-// and end the program if it cannot: under load, or when others have taken what was left.
+// provideThreads starts all threads that the options can ever need, if a limit leaves
+// room for only a few (TasksMax=, LimitNPROC=). The Go runtime would start them when it
+// needs them, and end the program if it cannot: under load, or when other processes have
+// used up what was left.
 func provideThreads(o *options) error {
 	if !threadsAreScarce() {
 		return nil
@@ -36,9 +37,9 @@ func provideThreads(o *options) error {
 	return nil
 }
 
-// threadsAreScarce tells whether there is no room for plenty. Only where a limit is small
-// that is tried: for LimitNPROC= the user's other processes count too, and none if the
-// process is privileged.
+// threadsAreScarce reports whether there is no room for plentyOfThreads. It tries only if
+// a limit is small: the limit alone does not decide, as the user's other processes count
+// towards LimitNPROC=, and it does not apply to a privileged process.
 func threadsAreScarce() bool {
 	more, limited := cgroup.Tasks()
 	limited = limited && more < plentyOfThreads
@@ -49,14 +50,15 @@ func threadsAreScarce() bool {
 	return limited && !preflight.ThreadsFit(plentyOfThreads)
 }
 
-// closingThreads is how many may wait in CloseApart.
+// closingThreads is how many threads can wait in CloseApart at a time.
 const closingThreads = 2
 
-// threadsFor is how many threads can be busy at the same time, and what to do about it.
+// threadsFor returns how many threads can be busy at the same time, and what to do if
+// there is no room for them.
 func threadsFor(o *options) (need int, remedy string) {
 	need, remedy = preflight.Threads, "raise"
 	if workers := int(o.workers); workers > 1 {
-		// One for each, and one that the Go scheduler has run: see makeRoomFor.
+		// One for each worker, and one that the Go scheduler runs: see makeRoomFor.
 		need, remedy = need+2*(workers-1)+1, "give fewer --workers=, or raise"
 	}
 	if o.metrics != "" {
@@ -68,8 +70,8 @@ func threadsFor(o *options) (need int, remedy string) {
 	return need, remedy
 }
 
-// startThreads has the runtime start threads until there are n. It keeps those that are
-// idle.
+// startThreads makes the runtime start threads until there are n. The runtime keeps idle
+// threads.
 func startThreads(n int) {
 	release := make(chan struct{})
 	var held sync.WaitGroup
@@ -84,10 +86,10 @@ func startThreads(n int) {
 		<-holds
 	}
 	close(release)
-	held.Wait() // as long as they are held, others would be started
+	held.Wait() // while they are held, the runtime would start others
 }
 
-// threads is how many the Go runtime has.
+// threads returns how many threads the Go runtime has.
 func threads() int {
 	n, _ := runtime.ThreadCreateProfile(nil)
 	return n

@@ -21,7 +21,7 @@ func (t *waitTime) Set(value string) error {
 func (t *waitTime) String() string { return timespan.Span(*t).String() }
 func (t *waitTime) Type() string   { return "TIME" }
 
-// limitTime is the value of an option that says after what time something is too late.
+// limitTime is the value of an option that limits how long something may take.
 type limitTime timespan.Span
 
 func (t *limitTime) Set(value string) error {
@@ -38,7 +38,7 @@ func (t *limitTime) Set(value string) error {
 func (t *limitTime) String() string { return timespan.Span(*t).String() }
 func (t *limitTime) Type() string   { return "TIME" }
 
-// leastLimit is the tick of the clock that limits are measured by.
+// leastLimit is one tick of the clock that measures limits.
 const leastLimit = timespan.Span(1000)
 
 // duration is 0 for no limit, as the policy has it.
@@ -76,8 +76,8 @@ func (t *keepaliveTime) Type() string   { return "TIME" }
 // pollTime is the value of --busy-poll=.
 type pollTime timespan.Span
 
-// longestPoll bounds --busy-poll=: after 10 ms of polling, the runtime signals a
-// thread to let others in.
+// longestPoll bounds --busy-poll=: after 10 ms of polling, the runtime would signal the
+// thread to let others run.
 const longestPoll = timespan.Span(10_000)
 
 func (t *pollTime) Set(value string) error {

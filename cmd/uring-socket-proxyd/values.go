@@ -12,14 +12,14 @@ import (
 	"uring-socket-proxyd/ring"
 )
 
-// errAnswered stops parsing at --help or --version.
+// errAnswered ends parsing at --help or --version.
 var errAnswered = errors.New("answered")
 
-// answered is what an answer option is set to when it has no value: something
-// that no argument can hold.
+// answered is what an option without a value is set to: something that no argument can
+// contain.
 const answered = "\x00"
 
-// answer is an option that asks for text and an exit.
+// answer is the value of an option that prints something and exits.
 type answer bool
 
 func (a *answer) Set(value string) error {
@@ -44,9 +44,9 @@ func (l *connectionLimit) Set(value string) error {
 	return nil
 }
 
-// parseUint32 takes a number as the original does: in base 2, 8 or 16 after 0b, 0o
-// or 0x, in base 8 after another 0; with white space and a plus sign before it.
-// Negative numbers are no numbers here.
+// parseUint32 reads a number as the original does: in base 2, 8 or 16 after 0b, 0o
+// or 0x, in base 8 after a plain 0; white space and a plus sign may precede it.
+// Negative numbers are refused.
 func parseUint32(text string) (uint32, error) {
 	const space = " \t\n\r" // systemd's; strtoul(3) skips more
 	text = strings.TrimLeft(text, space)
@@ -88,8 +88,8 @@ func (c *workerCount) Set(value string) error {
 func (c *workerCount) String() string { return strconv.FormatUint(uint64(*c), 10) }
 func (c *workerCount) Type() string   { return "N" }
 
-// byteSize is the value of --buffer-size= and --pool-size=: a number of bytes, or
-// of K, M or G of them, which are powers of 1024.
+// byteSize is the value of --buffer-size= and --pool-size=: a number of bytes, or of K, M
+// or G, which are powers of 1024.
 type byteSize struct {
 	bytes, least, most uint64
 	given              bool // by the user
@@ -106,10 +106,10 @@ func (s *byteSize) Set(value string) error {
 func (s *byteSize) String() string { return formatSize(s.bytes) }
 func (s *byteSize) Type() string   { return "SIZE" }
 
-// sizeUnits are in ascending order; each is 1024 of the one before.
+// sizeUnits are in ascending order; each is 1024 times the one before.
 const sizeUnits = "KMG"
 
-// parseSize takes digits and a unit, in either case, or none.
+// parseSize reads digits and an optional unit, in upper or lower case.
 func parseSize(text string) (bytes uint64, ok bool) {
 	shift := 0
 	if last := len(text) - 1; last >= 0 {
@@ -121,7 +121,7 @@ func parseSize(text string) (bytes uint64, ok bool) {
 	return n << shift, err == nil && n <= math.MaxUint64>>shift
 }
 
-// formatSize writes a size in the largest unit that it is a whole number of.
+// formatSize writes a size in the largest unit in which it is a whole number.
 func formatSize(bytes uint64) string {
 	unit := ""
 	for i := 0; i < len(sizeUnits) && bytes > 0 && bytes%1024 == 0; i++ {
@@ -171,7 +171,7 @@ func (n *familyName) Set(value string) error {
 func (n *familyName) String() string { return string(*n) }
 func (n *familyName) Type() string   { return "FAMILY" }
 
-// probeFormat is the value of --probe, which is complete without one.
+// probeFormat is the value of --probe, which can be left out.
 type probeFormat string
 
 const (

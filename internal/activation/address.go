@@ -11,8 +11,8 @@ import (
 	"uring-socket-proxyd/internal/vsock"
 )
 
-// localAddress returns the printable address that the socket fd is bound to, and its
-// port, 0 if it has none.
+// localAddress returns the address that the socket fd is bound to, in printable form, and
+// its port, or 0 if it has none.
 func localAddress(fd int) (address string, port int, err error) {
 	name, err := unix.Getsockname(fd)
 	if err != nil {
@@ -47,7 +47,7 @@ func zoneName(index uint32) string {
 	return strconv.FormatUint(uint64(index), 10)
 }
 
-// zoneIndex is the inverse of zoneName; it takes interface names and numbers,
+// zoneIndex is the inverse of zoneName; it accepts interface names and numbers,
 // as systemd.socket(5) does.
 func zoneIndex(zone string) (uint32, error) {
 	if zone == "" {

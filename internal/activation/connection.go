@@ -8,27 +8,26 @@ import (
 
 // Connection is a connected stream socket that the service manager has accepted itself
 // and passed on (Accept=yes in systemd.socket(5)). It is closed on exec and, like a
-// Listener, never in the Go runtime's epoll set. Whether it is non-blocking is as it
-// was passed.
+// Listener, never in the Go runtime's epoll set. It is blocking or non-blocking as it was
+// passed.
 type Connection struct {
-	// FD is the descriptor, always 3 or above. Whoever received the Connection owns
-	// it.
+	// FD is the descriptor, always 3 or above. The holder of the Connection owns it.
 	FD int
-	// Listener is where the client has connected to, as far as the connection tells:
-	// its address is the connection's own, and its FD is -1, as the service manager
-	// keeps the socket. The name is "connection", as systemd calls them all.
+	// Listener is where the client connected to, as far as the connection shows: its
+	// address is the connection's own, and its FD is -1, because the service manager
+	// keeps the socket. Its name is "connection", as for all connections from systemd.
 	Listener *Listener
 }
 
-// Reset ends a connection that nobody forwards, so that to its client nothing looks
-// complete.
+// Reset ends a connection that nobody forwards, in a way that does not look complete to
+// its client.
 func (c *Connection) Reset() {
 	var sockets socket.System
 	sockets.ResetOnClose(c.FD)
 	sockets.Close(c.FD)
 }
 
-// adoptConnection describes a connected socket. On an error it stays the caller's.
+// adoptConnection describes a connected socket. On an error the caller keeps owning it.
 func adoptConnection(fd int, name string) (*Connection, error) {
 	l := &Listener{FD: -1, Name: name}
 	if err := l.describe(fd); err != nil {
@@ -39,10 +38,9 @@ func adoptConnection(fd int, name string) (*Connection, error) {
 	return &Connection{FD: fd, Listener: l}, nil
 }
 
-// hasBeenConnected tells whether a stream socket that does not listen is connected, or
-// was. A client that has reset its connection meanwhile has no address any more
-// (ENOTCONN), but its stream has ended; that of a socket which was never connected has
-// not.
+// hasBeenConnected reports whether a stream socket that does not listen is connected, or
+// was. If the client has reset the connection meanwhile, the peer has no address any more
+// (ENOTCONN), but the stream has ended; that of a socket that was never connected has not.
 func hasBeenConnected(fd int) bool {
 	if _, err := unix.Getpeername(fd); err == nil {
 		return true

@@ -6,15 +6,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fastOpenQueue is how many clients may have sent bytes with their connect whose address
-// has not been confirmed yet. Those beyond connect as usual: whoever has learnt cookies
-// could send such packets in the name of others.
+// fastOpenQueue is how many clients that sent bytes with their connect may be waiting for
+// the confirmation of their address. Any more connect as usual: an attacker who has learnt
+// cookies could send such packets in the name of others.
 const fastOpenQueue = 256
 
 // FastOpen lets clients send their first bytes with the connect (TCP_FASTOPEN, RFC 7413),
 // if the sysctl net.ipv4.tcp_fastopen allows that for servers. A socket of the service
-// manager's keeps the setting after us. For sockets that are not
-// TCP's it does nothing.
+// manager keeps the setting after this process has ended. For sockets other than TCP it
+// does nothing.
 func (l *Listener) FastOpen() error {
 	if l.Family != unix.AF_INET && l.Family != unix.AF_INET6 {
 		return nil

@@ -14,14 +14,14 @@ import (
 // If nothing was passed to this process it returns nil and no error. The caller closes
 // each of them.
 //
-// The variables of the protocol are gone from the environment afterwards,
-// whatever the outcome, as after the original's sd_listen_fds(1). A second call
-// therefore finds nothing.
+// Afterwards the variables of the protocol are gone from the environment, whatever the
+// outcome, as after the original's sd_listen_fds(1). A second call therefore finds
+// nothing.
 //
-// Each descriptor must be a stream socket of IPv4, IPv6, UNIX or VSOCK that listens, or
-// is connected. A listener is made non-blocking, as the original does. If one is unfit, or
-// a variable is malformed, the error says which and how to put it right, and no socket
-// is kept open; descriptors that were refused unseen are left for exit to close.
+// Each descriptor must be a stream socket of IPv4, IPv6, UNIX or VSOCK that listens or
+// is connected. A listener is made non-blocking, as in the original. If a descriptor is
+// unsuitable, or a variable is malformed, the error says which and how to fix it, and no
+// socket is kept open; descriptors refused without a look are left open until exit.
 func Inherited() ([]*Listener, []*Connection, error) {
 	defer unsetOffer()
 	offered, err := readOffer()
@@ -34,7 +34,7 @@ func Inherited() ([]*Listener, []*Connection, error) {
 	return offered.take()
 }
 
-// take turns an inspected offer into sockets: all of them, or none.
+// take turns an inspected offer into sockets: either all or none.
 func (o offer) take() (listeners []*Listener, connections []*Connection, err error) {
 	var failures []error
 	// No early exit: each descriptor that is not adopted must still be closed.
@@ -60,9 +60,9 @@ func (o offer) take() (listeners []*Listener, connections []*Connection, err err
 	return listeners, connections, nil
 }
 
-// adopt makes a listener or a connection of a descriptor, or closes it. It makes no os.File:
-// that would have the runtime watch the socket, and each new client wake a thread that has
-// no business with it.
+// adopt makes a listener or a connection from a descriptor, or closes it. It makes no
+// os.File: then the runtime would watch the socket, and each new client would wake a
+// thread that has nothing to do with it.
 func adopt(fd int, name string) (l *Listener, c *Connection, err error) {
 	unix.CloseOnExec(fd)
 	listens, err := listening(fd)
@@ -79,8 +79,8 @@ func adopt(fd int, name string) (l *Listener, c *Connection, err error) {
 	return l, c, err
 }
 
-// adoptListener makes a listening socket non-blocking, and describes it. On an error it
-// stays the caller's.
+// adoptListener makes a listening socket non-blocking, and describes it. On an error the
+// caller keeps owning it.
 func adoptListener(fd int, name string) (*Listener, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("cannot be made non-blocking: %w", err)
@@ -94,7 +94,7 @@ func adoptListener(fd int, name string) (*Listener, error) {
 	return l, nil
 }
 
-// describe fills in what the kernel knows of a socket.
+// describe fills in what the kernel knows about a socket.
 func (l *Listener) describe(fd int) (err error) {
 	if l.Family, err = socketFamily(fd); err != nil {
 		return err
@@ -104,8 +104,8 @@ func (l *Listener) describe(fd int) (err error) {
 	return err
 }
 
-// fixedSendBuffer is the size of a socket's send buffer if somebody has set it, else 0.
-// Before Linux 5.14 nobody can tell (SO_BUF_LOCK).
+// fixedSendBuffer returns the size of a socket's send buffer if it was set explicitly,
+// otherwise 0. Before Linux 5.14 there is no way to know (SO_BUF_LOCK).
 func fixedSendBuffer(fd int) int {
 	locked, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK)
 	if err != nil || locked&sendBufferLocked == 0 {

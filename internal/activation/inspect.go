@@ -6,13 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// needStream ends every refusal with the setting of systemd.socket(5) that decides it.
+// needStream ends every refusal: it names the setting of systemd.socket(5) that decides.
 const needStream = "need a stream socket that listens or is connected: set ListenStream="
 
-// inspect tells whether every offered descriptor is one that we can accept
-// connections from, or a connection. The error names the first that is not.
+// inspect checks that every offered descriptor is one that we can accept connections
+// from, or a connection. The error names the first that is not.
 //
-// It only looks, it takes nothing. If $LISTEN_FDS promises more than was passed,
+// It only looks and takes nothing. If $LISTEN_FDS promises more than was passed,
 // the numbers after the last one may belong to the Go runtime, which does not
 // survive losing its own descriptors.
 func (o offer) inspect() error {
@@ -25,8 +25,8 @@ func (o offer) inspect() error {
 	return nil
 }
 
-// inspectDescriptor returns what is wrong with fd, or "". It asks what
-// sd_is_socket(3) asks, one question at a time for the sake of the answer.
+// inspectDescriptor returns what is wrong with fd, or "". It checks what sd_is_socket(3)
+// checks, but one thing at a time, so that it can say what failed.
 func inspectDescriptor(fd int) string {
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
@@ -56,7 +56,7 @@ func inspectSocket(fd int) string {
 	return inspectFamily(fd)
 }
 
-// listening tells whether a socket is one to accept connections from.
+// listening reports whether a socket is one to accept connections from.
 func listening(fd int) (bool, error) {
 	on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	if err != nil {

@@ -10,17 +10,17 @@ import (
 	"uring-socket-proxyd/internal/socket"
 )
 
-// patience is how long to wait for an address that is in use. The kernel gives back the
-// sockets of a process that was killed only when it has taken down its rings, some time
-// after the process is gone: 2 to 60 ms have been seen. Whoever starts it again at once
-// must not be told that it listens still.
+// patience is how long to wait for an address that is in use. When a process was killed,
+// the kernel releases its sockets only after it has taken down its rings, some time after
+// the process is gone: 2 to 60 ms have been seen. A program that is restarted at once
+// must not fail because its predecessor still listens.
 const patience = 2 * time.Second
 
-// tryEvery is how long to wait between two looks. There is no event to wait for.
+// tryEvery is how long to wait between two tries. There is no event to wait for.
 const tryEvery = 10 * time.Millisecond
 
-// awaitFree waits until it is worth another try to listen at an address in use. It reports
-// false when the time for that is over.
+// awaitFree waits until it is worth trying again to listen at an address that is in use.
+// It reports false when the time for that is over.
 func (e endpoint) awaitFree(deadline time.Time) bool {
 	for time.Now().Before(deadline) {
 		time.Sleep(tryEvery)
@@ -31,10 +31,10 @@ func (e endpoint) awaitFree(deadline time.Time) bool {
 	return false
 }
 
-// socketGone tells whether the socket of a socket file is no more. Other than the probe
-// of [removeStale], it does not connect to it: whoever has its reasons to listen there
-// shall not be bothered again and again. The kernel finds out whether there is a socket
-// before it looks whether that is of the same type (unix_find_bsd).
+// socketGone reports whether the socket of a socket file no longer exists. Unlike the
+// probe of [removeStale], it does not connect: a process that listens there for good
+// reason should not get a connection at every try. The kernel checks whether there is a
+// socket before it checks whether it has the same type (unix_find_bsd).
 func socketGone(path string) bool {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -45,7 +45,8 @@ func socketGone(path string) bool {
 	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOENT)
 }
 
-// leaveIPv4 makes listeners at all addresses IPv6's alone whose IPv4 port another one has.
+// leaveIPv4 makes listeners at all addresses IPv6-only if another listener has their port
+// at all IPv4 addresses.
 func leaveIPv4(wanted []request, others []*Listener) {
 	all := make(map[uint16]bool) // ports that some listener has at all IPv4 addresses
 	note := func(address netip.AddrPort) {
@@ -65,7 +66,7 @@ func leaveIPv4(wanted []request, others []*Listener) {
 	}
 }
 
-// takenBy finds the one of our own listeners that has an address, nil if none has it.
+// takenBy returns the one of our own listeners that has an address, or nil.
 func (e endpoint) takenBy(ours []*Listener) *Listener {
 	for _, l := range ours {
 		if l.Family == unix.AF_UNIX && e.unix != "" && l.Address == e.unix {
@@ -81,7 +82,7 @@ func (e endpoint) takenBy(ours []*Listener) *Listener {
 	return nil
 }
 
-// meets tells whether an IP address and that of a listener cannot both be had.
+// meets reports whether an IP address conflicts with that of a listener.
 func (e endpoint) meets(l *Listener) bool {
 	want, has := e.ip, l.ip()
 	if want.Port() != has.Port() {
@@ -90,7 +91,7 @@ func (e endpoint) meets(l *Listener) bool {
 	if e.family() == l.Family {
 		return want.Addr() == has.Addr() || want.Addr().IsUnspecified() || has.Addr().IsUnspecified()
 	}
-	// One for all IPv6 addresses has the IPv4 ones too, unless it was told not to.
+	// A listener at all IPv6 addresses has the IPv4 ones too, unless told not to.
 	if l.Family == unix.AF_INET6 {
 		only, err := unix.GetsockoptInt(l.FD, unix.SOL_IPV6, unix.IPV6_V6ONLY)
 		return err == nil && only == 0 && has.Addr().IsUnspecified()
@@ -98,7 +99,7 @@ func (e endpoint) meets(l *Listener) bool {
 	return want.Addr().IsUnspecified() && !e.onlyIPv6
 }
 
-// ip is where a listener of TCP listens, invalid for others.
+// ip returns where a TCP listener listens; it is invalid for others.
 func (l *Listener) ip() netip.AddrPort {
 	if !socket.IsIP(l.Family) {
 		return netip.AddrPort{}

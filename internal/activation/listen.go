@@ -27,18 +27,18 @@ const backlog = math.MaxInt32
 //	@name                UNIX abstract name
 //	vsock:2:80           VSOCK; vsock::80 for each CID that this machine has
 //
-// Before it may stand a name for the listener and "=", as in web=127.0.0.1:80, but
-// not before an address that begins with /, @ or [: there a "=" is part of it.
+// A name for the listener and "=" may precede the address, as in web=127.0.0.1:80. In a
+// spec that begins with /, @ or [, a "=" is part of the address.
 //
-// With port 0 the kernel picks a free port, which Listener.Address shows. As
-// with BindIPv6Only=default, whether an IPv6 wildcard serves IPv4 as well is the
-// system's choice (net.ipv6.bindv6only).
+// With port 0 the kernel picks a free port, which Listener.Address shows. As with
+// BindIPv6Only=default, the system decides whether an IPv6 wildcard serves IPv4 as well
+// (net.ipv6.bindv6only).
 //
 // A UNIX path is created with the permissions that the umask leaves. A socket
 // file that nobody listens on is replaced; anything else in its place is an
 // error and stays untouched.
 //
-// An address that another process has is waited for, as patience tells.
+// If another process has the address, Listen waits for it, for as long as patience.
 //
 // The caller closes the listener. Errors name the option, its value, the reason
 // and a remedy.
@@ -50,10 +50,9 @@ func Listen(spec string) (*Listener, error) {
 	return listeners[0], nil
 }
 
-// ListenAll is Listen for several values, all of them or none, in a process that has
-// other listeners already. If two of them want the same port, one of 0.0.0.0 and one of
-// all addresses, the latter is for IPv6 alone: else the kernel would refuse the one for
-// what the other has.
+// ListenAll is Listen for several values, all of them or none, in a process that already
+// has other listeners. If one is for a port of 0.0.0.0 and another for the same port of
+// all addresses, the latter becomes IPv6-only: otherwise the kernel would refuse it.
 func ListenAll(specs []string, others []*Listener) (listeners []*Listener, err error) {
 	defer func() {
 		if err != nil {
@@ -78,8 +77,8 @@ func ListenAll(specs []string, others []*Listener) (listeners []*Listener, err e
 	return listeners, nil
 }
 
-// ListenFor is ListenAll for the one value of another option, which errors name, and for
-// a socket that package net is to accept from. It takes no name, and no VSOCK.
+// ListenFor is ListenAll for the value of another option, which errors name, and for a
+// socket that package net will accept from. It takes no name and no VSOCK address.
 func ListenFor(option, spec string, others []*Listener) (*Listener, error) {
 	where, err := parseSpec(spec)
 	if err == nil && where.isVsock {
@@ -93,7 +92,7 @@ func ListenFor(option, spec string, others []*Listener) (*Listener, error) {
 	return r[0].open(others)
 }
 
-// errVsock is for addresses that package net does not know.
+// errVsock is the error for addresses that package net does not know.
 var errVsock = errors.New("VSOCK is not supported here; write PORT, IPV4:PORT, [IPV6]:PORT, /PATH or @NAME")
 
 // request is a listener that an option asks for.
@@ -148,7 +147,7 @@ func openOnce(name string, where endpoint) (*Listener, error) {
 	}
 	l := &Listener{FD: fd, Name: name, Family: where.family()}
 	if err := l.start(where); err != nil {
-		_ = l.Close() // removes the path again, if start came that far
+		_ = l.Close() // also removes the path, if start got that far
 		return nil, err
 	}
 	return l, nil
@@ -173,7 +172,7 @@ func (l *Listener) bind(where endpoint) (err error) {
 		return err
 	}
 	if socket.IsIP(l.Family) {
-		// As systemd does: a restart must not wait for old connections to leave
+		// As in systemd: a restart must not wait for old connections to leave
 		// TIME_WAIT (socket(7)).
 		if err := unix.SetsockoptInt(l.FD, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 			return fmt.Errorf("SO_REUSEADDR: %w", err)

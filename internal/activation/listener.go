@@ -10,18 +10,18 @@ import (
 )
 
 // Listener is one listening stream socket. It is non-blocking and closed on
-// exec, and it never is in the Go runtime's own epoll set: new connections wake
-// the engine that reads FD, and nobody else.
+// exec, and it is never in the Go runtime's own epoll set: new connections wake
+// the engine that reads FD, and nothing else.
 //
-// Whoever received the Listener owns it and calls [Listener.Close]. The fields
+// The holder of the Listener owns it and calls [Listener.Close]. The fields
 // are read-only.
 type Listener struct {
-	// FD is the descriptor, always 3 or above, unless the listener is that of a
+	// FD is the descriptor, always 3 or above, unless the listener belongs to a
 	// Connection. Do not close it directly.
 	FD int
 	// Name is the descriptor's name in $LISTEN_FDNAMES (by default the name of
-	// the socket unit), "unknown" if it came without one, or what --listen= calls
-	// it, "listen" if nothing. Names need not be unique.
+	// the socket unit), or "unknown" if it came without one; for --listen= it is the
+	// name given there, or "listen" if none was. Names need not be unique.
 	Name string
 	// Family is unix.AF_INET, unix.AF_INET6, unix.AF_UNIX or unix.AF_VSOCK.
 	Family int
@@ -30,9 +30,9 @@ type Listener struct {
 	Address string
 	// Port is the local port, 0 for a UNIX socket.
 	Port int
-	// SendBuffer is what the send buffer of its connections is fixed at (SendBuffer= of
+	// SendBuffer is the fixed size of its connections' send buffers (SendBuffer= of
 	// systemd.socket(5)), in bytes as the kernel counts them, which is twice the setting;
-	// 0 where the kernel sizes it as it goes.
+	// 0 if the kernel sizes them dynamically.
 	SendBuffer int
 
 	inherits  socket.Inherits
@@ -42,11 +42,11 @@ type Listener struct {
 }
 
 // Close closes the socket and removes its file, if [Listen] created the file
-// and it still is the same one. A file passed on by the service manager stays:
+// and it is still the same one. A file passed on by the service manager stays:
 // the manager goes on listening there.
 //
 // Further calls do nothing and return what the first one returned. Clients that
-// are not yet accepted are reset by the kernel, unless another process (as the
+// are not yet accepted are reset by the kernel, unless another process (such as the
 // service manager) holds the same socket.
 func (l *Listener) Close() error {
 	l.closeOnce.Do(func() {
@@ -57,8 +57,8 @@ func (l *Listener) Close() error {
 	return l.closeErr
 }
 
-// Accepted makes a socket that was accepted from the listener one as any other, whatever
-// options it has inherited. Where there are none, it makes no call.
+// Accepted gives a socket that was accepted from the listener the usual options, whatever
+// it has inherited. If it inherits none, no call is made.
 func (l *Listener) Accepted(fd int) {
 	if l.inherits != 0 {
 		var sockets socket.System

@@ -33,15 +33,15 @@ func NewNotifier() (*Notifier, error) {
 	return &Notifier{watchdog: watchdog}, err
 }
 
-// Connected tells whether there is a service manager to tell.
+// Connected reports whether there is a service manager to send to.
 func (n *Notifier) Connected() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
 
-// Ready tells that start-up is complete: all listeners are served.
+// Ready reports that start-up is complete: all listeners are served.
 func (n *Notifier) Ready() error {
 	return send(daemon.SdNotifyReady)
 }
 
-// Stopping tells that shutdown has begun. It may take as long as the service
+// Stopping reports that shutdown has begun. It may take as long as the service
 // manager's own limit (TimeoutStopSec=), or extra, if that is not 0
 // (EXTEND_TIMEOUT_USEC=, systemd 236).
 func (n *Notifier) Stopping(extra time.Duration) error {
@@ -52,7 +52,7 @@ func (n *Notifier) Stopping(extra time.Duration) error {
 	return send(message)
 }
 
-// Watchdog tells that the process is well. Call it at least twice per
+// Watchdog reports that the process is alive. Call it at least twice per
 // [Notifier.WatchdogInterval], and only if the engine made progress.
 func (n *Notifier) Watchdog() error {
 	return send(daemon.SdNotifyWatchdog)
@@ -65,7 +65,7 @@ func (n *Notifier) Status(text string) error {
 }
 
 // WatchdogInterval is the time without [Notifier.Watchdog] after which the
-// service manager takes the process for hung, or 0 if it does not watch us.
+// service manager takes the process for hung, or 0 if it does not watch the process.
 func (n *Notifier) WatchdogInterval() time.Duration {
 	return n.watchdog
 }

@@ -15,7 +15,7 @@ import (
 const firstDescriptor = 3
 
 // offer is what the environment says was passed to this process: count
-// descriptors from firstDescriptor on. It says nothing about what they are.
+// descriptors from firstDescriptor on. It says nothing about their kind.
 type offer struct {
 	count int
 	names []string
@@ -59,9 +59,9 @@ func listenPIDIsOurs() (bool, error) {
 	return listenPIDFDIDIsOurs()
 }
 
-// listenPIDFDIDIsOurs tells whether $LISTEN_PIDFDID is this process, which systemd sets
-// from version 259 on: unlike a process id, it is never another one's later. Where it
-// cannot be compared, the process id has to do.
+// listenPIDFDIDIsOurs reports whether $LISTEN_PIDFDID, which systemd sets from version 259
+// on, means this process: unlike a process id, it is never reused. If it cannot be
+// compared, the process id has to do.
 func listenPIDFDIDIsOurs() (bool, error) {
 	text, set := os.LookupEnv("LISTEN_PIDFDID")
 	if !set {
@@ -76,8 +76,8 @@ func listenPIDFDIDIsOurs() (bool, error) {
 	return !known || own == wanted, nil
 }
 
-// ownPIDFDID is the inode of this process in the file system of pidfds (Linux 6.9). It is
-// not asked for under a seccomp filter, which may kill for pidfd_open(2).
+// ownPIDFDID returns the inode of this process in the file system of pidfds (Linux 6.9).
+// Under a seccomp filter it does not try, because the filter might kill for pidfd_open(2).
 func ownPIDFDID() (inode uint64, known bool) {
 	if mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err == nil && mode != 0 {
 		return 0, false
@@ -90,13 +90,13 @@ func ownPIDFDID() (inode uint64, known bool) {
 	var system unix.Statfs_t
 	var stat unix.Stat_t
 	if unix.Fstatfs(fd, &system) != nil || system.Type != unix.PID_FS_MAGIC || unix.Fstat(fd, &stat) != nil {
-		return 0, false // an older kernel has one inode for all
+		return 0, false // an older kernel has one inode for all pidfds
 	}
 	return stat.Ino, true
 }
 
-// Absence says why Inherited is going to find nothing, and what to do about it. It is to
-// be asked before, as Inherited removes the variables.
+// Absence says why Inherited will find nothing, and what to do about it. It must be called
+// before Inherited, which removes the variables.
 func Absence() error {
 	const remedy = "start it from a socket unit, or give --listen=ADDRESS"
 	switch pid := os.Getenv("LISTEN_PID"); {
@@ -112,7 +112,7 @@ func Absence() error {
 	return errors.New("no sockets passed in; " + remedy)
 }
 
-// stdinIsSocket tells whether descriptor 0 is a stream socket.
+// stdinIsSocket reports whether descriptor 0 is a stream socket.
 func stdinIsSocket() bool {
 	kind, err := unix.GetsockoptInt(0, unix.SOL_SOCKET, unix.SO_TYPE)
 	return err == nil && kind == unix.SOCK_STREAM
@@ -120,7 +120,7 @@ func stdinIsSocket() bool {
 
 // name returns the name of the i-th descriptor, or the "unknown" that
 // sd_listen_fds_with_names(3) uses for one without. Too few or too many names
-// are no error: the original does not look at them at all.
+// are not an error: the original does not look at them at all.
 func (o offer) name(i int) string {
 	if i < len(o.names) && o.names[i] != "" {
 		return o.names[i]
@@ -128,8 +128,8 @@ func (o offer) name(i int) string {
 	return "unknown"
 }
 
-// unsetOffer removes the variables, so that no child takes descriptors for its
-// own that it does not have. os.Unsetenv never fails on Linux.
+// unsetOffer removes the variables, so that no child process believes that it was passed
+// these descriptors. os.Unsetenv never fails on Linux.
 func unsetOffer() {
 	for _, name := range []string{"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		_ = os.Unsetenv(name)

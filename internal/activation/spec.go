@@ -18,10 +18,10 @@ const (
 	// for an abstract name and its leading NUL (unix(7)).
 	maxUnixAddress = 107
 
-	// maxName is how long a name in $LISTEN_FDNAMES may be, FDNAME_MAX of systemd.
+	// maxName is the longest name in $LISTEN_FDNAMES, FDNAME_MAX of systemd.
 	maxName = 255
 
-	// ownName is that of a listener of --listen= which was given none.
+	// ownName is the name of a listener of --listen= that was given none.
 	ownName = "listen"
 
 	// maxInterfaceName is IFNAMSIZ without the final NUL (netdevice(7)).
@@ -35,15 +35,15 @@ const (
 type endpoint struct {
 	unix    string         // path, or abstract name with its "@"; "" for others
 	vsock   vsock.Address  // if isVsock
-	ip      netip.AddrPort // of others; the zone is not yet looked up
+	ip      netip.AddrPort // otherwise; the zone is not yet looked up
 	isVsock bool
 	anyHost bool // only a port was given
 
-	onlyIPv6 bool // all addresses of IPv6, and none of IPv4
+	onlyIPv6 bool // all IPv6 addresses, and none of IPv4
 }
 
-// splitName takes the name off a value of --listen=. Addresses that may hold a "="
-// begin with /, @ or [, and have no name: whatever begins otherwise cannot hold one.
+// splitName splits the name from a value of --listen=. Addresses that can contain a "="
+// begin with /, @ or [; a value that begins so has no name.
 func splitName(text string) (name, address string, err error) {
 	name, address, found := strings.Cut(text, "=")
 	switch {
@@ -57,14 +57,14 @@ func splitName(text string) (name, address string, err error) {
 	return name, address, nil
 }
 
-// validName tells what FileDescriptorName= of systemd.socket(5) takes.
+// validName reports whether FileDescriptorName= of systemd.socket(5) would accept a name.
 func validName(name string) bool {
 	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' || r == ':' })
 }
 
-// parseSpec parses the address syntax of ListenStream= in systemd.socket(5). Beyond
-// it, port 0 is taken and lets the kernel pick a port, and the interface of a
-// link-local address may also stand inside the brackets. It makes no system call.
+// parseSpec parses the address syntax of ListenStream= in systemd.socket(5). In addition,
+// port 0 is accepted and lets the kernel pick a port, and the interface of a link-local
+// address may also be inside the brackets. It makes no system call.
 //
 // Errors read "reason; hint", to follow the option and its value.
 func parseSpec(text string) (endpoint, error) {
@@ -105,7 +105,7 @@ func parseUnix(text string) (endpoint, error) {
 	return endpoint{unix: text}, nil
 }
 
-// parsePort takes a port alone, which means all addresses of the machine.
+// parsePort parses a port alone, which means all addresses of the machine.
 func parsePort(text string) (endpoint, error) {
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
@@ -140,7 +140,7 @@ func zoneInBrackets(text string) string {
 	return address + "%" + zone + "]:" + port
 }
 
-// explainIP finds the likeliest mistake in an address that does not parse.
+// explainIP finds the most likely mistake in an address that does not parse.
 func explainIP(text string) error {
 	if strings.ContainsRune(text, '/') {
 		return errors.New("neither an address nor an absolute path; a path starts with /")
@@ -205,7 +205,8 @@ func (e endpoint) sockaddr() (unix.Sockaddr, error) {
 	return &unix.SockaddrInet6{Port: port, Addr: e.ip.Addr().As16(), ZoneId: zone}, nil
 }
 
-// vsockSockaddr has the kernel pick a port for 0, which is a port like others to it.
+// vsockSockaddr makes the kernel pick a port for 0, which to the kernel is an ordinary
+// port.
 func (e endpoint) vsockSockaddr() unix.Sockaddr {
 	a := &unix.SockaddrVM{CID: e.vsock.CID, Port: e.vsock.Port}
 	if a.Port == 0 {

@@ -19,7 +19,7 @@ type fileID struct {
 	dev, ino uint64
 }
 
-// bindPath binds the socket fd to a path and returns the file that this
+// bindPath binds the socket fd to a path and returns the file that it
 // created. A stale socket file is replaced, see [removeStale].
 func bindPath(fd int, path string) (*boundPath, error) {
 	address := &unix.SockaddrUnix{Name: path}
@@ -57,8 +57,8 @@ func (b *boundPath) remove() error {
 }
 
 // removeStale removes the socket file that a process left behind when it ended
-// without cleaning up. It refuses what is not a socket, and what somebody
-// listens on: systemd removes that as well, but it owns the paths of its units,
+// without cleaning up. It refuses files that are not sockets, and sockets on which
+// another process listens: systemd removes those too, but it owns the paths of its units,
 // and a mistyped --listen= must not cut off another service.
 //
 // The kernel has no "unlink if stale". Comparing the file before and after the
@@ -106,7 +106,7 @@ func probeStale(path string) error {
 		"remove the file if it is left over", err)
 }
 
-// pathInUse is what EADDRINUSE is elsewhere: somebody listens there.
+// pathInUse is the equivalent of EADDRINUSE: another process listens there.
 type pathInUse string
 
 func (e pathInUse) Error() string        { return string(e) }

@@ -1,6 +1,6 @@
-// Package cgroup finds the limits that the control groups of this process set, those of
-// systemd's MemoryMax= and TasksMax= and of containers: cgroups(7), and the kernel's
-// Documentation/admin-guide/cgroup-v2.rst. What cannot be read limits nothing.
+// Package cgroup finds the limits of this process's control groups, such as systemd's
+// MemoryMax= and TasksMax= and those of containers: see cgroups(7), and the kernel's
+// Documentation/admin-guide/cgroup-v2.rst. A limit that cannot be read counts as none.
 package cgroup
 
 import (
@@ -14,8 +14,8 @@ import (
 // or a folder for each controller of version 1.
 const root = "/sys/fs/cgroup"
 
-// Memory is the most memory, in bytes, that the process may use together with others of
-// its groups: what sets the narrowest limit. ok is false if nothing does.
+// Memory returns the narrowest memory limit, in bytes, that the process shares with others
+// in its groups. ok is false if there is none.
 func Memory() (bytes uint64, ok bool) {
 	eachAbove(func(f folder) {
 		for _, file := range []string{"memory.max", "memory.high", "memory.limit_in_bytes"} {
@@ -27,12 +27,12 @@ func Memory() (bytes uint64, ok bool) {
 	return bytes, ok
 }
 
-// unlimited is what memory.limit_in_bytes is near to where there is no limit: the largest
+// unlimited is about the value of memory.limit_in_bytes if there is no limit: the largest
 // whole number of pages.
 const unlimited = 1 << 62
 
-// Tasks is how many more threads the process may start: what leaves fewest. ok is false
-// if nothing limits them.
+// Tasks returns how many more threads the process can start under the narrowest limit. ok
+// is false if there is none.
 func Tasks() (more uint64, ok bool) {
 	eachAbove(func(f folder) {
 		limit, limited := f.number("pids.max")
@@ -47,10 +47,10 @@ func Tasks() (more uint64, ok bool) {
 	return more, ok
 }
 
-// folder is a control group's.
+// folder is the folder of a control group.
 type folder string
 
-// number reads a file of one number; "max" is none.
+// number reads a file that holds one number; "max" is not one.
 func (f folder) number(file string) (n uint64, ok bool) {
 	text, err := os.ReadFile(filepath.Join(string(f), file))
 	if err != nil {
@@ -60,7 +60,7 @@ func (f folder) number(file string) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// eachAbove visits the process's group and all above it, as each of them limits it.
+// eachAbove visits the process's group and all groups above it, because each limits it.
 func eachAbove(visit func(folder), controller string) {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -74,7 +74,7 @@ func eachAbove(visit func(folder), controller string) {
 		}
 		base := root
 		switch {
-		case fields[1] == "": // version 2, which has no list
+		case fields[1] == "": // version 2 has no list
 		case hasWord(fields[1], controller):
 			base = filepath.Join(root, controller)
 		default:

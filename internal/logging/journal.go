@@ -12,14 +12,14 @@ import (
 )
 
 // journalWriter sends records to the journal by its native protocol, so that their
-// attributes become fields to search by. Where its socket cannot be reached, it writes
-// lines to standard error from then on, which is the journal's too: all go one way, as
-// the journal puts those of two ways in any order.
+// attributes become fields that can be searched. If its socket cannot be reached, it
+// writes lines to standard error from then on, which leads to the journal too. It never
+// mixes the two, because the journal would put their records in any order.
 type journalWriter struct {
 	lines      *lineWriter
 	send       func(message string, priority journal.Priority, fields map[string]string) error
 	identifier string
-	began      bool
+	introduced bool
 	byLines    bool
 }
 
@@ -27,12 +27,12 @@ func newJournalWriter(lines *lineWriter) *journalWriter {
 	return &journalWriter{lines: lines, send: journal.Send, identifier: filepath.Base(os.Args[0])}
 }
 
-// daemonFacility is LOG_DAEMON of syslog(3), as lines on standard error have it.
+// daemonFacility is LOG_DAEMON of syslog(3), which lines on standard error get too.
 const daemonFacility = "3"
 
 func (w *journalWriter) writeRecord(r record) {
-	if !w.began {
-		w.began = true
+	if !w.introduced {
+		w.introduced = true
 		w.introduce()
 	}
 	if !w.byLines {
@@ -49,13 +49,13 @@ func (w *journalWriter) writeRecord(r record) {
 
 // introduce writes an empty line to standard error. The journal makes no entry of it,
 // but notes which unit the process belongs to, and remembers that while standard error
-// is open. Of a datagram it finds that out when it reads it, from /proc; a process that
-// has ended by then would belong to none.
+// is open. For a datagram it looks that up in /proc when it reads it, and would find no
+// unit for a process that has ended by then.
 // (stdout_stream_log and client_context_acquire in systemd's src/journal.)
 func (w *journalWriter) introduce() { _, _ = io.WriteString(w.lines.out, "\n") }
 
-// newField is the journal's form of an attribute: a name in capitals, and the value as
-// it is, however the line has it. A time is in microseconds, as systemd has them.
+// newField returns an attribute as the journal has it: a name in capitals, and the value
+// unquoted. A time is in microseconds, as usual in systemd.
 func newField(key string, value slog.Value) field {
 	name := strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {

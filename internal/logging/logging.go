@@ -1,5 +1,5 @@
 // Package logging is the program's log: one line for each record, on standard error or in
-// the journal, at the levels that systemd's own programs know. It waits for no reader.
+// the journal, with the levels that systemd's own programs have. It waits for no reader.
 package logging
 
 import (
@@ -17,14 +17,14 @@ import (
 )
 
 // NewQueued returns a logger that writes one line for each record to out, standard error,
-// whatever the record holds: "message: key=value ...", with the <N> priority prefix of
-// sd-daemon(3) when that goes to the journal. It writes by a queue, so that logging never
-// waits. Where standard error goes to the journal, records go there with their fields,
-// unless $SYSTEMD_LOG_TARGET wants lines.
+// whatever the record contains: "message: key=value ...", with the <N> priority prefix of
+// sd-daemon(3) if that leads to the journal. It writes through a queue, so that logging
+// never waits. If standard error leads to the journal, records go there with their
+// fields, unless $SYSTEMD_LOG_TARGET asks for lines.
 //
 // The last logger is for the error that ends the program: it always writes a line to
-// standard error. The journal finds out which unit a datagram belongs to when it reads
-// it, from /proc, and a process that has ended by then belongs to none.
+// standard error. The journal looks up the unit of a datagram in /proc when it reads it,
+// and finds none for a process that has ended by then.
 func NewQueued(out io.Writer, wishes Wishes) (log, last *slog.Logger, queue *Queue) {
 	lines := newLineWriter(out)
 	var writer recordWriter = lines
@@ -45,17 +45,17 @@ func NewQueued(out io.Writer, wishes Wishes) (log, last *slog.Logger, queue *Que
 	return log, last, queue
 }
 
-// record is one as it is written.
+// record is a log record in the form in which it is written.
 type record struct {
 	text     string // one line, without its end
-	priority int    // syslog's
+	priority int    // as in syslog(3)
 	fields   []field
 }
 
-// field is an attribute as the journal has it.
+// field is an attribute in the journal's form.
 type field struct{ name, value string }
 
-// recordWriter takes records, whole and one after the other.
+// recordWriter takes whole records, one after the other.
 type recordWriter interface{ writeRecord(r record) }
 
 // lastRecord keeps the last record.
@@ -84,14 +84,14 @@ func (w *lineWriter) writeRecord(r record) {
 	line.WriteByte('\n')
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	// Nobody is left to tell that the log cannot be written.
+	// An error cannot be reported: this is the log.
 	_, _ = w.out.Write(line.Bytes())
 }
 
-// LevelNotice is syslog's, between info and warning.
+// LevelNotice is syslog's level between info and warning.
 const LevelNotice = slog.LevelInfo + 2
 
-// priority is the syslog priority of a level.
+// priority returns the syslog priority of a level.
 func priority(level slog.Level) int {
 	switch {
 	case level >= slog.LevelError:
@@ -111,7 +111,7 @@ func priority(level slog.Level) int {
 type lineHandler struct {
 	out    recordWriter
 	level  slog.Level
-	fields bool // records need them
+	fields bool // whether records need fields
 	attrs  []slog.Attr
 }
 
@@ -143,7 +143,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 
 func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
-// escaped escapes what is not printable, as quoteValue does, and leaves quotes alone.
+// escaped escapes unprintable characters, as quoteValue does, and leaves quotes alone.
 func escaped(s string) string {
 	var out strings.Builder
 	for len(s) > 0 {
@@ -173,5 +173,5 @@ func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup is not used here: groups are flat.
+// WithGroup does nothing: groups are not used here.
 func (h *lineHandler) WithGroup(string) slog.Handler { return h }

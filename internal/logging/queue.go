@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Queue hands log lines to a goroutine that writes them. A reader of the log that
-// is stuck stops that goroutine, never those who log, an event loop among them:
-// beyond queuedLines, lines are left out, and counted.
+// Queue hands log lines to a goroutine that writes them. If the reader of the log is
+// stuck, that goroutine stops, but never those that log, such as an event loop:
+// beyond queuedLines, lines are dropped and counted.
 type Queue struct {
 	out     recordWriter
 	lines   recordWriter // to standard error, for what byLine queues
 	entries chan entry
 	leftOut atomic.Uint64
-	gap     func(leftOut uint64) record // the line that tells of lines left out
+	gap     func(leftOut uint64) record // the line that reports dropped lines
 }
 
-// entry is a record, or a request to tell when all before it has been written.
+// entry is a record, or a request to signal when all before it has been written.
 type entry struct {
 	record  record
 	byLine  bool
@@ -24,14 +24,14 @@ type entry struct {
 }
 
 const (
-	// queuedLines bounds the lines that wait to be written.
+	// queuedLines bounds the number of lines that wait to be written.
 	queuedLines = 1024
-	// FlushTime bounds how long the end of the program waits for them.
+	// FlushTime bounds how long the program waits for them at its end.
 	FlushTime = time.Second
 )
 
-// newQueue returns a queue in front of out, and of lines for what byLine queues. It
-// serves until the program ends.
+// newQueue returns a queue that writes to out, or to lines what byLine queues. It
+// runs until the program ends.
 func newQueue(out, lines recordWriter, gap func(leftOut uint64) record) *Queue {
 	q := &Queue{out: out, lines: lines, entries: make(chan entry, queuedLines), gap: gap}
 	go q.serve()
@@ -49,7 +49,7 @@ func (q *Queue) add(e entry) {
 	}
 }
 
-// byLine queues records that are to be written as lines, whatever the others are.
+// byLine queues records that are written as lines in any case.
 type byLine struct{ *Queue }
 
 func (q byLine) writeRecord(r record) { q.add(entry{record: r, byLine: true}) }

@@ -5,24 +5,25 @@ import (
 	"strings"
 )
 
-// Wishes are what the environment says of the log, as systemd's programs read it.
+// Wishes are what the environment asks of the log, in the variables that systemd's
+// programs read.
 type Wishes struct {
 	level    slog.Level
 	ofTarget map[string]slog.Level // bounds of single targets
-	unknown  []string              // what in $SYSTEMD_LOG_LEVEL is no level
+	unknown  []string              // words in $SYSTEMD_LOG_LEVEL that are not levels
 
-	console bool // lines on standard error, even where that leads to the journal
+	console bool // lines on standard error, even if that leads to the journal
 	nowhere bool
 }
 
-// levelNothing is above all that is logged.
+// levelNothing is above every level that is logged.
 const levelNothing = slog.LevelError + 4
 
-// targets are those that a level may be for.
+// targets are the log targets that a level can be set for.
 var targets = map[string]bool{"console": true, "journal": true, "kmsg": true, "syslog": true}
 
-// ReadWishes reads variables. $DEBUG_INVOCATION is set by systemd for a start after a
-// failure, if the unit has RestartMode=debug; a level that was asked for counts more.
+// ReadWishes reads the variables. systemd sets $DEBUG_INVOCATION for a start after a
+// failure, if the unit has RestartMode=debug; an explicit level takes precedence.
 func ReadWishes(getenv func(string) string) Wishes {
 	w := Wishes{ofTarget: make(map[string]slog.Level)}
 	if isYes(getenv("DEBUG_INVOCATION")) {
@@ -51,8 +52,8 @@ func ReadWishes(getenv func(string) string) Wishes {
 	return w
 }
 
-// levelFor is what is logged to a target: as much as is logged at all, and no more than
-// the target is to have.
+// levelFor returns the level for a log target: the general one, or the target's own if
+// that logs less.
 func (w Wishes) levelFor(target string) slog.Level {
 	level := w.level
 	if bound, ok := w.ofTarget[target]; ok {
@@ -83,7 +84,7 @@ func levelNamed(name string) (level slog.Level, known bool) {
 	return 0, false
 }
 
-// isYes tells whether a variable is true for systemd.
+// isYes reports whether systemd would take a value for true.
 func isYes(value string) bool {
 	switch strings.ToLower(value) {
 	case "1", "yes", "y", "true", "t", "on":
@@ -92,8 +93,8 @@ func isYes(value string) bool {
 	return false
 }
 
-// Complain names what of the wishes is not understood. As in the original it changes
-// nothing.
+// Complain logs those wishes that were not understood. As in the original, they have no
+// effect.
 func (w Wishes) Complain(log *slog.Logger) {
 	for _, name := range w.unknown {
 		log.Warn("SYSTEMD_LOG_LEVEL= has an unknown level; write debug, info, notice, warning, err or crit", "value", name)

@@ -22,11 +22,11 @@ type Source struct {
 // common to all programs.
 const prefix = statistics.Prefix
 
-// write writes all metrics. No label has a value that a client chooses, so their
-// number is bounded.
+// write writes all metrics. No label has a value that a client chooses, so the number of
+// time series is bounded.
 func (s *Source) write(t *text) {
-	// The other way round than the engine: it counts what a connection has done before
-	// that leaves the gate. So those not open any more have been counted here.
+	// In the opposite order of the engine, which counts what a connection has done before
+	// the connection leaves the gate: so any that is no longer open here has been counted.
 	open := s.Gate.Current()
 	sample := s.Engine.Sample()
 	counts := s.Engine.Counters()
@@ -48,7 +48,7 @@ func (s *Source) write(t *text) {
 	writeProcess(t)
 }
 
-// about says what runs.
+// about writes what is running.
 func (s *Source) about(t *text) {
 	t.family(prefix+"build_info", gauge, "Always 1; the labels give the program's version and the Go release that built it.")
 	t.sample(prefix+"build_info", 1, label{"version", s.Version}, label{"goversion", runtime.Version()})
@@ -63,7 +63,7 @@ func (s *Source) about(t *text) {
 	t.single(prefix+"workers", gauge, float64(s.Policy.Workers), "Worker threads, which move the bytes.")
 }
 
-// kernel is the release of the running kernel.
+// kernel returns the release of the running kernel.
 func kernel() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -72,7 +72,7 @@ func kernel() string {
 	return unix.ByteSliceToString(name.Release[:])
 }
 
-// writeTotals writes the counters, those of one metric together.
+// writeTotals writes the counters, with those of the same metric together.
 func writeTotals(t *text, c *statistics.Counts, uring bool) {
 	written := make(map[string]bool)
 	for _, first := range statistics.Totals {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeProcess writes the metrics that all programs have, by their common names. What
-// cannot be found out is left out.
+// writeProcess writes the metrics that all programs have, under their common names. Values
+// that cannot be determined are left out.
 func writeProcess(t *text) {
 	var usage unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &usage) == nil {
@@ -35,7 +35,7 @@ func writeProcess(t *text) {
 	}
 }
 
-// memory are the first two numbers of /proc/self/statm, in bytes.
+// memory returns the first two numbers of /proc/self/statm, in bytes.
 func memory() (virtual, resident float64, ok bool) {
 	line, err := os.ReadFile("/proc/self/statm")
 	fields := bytes.Fields(line)
@@ -51,8 +51,8 @@ func memory() (virtual, resident float64, ok bool) {
 	return virtual * page, resident * page, err == nil
 }
 
-// descriptors counts those that are open. Since Linux 6.2 the size of the folder
-// tells; before, it is listed.
+// descriptors counts the open descriptors. Since Linux 6.2 the folder's size is their
+// number; before that, the folder is listed.
 func descriptors() (float64, bool) {
 	const folder = "/proc/self/fd"
 	if info, err := os.Stat(folder); err == nil && info.Size() > 0 {
@@ -64,21 +64,21 @@ func descriptors() (float64, bool) {
 	}
 	defer opened.Close()
 	names, err := opened.Readdirnames(-1)
-	return float64(len(names) - 1), err == nil // that of the listing itself
+	return float64(len(names) - 1), err == nil // without the one for the listing itself
 }
 
-// startTime is found out once: the clocks that it follows from drift a little, and a
-// change of it stands for a restart.
+// startTime is determined once: the clocks that it is computed from drift a little, and a
+// changed value would mean a restart.
 var startTime = sync.OnceValues(findStartTime)
 
-// findStartTime tells when the process began, in seconds since the epoch. /proc/stat,
-// which has the time of boot, is not to be seen under ProcSubset=pid; the clock is.
+// findStartTime returns when the process started, in seconds since the epoch. /proc/stat,
+// which has the time of boot, is not visible under ProcSubset=pid, so the clock is used.
 func findStartTime() (float64, bool) {
 	line, err := os.ReadFile("/proc/self/stat")
 	if err != nil {
 		return 0, false
 	}
-	// proc_pid_stat(5): field 22, in ticks since boot. The name in field 2 may
+	// proc_pid_stat(5): field 22, in ticks since boot. The name in field 2 can
 	// contain anything.
 	const before, ticks = 19, 100
 	fields := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:])

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// status is an HTTP status, its number and words; "" is none yet.
+// status is an HTTP status, number and words; "" means none yet.
 type status string
 
 const (
@@ -20,20 +20,20 @@ const (
 	statusVersion     status = "505 HTTP Version Not Supported"
 )
 
-// request is what is looked at of an HTTP request. There are no bodies: nothing is
-// read behind the head.
+// request is the part of an HTTP request that matters here. There are no bodies: nothing
+// after the head is read.
 type request struct{ method, path string }
 
-// errSilent is a client that has sent nothing, and is owed no answer.
+// errSilent means that a client has sent nothing, so it gets no answer.
 var errSilent = errors.New("no request")
 
 // readHead reads the head of a request, up to the empty line, at most maxHead bytes.
-// It returns what there is when the client stops before.
+// If the client stops earlier, it returns what there is.
 func readHead(in io.Reader) (head []byte, complete bool, err error) {
 	buffer := make([]byte, maxHead)
 	for n := 0; n < len(buffer); {
 		read, err := in.Read(buffer[n:])
-		from := max(0, n-3) // an end may have come in two pieces
+		from := max(0, n-3) // the end may have arrived in two pieces
 		n += read
 		if end, length := findEnd(buffer[from:n]); end >= 0 {
 			return buffer[:from+end+length], true, nil
@@ -61,8 +61,8 @@ func findEnd(text []byte) (at, length int) {
 	return at, length
 }
 
-// parseHead reads the complete head of a request (RFC 9112, sections 2 to 5), or says
-// what it is to be answered with instead.
+// parseHead parses the complete head of a request (RFC 9112, sections 2 to 5), or returns
+// the status to answer with instead.
 func parseHead(head string) (request, status) {
 	lines := strings.Split(strings.ReplaceAll(head, "\r\n", "\n"), "\n")
 	words := strings.Split(lines[0], " ")
@@ -95,8 +95,8 @@ func parseHead(head string) (request, status) {
 	return request{words[0], path}, ""
 }
 
-// pathOf is the path of a request's target, which may be a whole address, or begin
-// with the path.
+// pathOf returns the path of a request's target, which is either an absolute URL or
+// begins with the path.
 func pathOf(target string) (string, bool) {
 	if rest, ok := strings.CutPrefix(target, "http://"); ok {
 		_, path, _ := strings.Cut(rest, "/")
@@ -106,8 +106,7 @@ func pathOf(target string) (string, bool) {
 	return path, strings.HasPrefix(path, "/") && !strings.ContainsFunc(path, isControl)
 }
 
-// isToken tells whether a method or the name of a field is one (RFC 9110, section
-// 5.6.2).
+// isToken reports whether a method or field name is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)

@@ -17,10 +17,10 @@ import (
 	"uring-socket-proxyd/internal/socket"
 )
 
-// What those who ask may use of the program. Each answer ends its connection, so that
-// nobody holds one for longer than these times together.
+// Limits on what metrics clients can use. Each answer ends its connection, so that no
+// client holds one for longer than the sum of these times.
 const (
-	maxConnections = 16 // beyond, they wait in the socket's backlog
+	maxConnections = 16 // any more wait in the socket's backlog
 	maxHead        = 8 << 10
 	readTime       = 5 * time.Second
 	writeTime      = 10 * time.Second
@@ -31,12 +31,12 @@ const (
 type Server struct {
 	source    *Source
 	listener  *activation.Listener
-	accepting net.Listener // a copy of its socket
+	accepting net.Listener // on a copy of the listener's socket
 	log       *slog.Logger
-	places    chan struct{} // has one for each connection
+	places    chan struct{} // holds an entry for each connection
 }
 
-// Serve begins to answer at a socket, which is the server's from then on.
+// Serve starts to answer on a listener, which belongs to the server from then on.
 func Serve(listener *activation.Listener, source *Source, log *slog.Logger) (*Server, error) {
 	accepting, err := runtimeListener(listener)
 	if err != nil {
@@ -48,8 +48,8 @@ func Serve(listener *activation.Listener, source *Source, log *slog.Logger) (*Se
 	return s, nil
 }
 
-// runtimeListener gives a copy of a listener's socket to the Go runtime, which waits
-// at it.
+// runtimeListener gives a copy of a listener's socket to the Go runtime, which waits for
+// clients.
 func runtimeListener(listener *activation.Listener) (net.Listener, error) {
 	fd, err := unix.FcntlInt(uintptr(listener.FD), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -59,7 +59,7 @@ func runtimeListener(listener *activation.Listener) (net.Listener, error) {
 	defer file.Close() // FileListener makes a copy of its own
 	accepting, err := net.FileListener(file)
 	if u, ok := accepting.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false) // the file is the activation.Listener's
+		u.SetUnlinkOnClose(false) // the file belongs to the activation.Listener
 	}
 	return accepting, err
 }
@@ -72,7 +72,7 @@ func (s *Server) Close() {
 	}
 }
 
-// serve accepts until Close. After an error it goes on, later.
+// serve accepts until Close. After an error it pauses and goes on.
 func (s *Server) serve() {
 	var pause time.Duration
 	for {
@@ -99,7 +99,7 @@ func (s *Server) serve() {
 	}
 }
 
-// answer serves one connection: a request, its answer, and the end.
+// answer serves one connection: it reads a request, answers it, and closes.
 func (s *Server) answer(c net.Conn) {
 	defer func() { <-s.places }()
 	defer c.Close()
@@ -121,20 +121,20 @@ func (s *Server) answer(c net.Conn) {
 	if _, err := c.Write(answer); err != nil {
 		return
 	}
-	// What is unread would make the kernel reset the connection, and the client might
+	// Unread bytes would make the kernel reset the connection, and the client might
 	// lose the answer.
 	_ = c.(interface{ CloseWrite() error }).CloseWrite()
 	_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 	_, _ = io.CopyN(io.Discard, c, 64<<10)
 }
 
-// The types of pages.
+// Content types of pages.
 const (
 	plain      = "text/plain; charset=utf-8"
 	prometheus = "text/plain; version=0.0.4; charset=utf-8"
 )
 
-// reply is the whole answer to a request.
+// reply returns the whole answer to a request.
 func (s *Server) reply(head string) []byte {
 	r, refusal := parseHead(head)
 	var answer []byte
@@ -156,7 +156,7 @@ func (s *Server) reply(head string) []byte {
 	return answer
 }
 
-// metrics is the page of that name. A fault in making it is an answer too.
+// metrics makes the page /metrics. If that panics, the answer says so.
 func (s *Server) metrics() (answer []byte) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -169,7 +169,8 @@ func (s *Server) metrics() (answer []byte) {
 	return page(statusOK, prometheus, t.Bytes())
 }
 
-// page is an answer with all its headers. Without a body it has that of its status.
+// page returns an answer with all its headers. If body is nil, it is the text of the
+// status.
 func page(st status, kind string, body []byte) []byte {
 	if body == nil {
 		kind, body = plain, []byte(st+"\n")

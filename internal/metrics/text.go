@@ -10,7 +10,7 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// kind is what Prometheus calls the type of a metric.
+// kind is what Prometheus calls a metric's type.
 type kind string
 
 const (
@@ -19,13 +19,13 @@ const (
 	histogram kind = "histogram"
 )
 
-// label is a name and a value, which is escaped.
+// label is a name and a value; the value will be escaped.
 type label struct{ name, value string }
 
 // text collects metrics in the text format, version 0.0.4.
 type text struct{ bytes.Buffer }
 
-// family begins a metric. Its samples follow before the next one begins.
+// family starts a metric. All its samples must follow before the next family.
 func (t *text) family(name string, k kind, help string) {
 	fmt.Fprintf(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, k)
 }
@@ -47,13 +47,13 @@ func (t *text) sample(name string, value float64, labels ...label) {
 	t.WriteString(" " + number(value) + "\n")
 }
 
-// single is a metric with one value and no labels.
+// single writes a metric with one value and no labels.
 func (t *text) single(name string, k kind, value float64, help string) {
 	t.family(name, k, help)
 	t.sample(name, value)
 }
 
-// distribution is a histogram, whose buckets are cumulated here.
+// distribution writes a histogram; it makes the buckets cumulative.
 func (t *text) distribution(row *statistics.Times, c *statistics.Counts) {
 	name, d := prefix+row.Name, row.Of(c)
 	t.family(name, histogram, row.Help)
@@ -69,7 +69,7 @@ func (t *text) distribution(row *statistics.Times, c *statistics.Counts) {
 
 var labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
-// number writes whole numbers as such, up to 2^53 exactly.
+// number writes whole numbers without a fraction, exact up to 2^53.
 func number(value float64) string { return strconv.FormatFloat(value, 'f', -1, 64) }
 
 func seconds(d time.Duration) float64 { return float64(d) / float64(time.Second) }

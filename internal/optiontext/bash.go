@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// bashHead finds out what is to be completed: cur, the word or the value so far, and
-// option, whose value it is. It needs no library of functions.
+// bashHead determines what to complete: cur is the word or value so far, and option is
+// the option whose value it is. It needs no library of shell functions.
 const bashHead = `# Completion of %[1]s for bash, made from its options.
 %[2]s() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} option= attached= words= kind=
@@ -23,7 +23,7 @@ const bashHead = `# Completion of %[1]s for bash, made from its options.
 	fi
 `
 
-// bashTail fills in what begins with cur.
+// bashTail offers the completions that begin with cur.
 const bashTail = `	if [[ -n $kind ]]; then
 		mapfile -t COMPREPLY < <(compgen "$kind" -- "$cur")
 		compopt -o filenames
@@ -39,7 +39,7 @@ const bashTail = `	if [[ -n $kind ]]; then
 complete -o bashdefault -F %[2]s %[1]s
 `
 
-// Bash is the program's completion for bash(1).
+// Bash returns the program's completion for bash(1).
 func Bash(p *Program) string {
 	var out strings.Builder
 	function := "_" + strings.ReplaceAll(p.Name, "-", "_")
@@ -60,7 +60,7 @@ func Bash(p *Program) string {
 	return out.String()
 }
 
-// names are what a command line of the program may begin with.
+// names are the words that a command line of the program can begin with.
 func names(p *Program) (all []string) {
 	for _, s := range p.Subcommands {
 		all = append(all, s.Name)
@@ -71,10 +71,10 @@ func names(p *Program) (all []string) {
 	return all
 }
 
-// bashOptions sets words, or kind for names of files or directories.
+// bashOptions sets words, or kind where names of files or directories are completed.
 func bashOptions(out *strings.Builder, p *Program, indent string) {
 	line := func(format string, args ...any) { fmt.Fprintf(out, indent+format+"\n", args...) }
-	var all, free []string // all options; patterns of those whose value is anything
+	var all, free []string // all options; patterns for those with arbitrary values
 	line("case ${attached:+=}$option in")
 	for i := range p.Options {
 		o := &p.Options[i]

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Fish is the program's completion for fish(1).
+// Fish returns the program's completion for fish(1).
 func Fish(p *Program) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Completion of %[1]s for fish, made from its options.\n", p.Name)

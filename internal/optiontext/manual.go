@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// optionsMark is a line of a manual page's source that the list of options replaces.
-// A subcommand's has the name behind it.
+// optionsMark is the line in a manual page's source that is replaced by the list of
+// options. For a subcommand, its name follows.
 const optionsMark = "@OPTIONS"
 
-// Manual is the manual page whose hand-written parts are given, in mdoc(7): the
-// lines @OPTIONS@ and @OPTIONS SUBCOMMAND@ are replaced by the program's options and
-// a subcommand's.
+// Manual returns a manual page in mdoc(7), made from its hand-written source: the lines
+// @OPTIONS@ and @OPTIONS SUBCOMMAND@ are replaced by the options of the program and of
+// the subcommand.
 func Manual(p *Program, source string) (string, error) {
 	var out strings.Builder
 	listed := 0
@@ -73,20 +73,20 @@ func writeOptions(out *strings.Builder, options []Option) {
 	out.WriteString(".El\n")
 }
 
-// page is a manual page's name and section in a text.
+// page matches a manual page's name and section in a text.
 var page = regexp.MustCompile(`^([a-z][a-z0-9._-]*)\(([1-9])\)$`)
 
-// lineWidth is how long lines of the source may be, as mandoc(1) likes them.
+// lineWidth is how long a line of the source can be before mandoc(1) complains.
 const lineWidth = 78
 
-// writeText writes what an option means as running text. Words with a macro of their
-// own get it: its value, other options, manual pages.
+// writeText writes the meaning of an option as running text. Words for which mdoc(7) has
+// a macro get it: the option's value, other options, manual pages.
 func writeText(out *strings.Builder, o *Option) {
 	text := strings.Join(o.Lines, " ")
 	if o.Default != "" {
 		text += " (default " + o.Default + ")"
 	}
-	// Of a value such as NAME=TARGET, each part is spoken of by itself.
+	// The parts of a value such as NAME=TARGET are mentioned separately.
 	parts := strings.FieldsFunc(o.Value, func(r rune) bool { return r < 'A' || r > 'Z' })
 	var line []string
 	end := func() {
@@ -132,7 +132,7 @@ func writeText(out *strings.Builder, o *Option) {
 	end()
 }
 
-// escapeLine keeps roff(7) from taking text for something else.
+// escapeLine keeps roff(7) from taking text for a macro or an escape.
 func escapeLine(text string) string {
 	text = strings.ReplaceAll(text, `\`, `\e`)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Zsh is the program's completion for zsh(1), a function to be autoloaded.
+// Zsh returns the program's completion for zsh(1), an autoloaded function.
 func Zsh(p *Program) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#compdef %[1]s\n# Completion of %[1]s for zsh, made from its options.\n", p.Name)
@@ -28,7 +28,7 @@ func Zsh(p *Program) string {
 	return out.String()
 }
 
-// zshOptions writes a call of _arguments, one line an option.
+// zshOptions writes a call of _arguments, one line per option.
 func zshOptions(out *strings.Builder, p *Program, indent string) {
 	fmt.Fprintf(out, "%s_arguments -s -S", indent)
 	for i := range p.Options {
@@ -51,7 +51,7 @@ func zshOptions(out *strings.Builder, p *Program, indent string) {
 		if o.Optional {
 			sign, colon = "=-", ":"+colon
 		}
-		// * lets an option be given again: the last counts, or all do.
+		// * lets an option be given again: the last one counts, or all do.
 		fmt.Fprintf(out, " \\\n%s\t%s", indent, zshQuote("*--"+o.Name+sign+meaning+colon))
 		if o.Short != "" {
 			sign := map[bool]string{true: "+"}[o.Value != ""]

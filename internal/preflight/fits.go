@@ -2,8 +2,8 @@
 
 package preflight
 
-// ThreadsFit tells whether n more threads may be started at once, by trying, with no other
-// call of it at the same time.
+// ThreadsFit reports whether n more threads can run at once, by starting them. It must not
+// be called concurrently.
 func ThreadsFit(n int) bool { return threadsFit(min(n, mostThreads)) }
 
 //go:noescape

@@ -2,5 +2,5 @@
 
 package preflight
 
-// ThreadsFit cannot be told here.
+// ThreadsFit cannot find out here.
 func ThreadsFit(int) bool { return true }

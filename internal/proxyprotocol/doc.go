@@ -1,14 +1,14 @@
 // Package proxyprotocol formats and parses the header of the PROXY protocol, by
 // which a proxy tells a server, or the next proxy, who its client is. It is a thin
-// skin over go-proxyproto for a caller that holds bytes, not a connection: it says
-// how long a header is before that is complete, and within which bounds.
+// layer over go-proxyproto for a caller that holds bytes, not a connection: it says
+// how long a header will be before it is complete, and bounds its length.
 //
 // The specification is haproxy's doc/proxy-protocol.txt; its words are used here.
 package proxyprotocol
 
 import "net"
 
-// Version is a version of the header, 0 if there is to be none.
+// Version is a version of the header, 0 for none.
 type Version uint8
 
 // The versions: a line of text, and a binary block.
@@ -20,9 +20,9 @@ const (
 
 // Addresses are the two ends of a client's connection, of types *net.TCPAddr,
 // *net.UDPAddr or *net.UnixAddr. Any other type stands for a family that the
-// protocol does not have. A nil Source tells that nobody knows, or that nobody asks:
-// the connection's own addresses are all that there is.
+// protocol does not have. A nil Source means that the client's address is unknown or of
+// no interest: the connection's own addresses are all there is.
 //
-// The Name of a UNIX address is what sun_path holds: an abstract one begins with a
+// The Name of a UNIX address is the content of sun_path: an abstract name begins with a
 // zero byte, and that of an unnamed socket is empty.
 type Addresses struct{ Source, Destination net.Addr }

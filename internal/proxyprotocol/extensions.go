@@ -5,11 +5,11 @@ import (
 	"errors"
 )
 
-// Extensions (TLVs) tell more of the client than addresses do: the name that it asked for,
-// its certificate, what a cloud has for it. They are a type, a length of two bytes, and so
-// many bytes; what they mean is between who sends and who reads them.
+// Extensions (TLVs) say more about the client than its addresses: the name that it asked
+// for, its certificate, a cloud's data about it. Each is a type, a length of two bytes, and
+// that many bytes; what they mean is between the sender and the reader.
 
-// Types of extensions that are about the header that holds them.
+// Types of extensions that are about the header that contains them.
 const (
 	typeChecksum = 0x03 // PP2_TYPE_CRC32C
 	typePadding  = 0x04 // PP2_TYPE_NOOP
@@ -20,7 +20,8 @@ const extensionHead = 3
 
 var errExtensions = errors.New("its extensions are truncated or malformed")
 
-// passable are those of a header that can go with another: all but checksum and padding.
+// passable returns the extensions of a header that can be copied to another one: all
+// except checksum and padding.
 func passable(extensions []byte) (kept []byte, err error) {
 	for rest := extensions; len(rest) > 0; {
 		if len(rest) < extensionHead {

@@ -7,14 +7,14 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// Format returns a header. Where a version has no form for the addresses, it says so:
-// v1 by UNKNOWN, v2 by AF_UNSPEC, or by LOCAL if there is no source. Of two IP addresses
-// of different families, the IPv4 one is told in IPv6 form. Extensions go with v2, unless
-// that says LOCAL, which is about nobody.
+// Format returns a header. If a version has no form for the addresses, the header says so:
+// v1 by UNKNOWN, v2 by AF_UNSPEC, or by LOCAL if there is no source. If two IP addresses
+// are of different families, the IPv4 one is written in IPv6 form. Extensions are added to
+// v2, unless the header is LOCAL, which is about no client.
 func Format(version Version, a Addresses, extensions []byte) []byte {
 	header := proxyproto.HeaderProxyFromAddrs(byte(version), a.Source, a.Destination)
 	if header.TransportProtocol == proxyproto.UNSPEC && a.Source != nil {
-		header.Command = proxyproto.PROXY // for somebody, of a family that cannot be told
+		header.Command = proxyproto.PROXY // for a client of a family that has no form
 	}
 	if bytes, err := header.Format(); err == nil {
 		if version == V2 && header.Command == proxyproto.PROXY && len(extensions) > 0 {
@@ -23,9 +23,9 @@ func Format(version Version, a Addresses, extensions []byte) []byte {
 		}
 		return bytes
 	}
-	// Addresses that are none, such as a port of 70000: no socket has them.
+	// Impossible addresses, such as a port of 70000: no socket has them.
 	unknown := proxyproto.Header{Version: byte(version), Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
-	bytes, _ := unknown.Format() // has nothing that could fail
+	bytes, _ := unknown.Format() // nothing in it can fail
 	return bytes
 }
 

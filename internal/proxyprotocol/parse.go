@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// LongestV1 is the longest line there can be, its end included, in bytes.
+	// LongestV1 is the length of the longest possible line, including its end, in bytes.
 	LongestV1 = 107
-	// PrefixV2 is what each v2 header begins with: a signature, and how much more
-	// there is.
+	// PrefixV2 is the length of the part that each v2 header begins with: a signature,
+	// and the length of the rest.
 	PrefixV2 = 16
 	// LongestV2 bounds that: addresses, of which the largest take 216 bytes, and
 	// extensions (TLVs), such as a client's certificate.
 	LongestV2 = 4096
 	// Longest is the longest header of either version.
 	Longest = PrefixV2 + LongestV2
-	// LongestAddresses is what those take at most.
+	// LongestAddresses is how many bytes addresses take at most.
 	LongestAddresses = 2 * unixPath
 )
 
-// What is wrong with bytes that are to be a header, beside what the library finds.
+// What can be wrong with a header, apart from what the library finds.
 var (
 	ErrMissing = errors.New("does not begin with a header")
 	ErrTooLong = fmt.Errorf("header of more than %d bytes (v1) or %d (v2)", LongestV1, Longest)
 )
 
-// signatureV1 is more than the library's: a space must follow.
+// signatureV1 is longer than the library's: a space must follow.
 var signatureV1 = []byte("PROXY ")
 
-// Length tells how long the header is that data begins with, which may be more than
-// there is of it yet; 0 if that cannot be told yet.
+// Length returns the length of the header that data begins with, which may be more than
+// has arrived yet; 0 if it is not known yet.
 func Length(data []byte) (int, error) {
 	switch {
 	case alike(data, proxyproto.SIGV2):
@@ -59,15 +59,15 @@ func Length(data []byte) (int, error) {
 	return 0, ErrMissing
 }
 
-// alike tells whether data begins with a signature, as far as it goes.
+// alike reports whether data begins with a signature, as far as it goes.
 func alike(data, signature []byte) bool {
 	n := min(len(data), len(signature))
 	return bytes.Equal(data[:n], signature[:n])
 }
 
-// Parse reads a header of exactly the length that Length has told. Without a source,
-// the header has said that the connection's own addresses are to be used. The extensions
-// are those that can be passed on.
+// Parse reads a header of exactly the length that Length returned. If there is no source,
+// the header says to use the connection's own addresses. The extensions are those that
+// can be passed on.
 func Parse(data []byte) (a Addresses, extensions []byte, err error) {
 	if !alike(data, proxyproto.SIGV2) {
 		a, err = parseV1(data)
@@ -75,13 +75,13 @@ func Parse(data []byte) (a Addresses, extensions []byte, err error) {
 	}
 	switch command, family := data[12], data[13]; {
 	case command == byte(proxyproto.LOCAL):
-		// All the rest is to be ignored, a family that does not exist included.
+		// The rest must be ignored, even a family that does not exist.
 		return Addresses{}, nil, nil
 	case command == byte(proxyproto.PROXY) && family == byte(proxyproto.UNSPEC):
-		// The client is of a family that the protocol does not have. A receiver may
-		// take or refuse that, says the specification. The library refuses; we send
-		// such headers, so we take them. Addresses may be there nevertheless, of
-		// unknown length: then nothing behind them can be read.
+		// The client is of a family that the protocol does not have. By the
+		// specification, a receiver may accept or refuse that. The library refuses; we
+		// send such headers, so we accept them. There may be addresses nevertheless, of
+		// unknown length: then nothing after them can be read.
 		extensions, _ = passable(data[PrefixV2:])
 		return Addresses{}, extensions, nil
 	}
@@ -93,8 +93,8 @@ func Parse(data []byte) (a Addresses, extensions []byte, err error) {
 		return Addresses{}, nil, err
 	}
 	if header.TransportProtocol.IsUnix() {
-		// The library cuts a name at its first zero byte, with which abstract
-		// ones begin.
+		// The library cuts off a name at its first zero byte, and abstract names
+		// begin with one.
 		network := header.SourceAddr.Network()
 		return Addresses{
 			Source:      &net.UnixAddr{Net: network, Name: unixName(data[PrefixV2:][:unixPath])},
@@ -104,7 +104,7 @@ func Parse(data []byte) (a Addresses, extensions []byte, err error) {
 	return Addresses{header.SourceAddr, header.DestinationAddr}, extensions, nil
 }
 
-// lengthOf is how many bytes the addresses of a family take in a v2 header.
+// lengthOf returns how many bytes the addresses of a family take in a v2 header.
 func lengthOf(family proxyproto.AddressFamilyAndProtocol) int {
 	switch {
 	case family.IsIPv4():
@@ -120,7 +120,7 @@ const unixPath = 108
 
 func unixName(path []byte) string { return string(bytes.TrimRight(path, "\x00")) }
 
-// plain leaves the library's name out of its errors.
+// plain removes the library's name from its errors.
 func plain(err error) error {
 	return errors.New(strings.ReplaceAll(err.Error(), "proxyproto: ", ""))
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What is wrong with a line of v1. None of these shows what a client has sent.
+// What can be wrong with a v1 line. None of these errors shows what a client has sent.
 var (
 	errLine    = errors.New("the line is neither PROXY TCP4 (or TCP6) SOURCE DESTINATION PORT PORT nor PROXY UNKNOWN, with CR and LF at its end")
 	errAddress = errors.New("the line has an invalid IP address")
@@ -16,15 +16,15 @@ var (
 )
 
 // parseV1 reads a line. Its addresses need not be of the family that it names, nor of the
-// same one, which breaks the specification: nginx names the client's family, and beside it
-// has an address of its own of another.
+// same family, although the specification says so: nginx names the client's family, and
+// may give an address of its own of another family.
 func parseV1(line []byte) (Addresses, error) {
 	text, ended := strings.CutSuffix(string(line), "\r\n")
 	fields := strings.Split(text, " ")
 	switch {
 	case !ended:
 		return Addresses{}, errLine
-	case fields[1] == "UNKNOWN": // and whatever is behind it
+	case fields[1] == "UNKNOWN": // whatever follows
 		return Addresses{}, nil
 	case fields[1] != "TCP4" && fields[1] != "TCP6", len(fields) != 6:
 		return Addresses{}, errLine
@@ -40,7 +40,7 @@ func parseV1(line []byte) (Addresses, error) {
 	return Addresses{source, destination}, nil
 }
 
-// parseEnd reads address and port of one end.
+// parseEnd reads the address and port of one end.
 func parseEnd(address, port string) (*net.TCPAddr, error) {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Zone() != "" {

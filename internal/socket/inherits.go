@@ -2,20 +2,20 @@ package socket
 
 import "golang.org/x/sys/unix"
 
-// Inherits is a set of options that a listener has and the sockets that it accepts would
-// have too, and that whoever moves bytes does not expect.
+// Inherits is a set of options of a listener that the sockets accepted from it inherit,
+// and that the code moving the bytes does not expect.
 type Inherits uint8
 
-// option is one of them.
+// option is one such option.
 type option struct {
 	set  func(fd int) bool
 	undo func(fd int)
 }
 
-// unexpected are those options. With SO_LINGER, a close waits, and the worker with it, or
-// throws away what is still to be sent; with SO_RCVLOWAT, bytes that are there are not
-// told of, with TCP_CORK they are sent late; SO_PEEK_OFF hides some from a look at them
-// (TCP has it from 6.9 on), and timeouts end what is to wait.
+// unexpected are all such options. With SO_LINGER, a close waits, and the worker with it, or
+// discards what is still to be sent; with SO_RCVLOWAT, bytes that have arrived are not
+// reported; with TCP_CORK they are sent late; SO_PEEK_OFF hides some from a peek
+// (for TCP from 6.9 on); and timeouts end calls that should wait.
 var unexpected = [...]option{
 	{
 		func(fd int) bool {
@@ -31,7 +31,8 @@ var unexpected = [...]option{
 	timeout(unix.SO_SNDTIMEO),
 }
 
-// number is an option whose value is usual on a new socket. One that is not known is not set.
+// number is an option with the value that a new socket has. An option that the kernel does
+// not know is not set.
 func number(level, name, usual int) option {
 	return option{
 		func(fd int) bool {
@@ -52,9 +53,9 @@ func timeout(name int) option {
 	}
 }
 
-// Accepting prepares a listener of a family. What it accepts from then on takes urgent
-// data in line from its first byte on, where Tune would be too late: of two such bytes,
-// the kernel drops the first when the second comes. The result is for Undo.
+// Accepting prepares a listener of a family. Sockets that it accepts from then on take
+// urgent data in line from their first byte, where Tune would be too late: of two urgent
+// bytes, the kernel drops the first when the second comes. The result is for Undo.
 func (s System) Accepting(fd, family int) Inherits {
 	if IsIP(family) {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
@@ -62,7 +63,7 @@ func (s System) Accepting(fd, family int) Inherits {
 	return s.Inherited(fd)
 }
 
-// Inherited tells which options a socket has that nobody expects.
+// Inherited returns the unexpected options that a socket has.
 func (System) Inherited(fd int) (found Inherits) {
 	for i, o := range unexpected {
 		if o.set(fd) {
@@ -72,7 +73,7 @@ func (System) Inherited(fd int) (found Inherits) {
 	return found
 }
 
-// Undo gives options of a socket their usual values. As a rule there are none.
+// Undo sets options of a socket to their usual values. Normally there are none to set.
 func (System) Undo(fd int, options Inherits) {
 	for i, o := range unexpected {
 		if options&(1<<i) != 0 {

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MetItself tells whether a TCP socket that is connected to an address is bound to it as
-// well: the kernel has chosen the port it connects to as the one it comes from, nobody
-// listens there, and so the socket has met itself (simultaneous open, RFC 9293, 3.5). That
-// takes a port that the kernel chooses at all; no other costs a call. to is an IPv4 address
-// where it is mapped to IPv6; what leads to none in particular (0.0.0.0, ::) leads to any.
+// MetItself reports whether a TCP socket that is connected to an address is also bound to
+// it: the kernel has chosen the destination port as the source port, nobody listens there,
+// and so the socket has met itself (simultaneous open, RFC 9293, 3.5). That can happen only
+// with a port from the range that the kernel chooses from; others cost no call. An
+// IPv4-mapped to counts as IPv4, and an unspecified one (0.0.0.0, ::) as any address.
 func (System) MetItself(fd int, to netip.AddrPort) bool {
 	if port := int(to.Port()); port < chosenPorts().first || port > chosenPorts().last {
 		return false
@@ -33,12 +33,12 @@ func (System) MetItself(fd int, to netip.AddrPort) bool {
 	return ip.IsValid() && port == int(to.Port()) && (ip == to.Addr() || to.Addr().IsUnspecified())
 }
 
-// portRange is the ports that the kernel chooses for sockets which connect, the ends
-// included.
+// portRange is the range of ports that the kernel chooses from for sockets that connect,
+// including both ends.
 type portRange struct{ first, last int }
 
-// chosenPorts is net.ipv4.ip_local_port_range, for IPv6 too, as it was at the first connect;
-// every port where it cannot be read, as with ProcSubset=pid.
+// chosenPorts is net.ipv4.ip_local_port_range, which is for IPv6 too, as it was at the first
+// connect; all ports if it cannot be read, as under ProcSubset=pid.
 var chosenPorts = sync.OnceValue(func() (r portRange) {
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err == nil {

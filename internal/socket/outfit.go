@@ -12,21 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Outfit is what a TCP socket gets before it connects. The zero Outfit is nothing.
+// Outfit is what a TCP socket gets before it connects. The zero Outfit changes nothing.
 type Outfit struct {
-	// Mark is that of its packets (SO_MARK), which takes CAP_NET_ADMIN; 0 for none.
+	// Mark is the mark of its packets (SO_MARK), which needs CAP_NET_ADMIN; 0 for none.
 	Mark uint32
 	// Source is the address to connect from, with its zone if it has one.
-	// The kernel chooses it, if it is invalid, and the port in any case.
+	// If it is invalid, the kernel chooses it; the kernel always chooses the port.
 	Source netip.Addr
 	// Transparent allows a Source that this machine does not have (IP_TRANSPARENT),
-	// which takes CAP_NET_ADMIN.
+	// which needs CAP_NET_ADMIN.
 	Transparent bool
 }
 
 // Fit gives the outfit to a socket of a family that is not connected yet. An IPv4
-// source goes with AF_INET6 too, for a connect to an IPv4-mapped address; an IPv6 one goes
-// with that alone.
+// source also works with AF_INET6, for a connect to an IPv4-mapped address; an IPv6 source
+// works only with AF_INET6.
 func (System) Fit(fd, family int, o Outfit) error {
 	if o.Mark != 0 {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(o.Mark)); err != nil {
@@ -46,7 +46,7 @@ func (System) Fit(fd, family int, o Outfit) error {
 		return nil
 	}
 	// Without this, bind would take a port that no other connection from the address
-	// may have, wherever that goes. It is for IPv6 too (ip(7), Linux 4.2).
+	// can have, whatever its destination. It is for IPv6 too (ip(7), Linux 4.2).
 	if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 		return os.NewSyscallError("IP_BIND_ADDRESS_NO_PORT", err)
 	}
@@ -63,7 +63,8 @@ func (System) Fit(fd, family int, o Outfit) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, source))
 }
 
-// ScopeID is the number of a zone: of an interface that must exist, or which the zone is.
+// ScopeID returns the number of a zone, which is a number itself or an interface that must
+// exist.
 func ScopeID(zone string) (uint32, error) {
 	if zone == "" {
 		return 0, nil
@@ -78,8 +79,8 @@ func ScopeID(zone string) (uint32, error) {
 	return uint32(link.Index), nil
 }
 
-// Peek is Recv that leaves the bytes where they are, and passed descriptors too. An error
-// it takes, as Recv does.
+// Peek is Recv, but leaves the bytes where they are, and passed descriptors too. Like Recv,
+// it takes the socket's error.
 func (System) Peek(fd int, block []byte) (int, syscall.Errno) {
 	n, _, err := unix.Recvfrom(fd, block, unix.MSG_DONTWAIT|unix.MSG_PEEK)
 	if err != nil {
@@ -95,13 +96,13 @@ func (System) Connect(fd int, sockaddr []byte) syscall.Errno {
 	return errno
 }
 
-// ConnectWith begins to connect with the first bytes for the peer (TCP Fast Open, RFC
-// 7413), without waiting. If the kernel has a cookie of the peer's, it returns how many
-// of them have gone, as many as a packet holds; else they stay, and the error is
-// EINPROGRESS. Either way the connection is there, or has failed, when the socket is
-// writable; Connected tells which. A socket that has sent bytes must not be shut down before:
-// the kernel would drop it. EOPNOTSUPP tells that the machine has this switched off, and
-// that nothing has begun.
+// ConnectWith starts to connect with the first bytes for the peer (TCP Fast Open, RFC
+// 7413), without waiting. If the kernel has a cookie from the peer, it returns how many
+// bytes have gone, as many as a packet holds; otherwise none have, and the error is
+// EINPROGRESS. Either way the connect is over when the socket is writable; Connected says
+// whether it succeeded. A socket that has sent bytes must not be shut down before that:
+// the kernel would drop it. EOPNOTSUPP means that this is switched off on the machine, and
+// that no connect was started.
 func (System) ConnectWith(fd int, first []byte, to unix.Sockaddr) (int, syscall.Errno) {
 	n, err := unix.SendmsgN(fd, first, nil, to, unix.MSG_FASTOPEN|unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 	if err != nil {

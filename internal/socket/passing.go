@@ -7,25 +7,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxPassed is how many descriptors one message carries at most: the kernel's
-// SCM_MAX_FD.
+// MaxPassed is the largest number of descriptors in one message: the kernel's SCM_MAX_FD.
 const MaxPassed = 253
 
-// ErrLost tells that the kernel did not hand over all descriptors that came: the process
-// has as many as it may have, or a security module forbids it one of them.
+// ErrLost means that the kernel did not hand over all descriptors that came: the process
+// has as many as it is allowed, or a security module forbids it one of them.
 var ErrLost = errors.New("not all descriptors that arrived could be received")
 
 // Passer receives and sends bytes over UNIX stream sockets with the descriptors that are
 // passed along with them (SCM_RIGHTS, unix(7)). One worker owns it.
 type Passer struct {
-	control []byte // of one message
+	control []byte // control data of one message
 }
 
 // NewPasser returns a Passer.
 func NewPasser() *Passer { return &Passer{control: make([]byte, unix.CmsgSpace(4*MaxPassed))} }
 
-// Prepare makes a UNIX socket receive descriptors and nothing else beside bytes. The
-// listener may have been told to take credentials and the like, which a client's socket
+// Prepare makes a UNIX socket receive descriptors, and nothing else besides bytes. The
+// listener may have been set to receive credentials and the like, which a client's socket
 // inherits. Urgent data comes in line, as over TCP.
 func (*Passer) Prepare(fd int) {
 	for _, option := range []int{unix.SO_PASSCRED, unix.SO_PASSSEC, unix.SO_PASSPIDFD} {
@@ -36,11 +35,11 @@ func (*Passer) Prepare(fd int) {
 
 // Receive receives what is there into block, without waiting, up to the next byte that
 // descriptors came with. If that is the first byte, they are returned, close-on-exec, and
-// are the caller's, on an error too: after ErrLost they are not all that there were.
+// belong to the caller, even on an error: after ErrLost they are incomplete.
 //
 // A receive may return bytes that were sent before the descriptors together with them,
-// and then does not tell with which byte they came. So it is preceded by a look, which
-// leaves everything where it is, and installs no descriptor as it has no room for any.
+// and then does not say which byte they came with. So it is preceded by a peek, which
+// leaves everything where it is, and installs no descriptors because it has no room for any.
 func (p *Passer) Receive(fd int, block []byte) (n int, passed []int, err error) {
 	n, _, flags, _, err := unix.Recvmsg(fd, block, nil, unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	if err != nil || n == 0 {
@@ -60,15 +59,14 @@ func (p *Passer) Receive(fd int, block []byte) (n int, passed []int, err error) 
 	return n, passed, err
 }
 
-// beforeLastSend returns how many of the bytes that a look has found were there before
-// the last of them was sent; or all, if all came by one send. A look ends behind the
-// first bytes with descriptors, so those are at the beginning of that send, or further
-// back than it has seen.
+// beforeLastSend returns how many of the bytes that a peek has found came before the last
+// send among them, or all if they came by one send. A peek ends after the first bytes with
+// descriptors, so those are at the beginning of that send, or further on than it has seen.
 //
 // The kernel copies send by send (struct sk_buff), and does not count one that it can
-// copy only in part: so a second look has room for all bytes but the last, and for that
-// one an address at which nothing can be written (unix_stream_read_generic). Were that to
-// change, descriptors would arrive with bytes that were sent shortly before.
+// copy only in part. So a second peek has room for all bytes except the last, and for that
+// one an address that cannot be written to (unix_stream_read_generic). If the kernel changed
+// this, descriptors would arrive with bytes that were sent shortly before.
 func beforeLastSend(fd int, found []byte) int {
 	last := nowhere()
 	if last == nil {
@@ -81,7 +79,7 @@ func beforeLastSend(fd int, found []byte) int {
 	return n
 }
 
-// nowhere is memory that can be neither read nor written; nil if there is no room for it.
+// nowhere is memory that can be neither read nor written; nil if it cannot be mapped.
 var nowhere = sync.OnceValue(func() []byte {
 	memory, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
@@ -90,7 +88,7 @@ var nowhere = sync.OnceValue(func() []byte {
 	return memory
 })
 
-// rights takes the descriptors out of control data.
+// rights extracts the descriptors from control data.
 func rights(control []byte) (passed []int, err error) {
 	if len(control) == 0 {
 		return nil, nil
@@ -112,7 +110,7 @@ func rights(control []byte) (passed []int, err error) {
 }
 
 // SendWith sends block, or the first part of it, without waiting, and passes descriptors
-// with its first byte. They have gone if any byte has; they stay the caller's.
+// with its first byte. They are sent if any byte is; the caller still owns its own.
 func (*Passer) SendWith(fd int, block []byte, passed []int) (n int, err error) {
 	var control []byte
 	if len(passed) > 0 {
@@ -121,10 +119,10 @@ func (*Passer) SendWith(fd int, block []byte, passed []int) (n int, err error) {
 	return unix.SendmsgN(fd, block, control, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 }
 
-// CloseApart closes descriptors that peers have a say in, and calls done after that, on
-// another goroutine. Such a close may wait: that of a file on a file system in user space
-// for its server, that of a TCP socket for its peer if SO_LINGER is set, and that of a
-// UNIX socket with either unread in it.
+// CloseApart closes descriptors that came from peers, and then calls done, both on another
+// goroutine. Such a close can block: a file on a file system in user space waits for its
+// server, a TCP socket with SO_LINGER for its peer, and a UNIX socket for either, if one is
+// unread in it.
 func (*Passer) CloseApart(fds []int, done func()) {
 	go func() {
 		if closing != nil {
@@ -138,9 +136,10 @@ func (*Passer) CloseApart(fds []int, done func()) {
 	}()
 }
 
-// closing has one for each call of CloseApart that closes; nil if there may be many.
+// closing holds an entry for each call of CloseApart that is closing; nil if their number
+// is not bounded.
 var closing chan struct{}
 
-// CloseAtMost bounds how many calls of CloseApart close at the same time, as each that
-// waits takes a thread. To be called before all others.
+// CloseAtMost bounds how many calls of CloseApart close at the same time, because each that
+// blocks takes a thread. It must be called before any of them.
 func CloseAtMost(n int) { closing = make(chan struct{}, n) }

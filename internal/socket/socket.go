@@ -1,6 +1,6 @@
-// Package socket holds the few calls that engines make on stream sockets beside
-// moving bytes. None of them waits, and none keeps a descriptor: the engine that owns
-// it closes it.
+// Package socket has the few calls that engines make on stream sockets besides moving
+// bytes. None of them waits, and none keeps a descriptor: the engine that owns it closes
+// it.
 package socket
 
 import (
@@ -15,23 +15,21 @@ import (
 
 // System makes the calls on the running system.
 type System struct {
-	// Keepalive is how long a TCP connection is silent before its peer is asked
-	// whether it is there, and how long between two such questions; whole seconds,
-	// 0 for never.
+	// Keepalive is how long a TCP connection is silent before its peer is probed, and
+	// the time between two probes; whole seconds, 0 for never.
 	Keepalive time.Duration
-	// MostUnsent is how many bytes a socket may hold that cannot leave yet, about; 0 leaves
-	// that to the kernel.
+	// MostUnsent is about how many bytes a socket may hold that cannot be sent yet; 0
+	// leaves that to the kernel.
 	MostUnsent int
-	// Passer is for sockets over which descriptors are passed on; nil if there are none.
+	// Passer is for sockets that descriptors are passed over; nil if there are none.
 	*Passer
 }
 
-// KeepaliveProbes is how many questions may go unanswered before the peer counts as
-// gone.
+// KeepaliveProbes is how many unanswered probes it takes for the peer to count as gone.
 const KeepaliveProbes = 3
 
-// IsIP tells whether sockets of a family are TCP's: those of others know no keepalive,
-// no urgent data and no reset.
+// IsIP reports whether sockets of a family are TCP sockets: others have no keepalive, no
+// urgent data and no reset.
 func IsIP(family int) bool { return family == unix.AF_INET || family == unix.AF_INET6 }
 
 // Open returns a close-on-exec stream socket of a family, tuned. flags
@@ -45,8 +43,8 @@ func (s System) Open(family, flags int) (fd int, err error) {
 	return fd, nil
 }
 
-// Reserve returns a descriptor of no use but that its close makes room for another
-// one: a copy of one that is open. The caller closes it.
+// Reserve returns a copy of an open descriptor, which serves only to make room for another
+// one by its close. The caller closes it.
 func (System) Reserve(fd int) (reserved int, err error) {
 	reserved, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 1)
 	if err != nil {
@@ -59,9 +57,9 @@ func (System) Reserve(fd int) (reserved int, err error) {
 // operation reports.
 
 // Tune makes a TCP socket send small pieces at once (TCP_NODELAY) and take urgent
-// data in line (SO_OOBINLINE, as RFC 6093 advises): else its byte would be lost,
-// and io_uring would take a socket for empty that stands at the urgent mark. Those of
-// other families get what they have of the rest.
+// data in line (SO_OOBINLINE, as RFC 6093 advises): otherwise the urgent byte would be
+// lost, and io_uring would take a socket at the urgent mark for empty. Sockets of other
+// families get those of the remaining settings that they have.
 func (s System) Tune(fd, family int) {
 	if s.MostUnsent > 0 {
 		s.boundUnsent(fd, family)
@@ -76,9 +74,9 @@ func (s System) Tune(fd, family int) {
 	}
 }
 
-// boundUnsent bounds what a socket holds whose peer takes nothing. With TCP that leaves out
-// what is under way, so that a distant peer gets as much at a time as before
-// (TCP_NOTSENT_LOWAT, tcp(7)); a fixed SO_SNDBUF would not.
+// boundUnsent bounds what a socket holds if its peer takes nothing. For TCP, bytes in
+// flight do not count, so that a distant peer gets as much at a time as before
+// (TCP_NOTSENT_LOWAT, tcp(7)); with a fixed SO_SNDBUF it would get less.
 func (s System) boundUnsent(fd, family int) {
 	switch {
 	case IsIP(family):
@@ -88,8 +86,8 @@ func (s System) boundUnsent(fd, family int) {
 	}
 }
 
-// keepAlive makes the kernel look for peers that are gone, by questions while the connection
-// is silent. Whether a peer owes an answer to data is asked by forward.Silence.
+// keepAlive makes the kernel detect peers that are gone, by probes while the connection is
+// silent. connection.Silence checks whether a peer owes an answer to data.
 func (s System) keepAlive(fd int) {
 	seconds := int(s.Keepalive / time.Second)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
@@ -98,8 +96,8 @@ func (s System) keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, KeepaliveProbes)
 }
 
-// Pending tells whether bytes have been received and not been read. It looks at one of
-// them: VSOCK does not tell their number (SIOCINQ) in older kernels.
+// Pending reports whether there are received bytes that have not been read. It peeks at one
+// of them: in older kernels VSOCK does not report their number (SIOCINQ).
 func (System) Pending(fd int) bool {
 	n, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	return err == nil && n > 0
@@ -107,27 +105,27 @@ func (System) Pending(fd int) bool {
 
 // ResetOnClose makes the close of a TCP socket a reset. AF_UNIX and VSOCK have no
 // reset: with AF_UNIX the peer sees one only if it left bytes unread here, with VSOCK
-// never. To it, the connection has ended both ways.
+// never. Otherwise it sees the connection end in both directions.
 func (System) ResetOnClose(fd int) {
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 0})
 }
 
-// SetNonblocking makes calls on fd that would wait fail instead, splice(2) among
-// them: that has a flag of its own, but heeds it at the pipe only.
+// SetNonblocking makes calls on fd fail instead of wait, including splice(2): that has a
+// flag of its own, but applies it only to the pipe.
 func (System) SetNonblocking(fd int) {
 	_ = unix.SetNonblock(fd, true)
 }
 
 // Splice moves up to n bytes between a non-blocking socket and a pipe. It does not
-// wait, so it goes past the Go scheduler, which would otherwise be told twice.
+// wait, so it bypasses the Go scheduler, which would otherwise be notified twice.
 func (System) Splice(from, to, n int) (int, syscall.Errno) {
 	moved, _, errno := syscall.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n),
 		unix.SPLICE_F_NONBLOCK|unix.SPLICE_F_MOVE)
 	return int(moved), errno
 }
 
-// ConnectVSOCK begins to connect a blocking socket and does not wait for it: that is
-// under way where it returns EINPROGRESS, and Connected tells when it is over.
+// ConnectVSOCK starts to connect a blocking socket without waiting. If it returns
+// EINPROGRESS the connect is under way, and Connected says when it is over.
 func (System) ConnectVSOCK(fd int, to vsock.Address) syscall.Errno {
 	_ = unix.SetNonblock(fd, true)
 	err := unix.Connect(fd, &unix.SockaddrVM{CID: to.CID, Port: to.Port})
@@ -138,8 +136,8 @@ func (System) ConnectVSOCK(fd int, to vsock.Address) syscall.Errno {
 	return 0
 }
 
-// Connected tells what has come of a connect under way: 0 if the socket is connected,
-// EINPROGRESS if nothing yet.
+// Connected returns the outcome of a connect under way: 0 if the socket is connected,
+// EINPROGRESS if there is none yet.
 func (System) Connected(fd int) syscall.Errno {
 	if _, err := unix.Getpeername(fd); err == nil {
 		return 0
@@ -162,16 +160,16 @@ func (System) Recv(fd int, block []byte) (int, syscall.Errno) {
 	return n, 0
 }
 
-// Names are those of a connected socket: its own, and its peer's. Whichever the kernel
-// does not tell is nil, as that of a peer that has reset the connection.
+// Names returns the names of a connected socket and of its peer. A name that the kernel
+// does not report is nil, such as that of a peer that has reset the connection.
 func (System) Names(fd int) (local, peer unix.Sockaddr) {
 	local, _ = unix.Getsockname(fd)
 	peer, _ = unix.Getpeername(fd)
 	return local, peer
 }
 
-// Peer is the name of a connected socket's peer; nil if the kernel does not tell, as of
-// one that has reset the connection.
+// Peer returns the name of a connected socket's peer; nil if the kernel does not report it,
+// such as that of a peer that has reset the connection.
 func (System) Peer(fd int) unix.Sockaddr {
 	peer, _ := unix.Getpeername(fd)
 	return peer
@@ -180,8 +178,8 @@ func (System) Peer(fd int) unix.Sockaddr {
 // Close closes a socket.
 func (System) Close(fd int) { unix.Close(fd) }
 
-// ShutdownRead tells the peer of a UNIX socket that nothing more is read: it can send
-// nothing any more (SHUT_RD). Others are not told.
+// ShutdownRead tells the peer of a UNIX socket that nothing more will be read: it cannot
+// send any more (SHUT_RD). Peers of other families are not told.
 func (System) ShutdownRead(fd int) {
 	_ = unix.Shutdown(fd, unix.SHUT_RD)
 }

@@ -2,18 +2,18 @@ package socket
 
 import "golang.org/x/sys/unix"
 
-// What the kernel says of a socket without changing it. A socket tells of an error once,
-// to whoever asks first: a receive, a send, a peek or SO_ERROR takes it. None of the calls
-// here does.
+// What the kernel says about a socket without changing it. A socket reports an error only
+// once: a receive, a send, a peek or SO_ERROR takes it, whichever comes first. None of the
+// calls here does.
 
-// Events are those of poll(2) that a socket has now: the ones asked for, and POLLERR and
+// Events returns the current poll(2) events of a socket: those asked for, and POLLERR and
 // POLLHUP.
 func (System) Events(fd int, asked int16) int16 {
 	polled := []unix.PollFd{{Fd: int32(fd), Events: asked}}
 	return System{}.AllEvents(polled)[0].Revents
 }
 
-// AllEvents fills in the events of several sockets by one call, and returns them.
+// AllEvents fills in the events of several sockets with one call, and returns them.
 func (System) AllEvents(polled []unix.PollFd) []unix.PollFd {
 	if len(polled) == 0 {
 		return polled
@@ -28,8 +28,8 @@ func (System) AllEvents(polled []unix.PollFd) []unix.PollFd {
 	}
 }
 
-// Closed tells whether a TCP connection is over in both directions though nobody here has
-// ended either: its peer has reset it, or the kernel has given it up. A receive from it
+// Closed reports whether a TCP connection is over in both directions although neither was
+// ended here: its peer has reset it, or the kernel has given it up. A receive from it
 // returns 0, as at the end of a stream, if another call has taken the error
 // (inet_getname in net/ipv4/af_inet.c).
 func (System) Closed(fd int) bool {
@@ -37,10 +37,10 @@ func (System) Closed(fd int) bool {
 	return err == unix.ENOTCONN
 }
 
-// Unsent is how many bytes of those that have been sent the peer has not taken yet, where
-// the kernel tells (SIOCOUTQ): TCP counts what is not acknowledged, a UNIX socket what is
-// not received, with the kernel's own overhead. The end of a stream, which TCP counts like a
-// byte until the peer's kernel acknowledges it, is none.
+// Unsent returns how many of the bytes sent the peer has not taken yet, if the kernel knows
+// (SIOCOUTQ): TCP counts what is not acknowledged, a UNIX socket what is not received,
+// including the kernel's own overhead. The end of a stream does not count, although TCP
+// counts it like a byte until the peer's kernel acknowledges it.
 func (System) Unsent(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 	if err != nil || n == 1 && endUnacknowledged(fd) {
@@ -49,8 +49,8 @@ func (System) Unsent(fd int) int {
 	return n
 }
 
-// endUnacknowledged tells whether a TCP socket has ended its stream, and has yet to hear
-// that the peer knows.
+// endUnacknowledged reports whether a TCP socket has ended its stream and the peer has not
+// acknowledged that yet.
 func endUnacknowledged(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
@@ -63,8 +63,8 @@ func endUnacknowledged(fd int) bool {
 	return false
 }
 
-// Unanswered tells whether a TCP peer owes an answer, to data or to a question about its
-// window, and for how many milliseconds nothing has come of it.
+// Unanswered reports whether a TCP peer owes an answer, to data or to a window probe, and
+// for how many milliseconds nothing has come from it.
 func (System) Unanswered(fd int) (owes bool, silent uint32) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {

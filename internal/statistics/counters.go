@@ -1,27 +1,27 @@
-// Package statistics has what workers count, and the one table of how that is told: in
-// the log, by --metrics=, in STATUS= and by the live view.
+// Package statistics has what workers count, and the one table of how the counts are
+// reported: in the log, by --metrics=, in STATUS= and in the live view.
 //
-// A worker counts in fields of its own, by a plain load and store. All else here is for
-// whoever asks, which is seldom.
+// A worker counts in fields of its own, by a plain load and store. Everything else here
+// serves readers of the counts, which is rare.
 package statistics
 
 import "sync/atomic"
 
-// Counter is written by one worker and may be read by anyone: a plain load and
+// Counter is written by one worker and can be read by any goroutine: a plain load and
 // store on the hot path instead of a locked add.
 type Counter struct{ value atomic.Uint64 }
 
-// Add is for the owner only.
+// Add must only be called by the owner.
 func (c *Counter) Add(n uint64) { c.value.Store(c.value.Load() + n) }
 
-// Load is for anyone.
+// Load can be called by any goroutine.
 func (c *Counter) Load() uint64 { return c.value.Load() }
 
-// Counters are a worker's counts since start. What each one means is in [Totals], but for
-// the first two, which the worker's own life is followed by.
+// Counters are a worker's counts since start. [Totals] explains each of them, except the
+// first two, which show how many connections the worker has.
 type Counters struct {
 	Served        Counter // connections that the worker has had
-	Ended         Counter // ... and that are over, and out of the gate
+	Ended         Counter // ... and that have ended and left the gate
 	Accepted      Counter
 	Refused       Counter
 	Failed        Counter
@@ -37,18 +37,18 @@ type Counters struct {
 	Stale         Counter
 	Passed        Counter
 
-	Connects Histogram // from accept to the target, of those who have reached it
+	Connects Histogram // from accept to the target, for connections that have reached it
 	Lives    Histogram // from accept to close
 }
 
-// Work grows with anything that a worker does.
+// Work grows whenever the worker does anything.
 func (c *Counters) Work() uint64 {
 	return c.Accepted.Load() + c.Served.Load() + c.Ended.Load() + c.Refused.Load() + c.BytesToTarget.Load() + c.BytesToClient.Load()
 }
 
-// Counts are what the Counters of several workers come to.
+// Counts are the sums of the Counters of several workers.
 type Counts struct {
-	Of              [totals]uint64 // by its place in Totals
+	Of              [totals]uint64 // indexed like Totals
 	Connects, Lives Distribution
 }
 

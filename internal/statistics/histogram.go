@@ -2,24 +2,23 @@ package statistics
 
 import "time"
 
-// Histogram counts durations in buckets of fixed bounds. Like a Counter it is written
-// by one worker, without a lock, and may be read by anyone. Its zero value is empty.
+// Histogram counts durations in buckets with fixed bounds. Like a Counter it is written
+// by one worker, without a lock, and can be read by any goroutine. Its zero value is empty.
 type Histogram struct {
 	buckets [histogramBounds + 1]Counter // not cumulated; the last one has no bound
 	sum     Counter                      // nanoseconds
 }
 
-// histogramBounds is how many bounds each kind of histogram has.
+// histogramBounds is the number of bounds that each histogram has.
 const histogramBounds = 16
 
-// Bounds are the upper bounds of a histogram's buckets, each included, in ascending
-// order.
+// Bounds are the inclusive upper bounds of a histogram's buckets, in ascending order.
 type Bounds [histogramBounds]time.Duration
 
-// The bounds of the two histograms: about three for each power of ten where most
-// values are expected, fewer elsewhere.
+// The bounds of the two histograms: about three per power of ten where most values are
+// expected, fewer elsewhere.
 var (
-	// ConnectBounds reach from a connect on the same machine to the kernel's own time
+	// ConnectBounds range from a connect on the same machine to the kernel's own time
 	// limit, and to that of a patient --connect-retry=.
 	ConnectBounds = Bounds{
 		50 * time.Microsecond, 100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
@@ -27,7 +26,7 @@ var (
 		25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
 		time.Second, 5 * time.Second, 30 * time.Second, 120 * time.Second,
 	}
-	// LifeBounds reach from one request to a session of a day.
+	// LifeBounds range from a single request to a session that lasts a day.
 	LifeBounds = Bounds{
 		time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 50 * time.Millisecond,
 		100 * time.Millisecond, 500 * time.Millisecond, time.Second, 5 * time.Second,
@@ -36,7 +35,7 @@ var (
 	}
 )
 
-// Observe counts a duration. It is for the owner only.
+// Observe counts a duration. It must only be called by the owner.
 func (h *Histogram) Observe(bounds *Bounds, d time.Duration) {
 	i := 0
 	for i < len(bounds) && d > bounds[i] {
@@ -46,14 +45,14 @@ func (h *Histogram) Observe(bounds *Bounds, d time.Duration) {
 	h.sum.Add(uint64(max(d, 0)))
 }
 
-// Distribution is what the Histograms of several workers come to.
+// Distribution is the sum of the Histograms of several workers.
 type Distribution struct {
 	Buckets [histogramBounds + 1]uint64 // not cumulated; the last one has no bound
 	Sum     time.Duration
 }
 
-// Count is how many durations there are: of the same look as the buckets, so that
-// they add up while workers go on.
+// Count returns the number of durations. It is computed from the buckets, so that they
+// add up even while workers go on counting.
 func (d *Distribution) Count() (n uint64) {
 	for _, bucket := range d.Buckets {
 		n += bucket
@@ -68,8 +67,8 @@ func (d *Distribution) add(h *Histogram) {
 	d.Sum += time.Duration(h.sum.Load())
 }
 
-// Stopwatch tells how long connections take, if anybody asks: one that does not run
-// reads no clock. Its zero value does not run.
+// Stopwatch measures how long connections take, if that is wanted: one that does not run
+// reads no clock. The zero value does not run.
 type Stopwatch struct{ began time.Time }
 
 // NewStopwatch returns one that runs, or not.
@@ -80,10 +79,10 @@ func NewStopwatch(runs bool) Stopwatch {
 	return Stopwatch{time.Now()}
 }
 
-// Runs tells whether it does.
+// Runs reports whether the stopwatch runs.
 func (s *Stopwatch) Runs() bool { return !s.began.IsZero() }
 
-// Now is a moment to count from, 0 if the stopwatch does not run.
+// Now returns the current time of the stopwatch, 0 if it does not run.
 func (s *Stopwatch) Now() time.Duration {
 	if !s.Runs() {
 		return 0
@@ -91,8 +90,8 @@ func (s *Stopwatch) Now() time.Duration {
 	return time.Since(s.began)
 }
 
-// Connected counts how long a connection took from accept to its target, which it has
-// reached. began is Now at accept.
+// Connected counts how long a connection took from accept until it reached its target.
+// began is Now at accept.
 func (s *Stopwatch) Connected(c *Counters, began time.Duration) {
 	if s.Runs() {
 		c.Connects.Observe(&ConnectBounds, s.Now()-began)

@@ -1,8 +1,8 @@
 package statistics
 
-// Sample is what a worker has in its own hands, or the sum of several. The worker is
-// asked for it, by its inbox, and tells it on its own thread: so it can count as it
-// likes, and pays for others only when they ask.
+// Sample is state that only the worker itself can read, or the sum of several workers'. A
+// worker is asked for it through its inbox, and answers on its own thread. So it can count
+// without regard to readers, and pays for them only when they ask.
 type Sample struct {
 	Ring RingCounts
 	Pool PoolUse
@@ -11,15 +11,15 @@ type Sample struct {
 // RingCounts are counts since start of an io_uring; 0 in an engine without one.
 type RingCounts struct{ Enters, Submissions, Completions, Overflows, Dropped, Full uint64 }
 
-// PoolUse is how much of a pool of buffers is in use, now.
+// PoolUse is how much of a pool of buffers is currently in use.
 type PoolUse struct {
 	Buffers   int
-	Available int // of them, to the kernel
-	Bytes     int // of all buffers
+	Available int // buffers that the kernel can pick from
+	Bytes     int // size of all buffers
 	Parked    int // bytes of blocks for what slow peers have not taken
 }
 
-// Add adds what another worker has.
+// Add adds the sample of another worker.
 func (s *Sample) Add(other Sample) {
 	for _, row := range RingTotals {
 		*row.Of(&s.Ring) += *row.Of(&other.Ring)
@@ -29,13 +29,13 @@ func (s *Sample) Add(other Sample) {
 	}
 }
 
-// RingTotal is one of RingCounts as --metrics= tells it.
+// RingTotal is one of RingCounts as --metrics= reports it.
 type RingTotal struct {
 	Metric
 	Of func(*RingCounts) *uint64
 }
 
-// What --metrics= tells of the rings, and RingTotals, all of it.
+// What --metrics= reports about the rings; RingTotals lists it.
 var (
 	Enters = RingTotal{Metric{Name: "ring_enters_total", Help: "Calls to io_uring_enter."},
 		func(r *RingCounts) *uint64 { return &r.Enters }}
@@ -53,13 +53,13 @@ var (
 	RingTotals = [...]RingTotal{Enters, Submissions, Completions, Overflows, Dropped, Full}
 )
 
-// PoolGauge is one of PoolUse as --metrics= tells it.
+// PoolGauge is one of PoolUse as --metrics= reports it.
 type PoolGauge struct {
 	Metric
 	Of func(*PoolUse) *int
 }
 
-// What --metrics= tells of the pools, and PoolGauges, all of it.
+// What --metrics= reports about the pools; PoolGauges lists it.
 var (
 	PoolBytes = PoolGauge{Metric{Name: "pool_bytes", Help: "Total size of the buffers of all workers, in bytes."},
 		func(p *PoolUse) *int { return &p.Bytes }}

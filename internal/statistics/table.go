@@ -1,20 +1,20 @@
 package statistics
 
-// Prefix begins the names of all metrics but those of the process.
+// Prefix begins the names of all metrics except those of the process.
 const Prefix = "uring_socket_proxyd_"
 
-// Metric is how --metrics= tells a figure.
+// Metric is how --metrics= reports a figure.
 type Metric struct {
-	Name         string // behind Prefix
-	Label, Value string // tell it from others of that name, which follow it or not; empty if it has none
-	Help         string // the same for all of a name
-	Uring        bool   // told of the io_uring engine alone
+	Name         string // without Prefix
+	Label, Value string // distinguish it from others with the same name, in any order; empty if it has none
+	Help         string // the same for all with the same name
+	Uring        bool   // only reported by the io_uring engine
 }
 
-// ID is the place of a counter in the table.
+// ID is the index of a counter in the table.
 type ID int
 
-// The counters that are told.
+// The counters that are reported.
 const (
 	Accepted ID = iota
 	Refused
@@ -33,15 +33,15 @@ const (
 	totals = iota
 )
 
-// Total is a counter in all places where it is told.
+// Total is a counter with its names in all places where it is reported.
 type Total struct {
 	Metric
 	Key string // in the log
 	of  func(*Counters) *Counter
 }
 
-// To be refused is never to get to the target, for one of three reasons. The log has a key
-// for each of them, and that of the limit is "refused".
+// A refused client is one that never gets to the target, for one of three reasons. The log
+// has a key for each of them; the key for the limit is "refused".
 const (
 	refused     = "connections_refused_total"
 	refusedHelp = "Clients that never reached the target: because of the connection limit, because the target was unreachable, or for lack of a usable PROXY header."
@@ -49,12 +49,12 @@ const (
 	bytesHelp   = "Bytes forwarded, by direction."
 )
 
-// Refusals are the reasons to be refused.
+// Refusals are the reasons for a refusal.
 var Refusals = [...]ID{Refused, Failed, BadHeader}
 
 // Totals is the table of the counters, in the order of the log.
 var Totals = [totals]Total{
-	Accepted: {Metric{Name: "connections_accepted_total", Help: "Connections admitted."}, // whoever serves them
+	Accepted: {Metric{Name: "connections_accepted_total", Help: "Connections admitted."}, // whichever worker serves them
 		"accepted", func(c *Counters) *Counter { return &c.Accepted }},
 	Refused: {Metric{Name: refused, Label: "reason", Value: "limit", Help: refusedHelp},
 		"refused", func(c *Counters) *Counter { return &c.Refused }},
@@ -84,7 +84,7 @@ var Totals = [totals]Total{
 		"passed-descriptors", func(c *Counters) *Counter { return &c.Passed }},
 }
 
-// Times is a histogram as --metrics= tells it.
+// Times is a histogram as --metrics= reports it.
 type Times struct {
 	Metric
 	Bounds *Bounds

@@ -14,7 +14,7 @@ import (
 
 // Address is a socket address as the kernel reads it: struct sockaddr_in,
 // sockaddr_in6, sockaddr_un or sockaddr_vm. It holds no pointers, so it can be copied to
-// memory the kernel reads, and compared with ==. The zero Address is none.
+// memory that the kernel reads, and compared with ==. The zero Address is no address.
 type Address struct {
 	Family uint16 // AF_INET, AF_INET6, AF_UNIX or AF_VSOCK
 
@@ -38,8 +38,8 @@ func newAddress(family uint16, length int) Address {
 	return a
 }
 
-// Sockaddr returns the address in the kernel's layout. The bytes are those of
-// a: they live as long and must not be changed.
+// Sockaddr returns the address in the kernel's layout. The bytes belong to a: they live
+// as long and must not be changed.
 func (a *Address) Sockaddr() []byte {
 	return a.raw[:a.length:a.length]
 }
@@ -68,8 +68,8 @@ func FromAddrPort(endpoint netip.AddrPort) (Address, error) {
 	return a, nil
 }
 
-// IP returns the address of an IP endpoint without zone and port, that of an IPv4-mapped
-// IPv6 one as the IPv4 address that it leads to; the zero netip.Addr for any other.
+// IP returns the address of an IP endpoint without zone and port, with an IPv4-mapped IPv6
+// address turned into the IPv4 address; the zero netip.Addr for any other family.
 func (a *Address) IP() netip.Addr {
 	switch a.Family {
 	case unix.AF_INET:
@@ -93,7 +93,8 @@ func (a *Address) AddrPort() netip.AddrPort {
 	return netip.AddrPortFrom(a.IP(), binary.BigEndian.Uint16(a.raw[offsetPort:]))
 }
 
-// Endpoint returns an IP endpoint as package unix takes it, nil for any other address.
+// Endpoint returns an IP endpoint in the form that package unix takes, or nil for any other
+// address.
 func (a *Address) Endpoint() unix.Sockaddr {
 	port := int(binary.BigEndian.Uint16(a.raw[offsetPort:]))
 	switch a.Family {
@@ -107,8 +108,8 @@ func (a *Address) Endpoint() unix.Sockaddr {
 }
 
 // String returns "127.0.0.1:80", "[fe80::1%eth0]:80", "/run/x", "@name" or
-// "vsock:2:80"; the empty string for the zero Address. The interface is named as it is now,
-// by its number if it has gone.
+// "vsock:2:80"; the empty string for the zero Address. The interface is given by its current
+// name, or by its number if it is gone.
 func (a Address) String() string {
 	switch a.Family {
 	case unix.AF_INET:

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Check tells of a target that is written well and yet can never work: a port alone, what
-// is neither a port nor a known service, or a file that is no socket. What is not there yet
-// may come, and is no fault.
+// Check reports a target that is well-formed and yet can never work: a port alone, a port
+// that is neither a number nor a known service, or a file that is not a socket. Something
+// that does not exist yet is not an error, because it may come.
 func (t Target) Check() error {
 	err := cmp.Or(refusePort(t.text), t.checkService())
 	for i := 0; err == nil && i < len(t.literal); i++ {
@@ -28,8 +28,8 @@ func (t Target) Check() error {
 	return nil
 }
 
-// checkService asks for a service whose name begins with a digit: hardly any do, and most
-// of these are ports that are misspelt. Any other may come to be known later.
+// checkService looks up a service whose name begins with a digit: hardly any service has
+// such a name, and most of these are misspelt ports. Any other may become known later.
 func (t Target) checkService() error {
 	if t.port != 0 || t.service == "" || strings.IndexByte("0123456789", t.service[0]) < 0 {
 		return nil
@@ -41,8 +41,9 @@ func (t Target) checkService() error {
 	return fmt.Errorf("%q is not a port, and no service has that name; use 1 to 65535", t.service)
 }
 
-// Fault is what the file at an address is instead of a socket, "" if it is one, is not
-// there, or the address is none of a file. A connect to it is refused as if nobody listened.
+// Fault says what the file at an address is instead of a socket. It is "" if the file is a
+// socket or does not exist, or if the address has no file. A connect to such a file is
+// refused as if nobody listened.
 func (a Address) Fault() string {
 	if a.Family != unix.AF_UNIX || a.raw[offsetPath] == 0 {
 		return ""

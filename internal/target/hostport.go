@@ -58,8 +58,8 @@ func splitBrackets(s string) (host, service string, err error) {
 var errBrackets = errors.New("unbalanced brackets; write [IPV6]:PORT")
 
 // splitLastColon splits as the original does, so ::1:80 is port 80 of ::1.
-// It refuses an IPv6 address that this cuts to pieces: the original would
-// look for a host named ":" when given ::1.
+// It refuses an IPv6 address that this would cut to pieces: given ::1, the
+// original would look for a host named ":".
 func splitLastColon(s string) (host, service string, err error) {
 	if strings.ContainsAny(s, "[]") {
 		return "", "", errBrackets
@@ -81,9 +81,9 @@ func splitLastColon(s string) (host, service string, err error) {
 	return host, service, nil
 }
 
-// parsePort returns the port that service names as a number, 0 if it is a
-// name. glibc cuts a number to its low 16 bits and takes no digits at all for
-// port 0; nobody can mean that.
+// parsePort returns the port if service is a number, and 0 if it is a name. glibc
+// truncates a number to its low 16 bits and reads no digits at all as port 0; nobody
+// can mean that.
 func parsePort(service string) (uint16, error) {
 	if service == "" {
 		return 0, errors.New("no port after the colon; write HOST:PORT, or HOST for port " + defaultPort)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// anyLoopback is what getaddrinfo(3) makes of the host "*": the node is not
-// given, hence this machine. IPv6 comes first, as in glibc.
+// anyLoopback is what getaddrinfo(3) makes of the host "*": no node is given, so it
+// means this machine. IPv6 comes first, as in glibc.
 var anyLoopback = []netip.Addr{netip.IPv6Loopback(), netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 
 // parseIPs returns the IP addresses that host spells out, none if it is a
@@ -73,9 +73,9 @@ func parseCNumber(s string, bits int) (uint64, error) {
 	return strconv.ParseUint(s, base, bits)
 }
 
-// literals returns the socket addresses of port at ips, nil if they cannot be
-// known for good: without a port, or with an interface name as the zone. The
-// index of an interface changes when it comes and goes.
+// literals returns the socket addresses of port at ips. It returns nil if they can change:
+// without a port number, or with an interface name as the zone, because the index of an
+// interface changes when it is removed and added again.
 func literals(ips []netip.Addr, port uint16) ([]Address, error) {
 	if port == 0 {
 		return nil, nil

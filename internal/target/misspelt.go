@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// What looks like a target and can be none: no host, service or interface has a slash in
-// its name, and no machine has a number up to 65535 for its address. The original takes
+// What looks like a target but cannot be one: no host, service or interface has a slash in
+// its name, and no machine has a number up to 65535 as its address. The original accepts
 // it, and fails at each connection. Here it is refused, with what was probably meant.
 
-// cutUnix finds the address of a UNIX socket in a target: one from the root, or in the
-// abstract namespace, also as others write it: unix:/PATH, unix:///PATH and unix:@NAME.
-// unix:80 is none, but a port of a host of that name.
+// cutUnix finds the address of a UNIX socket in a target: an absolute path or an abstract
+// name, also in the notation of other programs: unix:/PATH, unix:///PATH and unix:@NAME.
+// unix:80 is not one, but a port of a host of that name.
 func cutUnix(text string) (address string, ok bool) {
 	address = text
 	if rest, prefixed := strings.CutPrefix(text, "unix:"); prefixed {
@@ -27,7 +27,7 @@ func cutUnix(text string) (address string, ok bool) {
 	return address, address != "" && (address[0] == '/' || address[0] == '@')
 }
 
-// refuseSlash tells what to write instead of a network target with a slash in it.
+// refuseSlash says what to write instead of a network target with a slash in it.
 func refuseSlash(text string) error {
 	before, after, found := strings.Cut(text, "/")
 	if !found {
@@ -59,10 +59,10 @@ func refuseSlash(text string) error {
 	return refuse("a path must be absolute", "/"+text)
 }
 
-// refuseURL tells what to write instead of scheme://rest.
+// refuseURL says what to write instead of scheme://rest.
 func refuseURL(scheme, rest string) error {
 	host := rest[:strings.IndexAny(rest+"/", "/?#")]
-	host = host[strings.LastIndexByte(host, '@')+1:] // behind a user and a password
+	host = host[strings.LastIndexByte(host, '@')+1:] // after a user and a password
 	if !strings.Contains(host[strings.LastIndexByte(host, ']')+1:], ":") {
 		port, known := map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}[scheme]
 		if !known {
@@ -73,8 +73,8 @@ func refuseURL(scheme, rest string) error {
 	return refuse("a URL is not a target", host)
 }
 
-// refusePort tells what to write instead of a port alone. getaddrinfo(3) takes a number
-// for an IPv4 address: one in 0.0.0.0/8, which is nobody's but for 0, this machine's.
+// refusePort says what to write instead of a port alone. getaddrinfo(3) takes the number
+// for an IPv4 address in 0.0.0.0/8, which belongs to nobody, except 0 to this machine.
 func refusePort(text string) error {
 	const nobodys = 1 << 24
 	number, err := strconv.ParseUint(text, 10, 64)
@@ -84,7 +84,7 @@ func refusePort(text string) error {
 	return refuse("a port needs a host", "localhost:"+text)
 }
 
-// refuse names what may have been meant, if that is a target.
+// refuse suggests what may have been meant, if that is a valid target.
 func refuse(reason, meant string) error {
 	if _, err := Parse(meant); err != nil {
 		meant = "HOST:PORT, or /PATH"

@@ -20,19 +20,19 @@ func (t Target) Resolve(ctx context.Context) ([]Address, error) {
 	return t.ResolveOnly(ctx, Both)
 }
 
-// Families are those of IP addresses that a name is looked up for, as package net calls
-// them.
+// Families are the IP address families that a name is looked up for, by the names of
+// package net.
 type Families string
 
-// The families. A lookup of one does not wait for an answer about the other, where the
-// resolver asks for one alone.
+// The families. A lookup of one does not wait for an answer about the other, if the
+// resolver can ask for one alone.
 const (
 	Both Families = "ip"
 	IPv4 Families = "ip4"
 	IPv6 Families = "ip6"
 )
 
-// ResolveOnly is Resolve of a name's addresses of some families.
+// ResolveOnly is Resolve for a name's addresses of certain families.
 func (t Target) ResolveOnly(ctx context.Context, families Families) ([]Address, error) {
 	if t.literal != nil {
 		return t.literal, nil
@@ -85,8 +85,8 @@ func (t Target) lookupIPs(ctx context.Context, families Families) ([]netip.Addr,
 	return ips, nil
 }
 
-// lookupFamily asks for one family. Package net leaves the zones out there, so addresses
-// that need one, of which only a file can know, are left to a lookup of both.
+// lookupFamily asks for one family. Package net drops zones there, so addresses that need
+// one, which only a file can provide, are left to a lookup of both families.
 func (t Target) lookupFamily(ctx context.Context, families Families) ([]netip.Addr, error) {
 	answers, err := net.DefaultResolver.LookupNetIP(ctx, string(families), t.host)
 	if err != nil {

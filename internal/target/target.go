@@ -1,6 +1,6 @@
-// Package target reads what socket-proxyd(8) takes as its one positional
-// argument, and turns it into kernel socket addresses. In a [Template], {port} and
-// {name} stand for those of a listener.
+// Package target parses the one positional argument of systemd-socket-proxyd(8), and turns
+// it into kernel socket addresses. In a [Template], {port} and {name} stand for those of a
+// listener.
 //
 // A target is one of
 //
@@ -12,7 +12,7 @@
 //	vsock:CID:PORT    ours: a VSOCK socket of another machine, or of this one
 //
 // The original checks nothing before the first connection. Here everything
-// that can never connect is refused at once, with a way out.
+// that can never connect is refused at once, with advice.
 package target
 
 import (
@@ -20,16 +20,15 @@ import (
 	"net/netip"
 )
 
-// Target is where connections are forwarded to. It is made by Parse and never
-// changes.
+// Target is where connections are forwarded to. Parse makes it, and it never changes.
 type Target struct {
 	text   string // as given
 	family Family
 
-	// Of a network target: names, as they go to the resolver.
+	// For a network target: the names as they go to the resolver.
 	host, service string
-	// What is known of host and service without the resolver: no IPs if host
-	// is a name, port 0 if service is one.
+	// What is known about host and service without the resolver: no IPs if host
+	// is a name, port 0 if service is a name.
 	ips  []netip.Addr
 	port uint16
 

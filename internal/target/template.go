@@ -14,19 +14,19 @@ const (
 )
 
 // Template is a target in which {port} and {name} stand for the port and the name of
-// the listener that a connection comes by. It is made by ParseTemplate and never
-// changes; its zero value is no target at all.
+// the listener that a connection arrives on. ParseTemplate makes it, and it never
+// changes; its zero value is no target.
 type Template struct {
 	text   string // as given
 	family Family
-	fixed  Target // the target, if nothing in it stands for something else
+	fixed  Target // the target, if it has no placeholders
 }
 
-// ParseTemplate reads a target, with placeholders or without. Without, the error is
-// that of Parse; with them, what the rest is worth is found out by For.
+// ParseTemplate reads a target, with or without placeholders. Without them, the error is
+// that of Parse; with them, For checks the rest.
 func ParseTemplate(s string) (Template, error) { return Auto.ParseTemplate(s) }
 
-// ParseTemplate is as the function ParseTemplate, of targets of the family.
+// ParseTemplate is like the function ParseTemplate, for targets of the family.
 func (f Family) ParseTemplate(s string) (Template, error) {
 	t := Template{text: s, family: f}
 	if t.isFixed() {
@@ -45,8 +45,8 @@ func (t Template) isFixed() bool {
 	return !strings.Contains(t.text, portPlaceholder) && !strings.Contains(t.text, namePlaceholder)
 }
 
-// refuseUnknown finds braces around anything else, such as a placeholder that is
-// misspelt. In the names of UNIX sockets they are legal, and stay as they are.
+// refuseUnknown finds braces around anything else, such as a misspelt placeholder. In the
+// names of UNIX sockets they are allowed, and are left as they are.
 func refuseUnknown(s string) error {
 	if _, isUnix := cutUnix(s); !isUnix && strings.ContainsAny(strings.NewReplacer(portPlaceholder, "", namePlaceholder, "").Replace(s), "{}") {
 		return errors.New("only the listener's {port} and {name} may stand in braces")
@@ -54,8 +54,9 @@ func refuseUnknown(s string) error {
 	return nil
 }
 
-// For is the target for connections by a listener. port is 0 if that has none. The
-// error names the target, and what it has become if that is no target.
+// For returns the target for connections that arrive on a listener. port is 0 if the
+// listener has none. The error names the target, and what it has become if that is not a
+// target.
 func (t Template) For(name string, port int) (Target, error) {
 	if t.isFixed() {
 		return t.fixed, nil
@@ -63,11 +64,11 @@ func (t Template) For(name string, port int) (Target, error) {
 	if port == 0 && strings.Contains(t.text, portPlaceholder) {
 		return Target{}, fmt.Errorf("target %q: %w", t.text, errNoPort)
 	}
-	// In one pass: a placeholder in a name is no placeholder.
+	// In one pass: a placeholder inside a name is not replaced.
 	return t.family.Parse(strings.NewReplacer(portPlaceholder, strconv.Itoa(port), namePlaceholder, name).Replace(t.text))
 }
 
 var errNoPort = errors.New("the listener has no port for {port}; write a port, or give it a target of its own")
 
-// String returns the template as it was given to ParseTemplate, "" if it was not.
+// String returns the template as it was given to ParseTemplate; "" for the zero value.
 func (t Template) String() string { return t.text }

@@ -11,17 +11,17 @@ import (
 const (
 	offsetPath = 2 // of sun_path in struct sockaddr_un, unix(7)
 
-	// maxPath is how many bytes a path may have: sun_path less the NUL that
-	// ends it.
+	// maxPath is how many bytes a path can have: sun_path less the NUL at its
+	// end.
 	maxPath = unix.SizeofSockaddrUnix - offsetPath - 1
-	// maxName is how many bytes may follow the '@': sun_path less the NUL that
-	// starts an abstract name. There is none at its end, so the original,
-	// which keeps room for one, allows one byte less.
+	// maxName is how many bytes can follow the '@': sun_path less the NUL that
+	// starts an abstract name. It needs none at its end; the original keeps room
+	// for one and so allows one byte less.
 	maxName = maxPath
 )
 
-// FromUnix returns the address of a UNIX socket: a path from the root, or '@'
-// and a name in the abstract namespace.
+// FromUnix returns the address of a UNIX socket: an absolute path, or '@' and a name in
+// the abstract namespace.
 func FromUnix(path string) (Address, error) {
 	switch {
 	case strings.IndexByte(path, 0) >= 0:
@@ -60,7 +60,7 @@ func fromAbstract(name string) (Address, error) {
 	return a, nil
 }
 
-// unixPath returns what FromUnix was given.
+// unixPath returns the text that FromUnix was given.
 func (a Address) unixPath() string {
 	path := a.raw[offsetPath:a.length]
 	if path[0] == 0 {

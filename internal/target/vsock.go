@@ -28,7 +28,7 @@ func fromVsock(to vsock.Address) (Address, error) {
 	return a, nil
 }
 
-// VSOCK is the address of a VSOCK socket, which a must be.
+// VSOCK returns the address of a VSOCK socket, which a must be.
 func (a Address) VSOCK() vsock.Address {
 	return vsock.Address{
 		CID:  binary.NativeEndian.Uint32(a.raw[offsetCID:]),
@@ -37,7 +37,7 @@ func (a Address) VSOCK() vsock.Address {
 }
 
 // cutVsock finds CID:PORT in a target that is written as the address of a VSOCK socket.
-// vsock:80 is none, but a port of a host of that name, as ever.
+// vsock:80 is not one, but still a port of a host of that name.
 func cutVsock(text string) (cidPort string, ok bool) {
 	cidPort, ok = vsock.Cut(text)
 	return cidPort, ok && strings.Contains(cidPort, ":")
@@ -53,17 +53,17 @@ func (t *Target) parseVsock(cidPort string) error {
 	return err
 }
 
-// Family tells how a target is to be read, as in --family=.
+// Family says how to read a target, as in --family=.
 type Family string
 
 const (
-	// Auto takes it for what it looks like.
+	// Auto reads it as what it looks like.
 	Auto Family = "auto"
-	// VSOCK takes it for CID:PORT of a VSOCK socket.
+	// VSOCK reads it as CID:PORT of a VSOCK socket.
 	VSOCK Family = "vsock"
 )
 
-// Parse is as the function Parse, of a target of the family.
+// Parse is like the function Parse, for a target of the family.
 func (f Family) Parse(s string) (Target, error) {
 	t := Target{text: s, family: f}
 	if err := t.parse(); err != nil {

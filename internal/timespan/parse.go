@@ -10,8 +10,8 @@ import (
 const (
 	// space separates parts, and numbers from units.
 	space = " \t\n\r"
-	// numberSpace may come before a number as well: there strtoll(3) skips
-	// whatever isspace(3) names.
+	// numberSpace may also precede a number: there strtoll(3) skips
+	// whatever isspace(3) accepts.
 	numberSpace = space + "\v\f"
 	digits      = "0123456789"
 )
@@ -95,7 +95,7 @@ func parsePart(s string) (part Span, rest string, err error) {
 }
 
 // number is a decimal number as written. Its fraction stays text until the
-// unit is known, for the unit decides how many of its digits count.
+// unit is known, because the unit decides how many of its digits count.
 type number struct {
 	whole    uint64
 	fraction string
@@ -148,7 +148,7 @@ func parseWhole(s string) (whole uint64, rest string, err error) {
 
 // parseUnit reads an optional unit from the start of s. Without one, the
 // number before it must be followed by white space or nothing: "1.2.3" and
-// "1+2" are no sums, "1.2 .3" and "1s+2" are.
+// "1+2" are not sums, "1.2 .3" and "1s+2" are.
 func parseUnit(s string) (unit Span, rest string, err error) {
 	word := strings.TrimLeft(s, space)
 	if end := strings.IndexAny(word, digits+numberSpace+".+-"); end >= 0 {
@@ -168,15 +168,15 @@ func parseUnit(s string) (unit Span, rest string, err error) {
 }
 
 // times returns n units. Each digit of the fraction counts for its share of
-// the unit rounded down to whole microseconds, and so, as in systemd, a long
+// the unit rounded down to whole microseconds. So, as in systemd, a long
 // fraction loses a little: "0.999999999y" is 5us short of the exact product.
 func (n number) times(unit Span) (Span, error) {
 	if Span(n.whole) >= Infinity/unit {
 		return 0, errRange
 	}
 	length := Span(n.whole) * unit
-	// Nothing below overflows: the whole units leave one unit free, and a
-	// fraction is shorter than that.
+	// Nothing below overflows: the whole units leave room for one unit, and a
+	// fraction is less than that.
 	for _, digit := range []byte(n.fraction) {
 		unit /= 10
 		length += Span(digit-'0') * unit
@@ -184,7 +184,7 @@ func (n number) times(unit Span) (Span, error) {
 	return length, nil
 }
 
-// cutRun splits s after its leading bytes that are in set.
+// cutRun splits s after the leading bytes that are in set.
 func cutRun(s, set string) (run, rest string) {
 	rest = strings.TrimLeft(s, set)
 	return s[:len(s)-len(rest)], rest

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// printedUnits are the units String uses, longest first. decimals is how many
-// digits reach down to a microsecond.
+// printedUnits are the units that String uses, longest first. decimals is how many
+// digits it takes to reach a microsecond.
 var printedUnits = []struct {
 	length   Span
 	suffix   string
@@ -24,9 +24,9 @@ var printedUnits = []struct {
 }
 
 // String returns the span as systemd prints it: "5min 20s", "1.500ms", "0",
-// "infinity". It loses nothing: Parse gives the same span back, except from
+// "infinity". It loses nothing: Parse returns the same span, except from
 // 584542 years on, where the year count alone is more than Parse (and
-// systemd) takes.
+// systemd) accepts.
 func (s Span) String() string {
 	switch s {
 	case Infinity:
@@ -40,7 +40,7 @@ func (s Span) String() string {
 			continue
 		}
 		whole, remainder := s/unit.length, s%unit.length
-		// From the seconds down, one decimal number says the rest.
+		// From seconds down, one decimal number holds the rest.
 		if s < minute && remainder > 0 {
 			parts = append(parts, fmt.Sprintf("%d.%0*d%s", whole, unit.decimals, remainder, unit.suffix))
 			break

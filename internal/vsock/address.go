@@ -1,9 +1,9 @@
 // Package vsock reads and prints addresses of VSOCK sockets, by which virtual machines
 // and their host talk to each other without a network (vsock(7)).
 //
-// They are written as systemd.socket(5) has them in ListenStream=: vsock:CID:PORT, or
+// They are written as for ListenStream= in systemd.socket(5): vsock:CID:PORT, or
 // vsock-stream:CID:PORT. CID and PORT are numbers in the notation of C, and some CIDs
-// have names, which are those of systemd.
+// have names, the same as in systemd.
 package vsock
 
 import (
@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Address is a socket's: a machine and a port of it, both of 32 bits. A CID of
-// unix.VMADDR_CID_ANY stands for each that this machine has.
+// Address is the address of a socket: a machine and a port, both of 32 bits. A CID of
+// unix.VMADDR_CID_ANY means every CID that this machine has.
 type Address struct{ CID, Port uint32 }
 
-// names are the CIDs that systemd knows by name.
+// names are the names that systemd has for some CIDs.
 var names = map[string]uint32{
 	"hypervisor": unix.VMADDR_CID_HYPERVISOR,
 	"local":      unix.VMADDR_CID_LOCAL,
@@ -28,11 +28,11 @@ var names = map[string]uint32{
 
 const form = "write vsock:CID:PORT"
 
-// ErrNotStream is what is wrong with an address of another type of socket.
+// ErrNotStream is the error for an address of another type of socket.
 var ErrNotStream = errors.New("not a stream socket; " + form)
 
-// Cut splits what is written as an address of a VSOCK socket, with CID:PORT behind the
-// prefix that tells so. Without such a prefix it reports false.
+// Cut returns the CID:PORT after the prefix that marks an address of a VSOCK socket.
+// Without such a prefix it reports false.
 func Cut(text string) (cidPort string, ok bool) {
 	for _, prefix := range []string{"vsock:", "vsock-stream:"} {
 		if rest, ok := strings.CutPrefix(text, prefix); ok {
@@ -42,8 +42,8 @@ func Cut(text string) (cidPort string, ok bool) {
 	return "", false
 }
 
-// OfAnotherType tells whether a text is written as the address of a VSOCK socket that
-// is no stream.
+// OfAnotherType reports whether a text is written as the address of a VSOCK socket that
+// is not a stream socket.
 func OfAnotherType(text string) bool {
 	return strings.HasPrefix(text, "vsock-dgram:") || strings.HasPrefix(text, "vsock-seqpacket:")
 }
@@ -77,7 +77,7 @@ func parseNumber(text string) (uint32, bool) {
 	return uint32(n), err == nil && !strings.Contains(text, "_")
 }
 
-// Of is the address in a name that the kernel has told.
+// Of returns the address in a socket name from the kernel.
 func Of(name *unix.SockaddrVM) Address { return Address{CID: name.CID, Port: name.Port} }
 
 // String writes "vsock:2:80", or "vsock::80" where any CID is meant, which Cut and Parse

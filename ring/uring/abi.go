@@ -12,7 +12,7 @@ type (
 	CQE = giouring.CompletionQueueEvent
 )
 
-// Constants that giouring, last renewed in 2023, does not know, under the
+// Constants that giouring, last updated in 2023, does not know, under the
 // kernel's own names (include/uapi/linux/io_uring.h).
 const (
 	offSQRing      = int64(0) // IORING_OFF_SQ_RING

@@ -13,7 +13,7 @@ type Completion struct {
 	flags    uint32
 }
 
-// More tells that the operation (multishot) will post further completions.
+// More reports whether the (multishot) operation will post further completions.
 func (c Completion) More() bool { return c.flags&giouring.CQEFMore != 0 }
 
 // Buffer returns the provided buffer that the kernel chose, if it chose one.

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deadly says why none of io_uring's system calls may be made: a seccomp filter would
-// end the program for it instead of having the call fail, as SystemCallFilter= does
-// unless a unit has SystemCallErrorNumber=. Without a filter it costs one system call;
-// with one, a child that tries them, once in the life of the program.
+// deadly returns an error if io_uring's system calls must not be made, because a seccomp
+// filter would kill the program instead of making the call fail, as SystemCallFilter= does
+// unless a unit has SystemCallErrorNumber=. Without a filter this costs one system call;
+// with a filter, a child process that tries the calls, once in the life of the program.
 var deadly = sync.OnceValue(func() error {
 	const filters = 2 // SECCOMP_MODE_FILTER
 	mode, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0)
@@ -24,8 +24,8 @@ var deadly = sync.OnceValue(func() error {
 	return tryInChild(ringCalls)
 })
 
-// ringCalls are io_uring's system calls, as a child makes them: with arguments by which
-// they do nothing but fail. A filter looks at their numbers.
+// ringCalls are io_uring's system calls as the child makes them, with arguments that make
+// them fail without doing anything. A filter looks at their numbers.
 var ringCalls = []trial{
 	{"io_uring_setup", unix.SYS_IO_URING_SETUP, 0, 0},
 	{"io_uring_enter", unix.SYS_IO_URING_ENTER, ^uintptr(0), 0},
@@ -39,14 +39,14 @@ type trial struct {
 	first, other uintptr // its arguments
 }
 
-// fatalCall says that a filter answers a system call by ending who makes it.
+// fatalCall means that a filter answers a system call by killing the caller.
 type fatalCall struct{ name string }
 
 func (e *fatalCall) Error() string {
 	return fmt.Sprintf("a seccomp filter would kill the program for %s", e.name)
 }
 
-// untried says that a child to try io_uring in could not be made.
+// untried means that a child to try io_uring in could not be created.
 type untried struct{ err error }
 
 func (e *untried) Error() string {
@@ -55,18 +55,18 @@ func (e *untried) Error() string {
 
 func (e *untried) Unwrap() error { return e.err }
 
-// tryInChild makes system calls in a child. The error is a *fatalCall for one that the
-// child has not come back from.
+// tryInChild makes system calls in a child. The error is a *fatalCall for a call that the
+// child did not survive.
 func tryInChild(trials []trial) error {
-	// The child tells by memory how far it has come: there may be no right to wait for
-	// it, so that it must be no zombie either, and what it cannot leave behind in a
-	// descriptor need not be read.
+	// The child reports through memory how far it has got. A filter may forbid waiting for
+	// the child, so it must not become a zombie either, and using a descriptor instead
+	// would take a read.
 	memory, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return &untried{err}
 	}
 	defer func() { _ = unix.Munmap(memory) }()
-	signal.Ignore(syscall.SIGCHLD) // the kernel then removes the child by itself
+	signal.Ignore(syscall.SIGCHLD) // so that the kernel reaps the child
 	defer signal.Reset(syscall.SIGCHLD)
 	if errno := runTrials(trials, &memory[0]); errno != 0 {
 		return &untried{errno}
@@ -77,21 +77,21 @@ func tryInChild(trials []trial) error {
 	return nil
 }
 
-// runTrials makes a child that counts in done the calls that it has survived, and
-// returns when that has ended.
+// runTrials creates a child that counts in done the calls that it has survived, and
+// returns when the child has ended.
 //
 // All signals are blocked meanwhile: the child has the handlers of Go's runtime, but not
-// its threads. The SIGSYS of a filter is not held back by that but ends the child.
+// its threads. That does not hold back a filter's SIGSYS, which kills the child.
 //
 //go:noinline
 //go:norace
 func runTrials(trials []trial, done *byte) syscall.Errno {
-	var all, before [1]uint64 // the kernel's sets of signals
+	var all, before [1]uint64 // signal sets as the kernel has them
 	all[0] = ^uint64(0)
 	const setSize = unsafe.Sizeof(all)
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&before)), setSize, 0, 0)
-	// From here to its exit the child may do nothing that needs the runtime. With
-	// CLONE_VFORK this thread waits for that.
+	// From here to its exit the child must do nothing that needs the runtime. With
+	// CLONE_VFORK this thread waits until it exits.
 	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, unix.CLONE_VFORK|uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if pid == 0 && errno == 0 {
 		// Nobody wants a core dump of this.
@@ -108,7 +108,7 @@ func runTrials(trials []trial, done *byte) syscall.Errno {
 	return errno
 }
 
-// reason words the error for whoever can do something about it.
+// reason words the error for the person who can do something about it.
 func (e *fatalCall) reason() string {
 	return e.Error() + "; allow " + ringCallNames() + " in it, or have it refuse them with an error (SystemCallErrorNumber=EPERM)"
 }

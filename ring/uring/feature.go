@@ -12,12 +12,12 @@ import (
 // Feature is something that a kernel's io_uring has or lacks, by the kernel's
 // own name for it.
 type Feature struct {
-	Name   string
-	Since  string // the kernel that brought it; explains, never decides
-	Toggle string // its name in a Selection, if it can be switched
-	Used   bool   // where the kernel has it, unless a Selection says otherwise
-	Why    string // what it is used for, or why it is not
-	probe  func(*prober) (bool, error)
+	Name    string
+	Since   string // the kernel version that introduced it; for reports, never for decisions
+	Toggle  string // its name in a Selection, if it can be switched
+	Default bool   // whether it is used if the kernel has it and no Selection names it
+	Why     string // what it is used for, or why it is not
+	probe   func(*prober) (bool, error)
 }
 
 // The features that the engine can use.
@@ -33,10 +33,11 @@ var (
 	// The kernel has no name of its own for it: sqe->optlen bounds what a
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
-		"the kernel stops a half at its limit, exactly", (*prober).boundedRecv}
+		"the kernel stops a half exactly at its limit", (*prober).boundedRecv}
 	FeatureRestrictions = &Feature{"IORING_REGISTER_RESTRICTIONS", "5.10", "restrictions", true,
-		"the kernel refuses whatever the engine has no use for", (*prober).restrictions}
-	// Not of io_uring, but in place of its own, and to be compared with copying.
+		"the kernel refuses whatever the engine does not use", (*prober).restrictions}
+	// Not an io_uring feature, but used instead of its own, and worth comparing with
+	// copying.
 	FeatureSplice = &Feature{"splice(2)", "2.6.17", "splice", true,
 		"streams go through a pipe: pages are passed on, not copied", func(*prober) (bool, error) { return true, nil }}
 	FeatureSQPoll = &Feature{"IORING_SETUP_SQPOLL", "5.11", "sqpoll", false,
@@ -62,20 +63,20 @@ var Probed = []*Feature{
 	{"IORING_OP_SEND_ZC", "6.0", "", false,
 		"not measured here", opcode(giouring.OpSendZC)},
 	{"IORING_RECVSEND_BUNDLE", "6.10", "", false,
-		"did not help streams beside large buffers", featureBit(1 << 14)},
+		"did not help streams with large buffers", featureBit(1 << 14)},
 	{"IORING_FEAT_MIN_TIMEOUT", "6.12", "", false,
 		"not measured here", featureBit(1 << 15)},
 }
 
-// required are the features that a kernel must have for the engine to start, used
-// or not: together they stand for 6.0.
+// required are the features that a kernel must have for the engine to start, whether
+// used or not: together they mean 6.0 or later.
 var required = []*Feature{FeatureAcceptMultishot, FeatureBufferRing, FeatureRecvMultishot}
 
 // Selection switches features on or off against their default, by Toggle.
 type Selection map[string]bool
 
-// ParseSelection reads a list of features to switch off ("-NAME") or on
-// ("+NAME"), separated by commas.
+// ParseSelection parses a comma-separated list of features to switch off ("-NAME") or on
+// ("+NAME").
 func ParseSelection(list string) (Selection, error) {
 	s := make(Selection)
 	for item := range strings.SplitSeq(list, ",") {
@@ -101,18 +102,18 @@ func toggles() (names []string) {
 	return names
 }
 
-// wants tells whether a feature is to be used if the kernel has it.
+// wants reports whether a feature should be used if the kernel has it.
 func (s Selection) wants(f *Feature) bool {
 	if on, ok := s[f.Toggle]; ok {
 		return on
 	}
-	return f.Used
+	return f.Default
 }
 
-// Features is what a probe found.
+// Features is what a probe has found.
 type Features struct {
 	present   map[*Feature]bool
-	failed    map[*Feature]error // what could not be tried, or set up, though the kernel may have it
+	failed    map[*Feature]error // features that could not be tried or set up, though the kernel may have them
 	selection Selection
 }
 
@@ -120,10 +121,10 @@ func newFeatures(s Selection) Features {
 	return Features{make(map[*Feature]bool), make(map[*Feature]error), s}
 }
 
-// Failure is why it is not known whether the kernel has a feature; nil if it is.
+// Failure returns why it is not known whether the kernel has a feature; nil if it is known.
 func (f Features) Failure(feature *Feature) error { return f.failed[feature] }
 
-// Has tells whether the kernel has a feature.
+// Has reports whether the kernel has a feature.
 func (f Features) Has(feature *Feature) bool { return f.present[feature] }
 
 // Uses tells whether the engine uses a feature.
@@ -131,7 +132,7 @@ func (f Features) Uses(feature *Feature) bool {
 	return f.present[feature] && f.selection.wants(feature)
 }
 
-// InUse are the toggles of the features that the engine uses.
+// InUse returns the toggles of the features that the engine uses.
 func (f Features) InUse() (toggles []string) {
 	for _, feature := range Probed {
 		if feature.Toggle != "" && f.Uses(feature) {
@@ -141,14 +142,14 @@ func (f Features) InUse() (toggles []string) {
 	return toggles
 }
 
-// Unmet is a wish that has come to nothing.
+// Unmet is a feature that is wanted but not used.
 type Unmet struct {
 	Toggle string
 	Why    error
 }
 
-// Unmet are the features that the engine does without though it wants them: those that
-// were asked for by name, and those that have failed on a kernel that may have them.
+// Unmet returns the features that the engine wants but does not use: those that were asked
+// for by name, and those that failed although the kernel may have them.
 func (f Features) Unmet() (unmet []Unmet) {
 	for _, feature := range Probed {
 		why := f.failed[feature]
@@ -159,7 +160,7 @@ func (f Features) Unmet() (unmet []Unmet) {
 		case !f.selection[feature.Toggle]:
 			continue
 		case feature == FeatureDeferTaskrun && f.present[FeatureSQPoll]:
-			why = errors.New("no ring has it together with sqpoll")
+			why = errors.New("it cannot be combined with sqpoll")
 		case f.present[feature]:
 			why = errors.New("it needs recv-limit, which this kernel lacks")
 		default:
@@ -170,9 +171,8 @@ func (f Features) Unmet() (unmet []Unmet) {
 	return unmet
 }
 
-// Missing returns an error that names the first feature that the engine cannot do
-// without and that is not there, nil if there is none. It is an errors.ErrUnsupported if
-// the kernel lacks it.
+// Missing returns an error that names the first required feature that is missing, or nil.
+// It is an errors.ErrUnsupported if the kernel lacks the feature.
 func (f Features) Missing() error {
 	for _, feature := range required {
 		switch err := f.failed[feature]; {

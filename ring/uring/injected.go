@@ -10,25 +10,25 @@ import (
 )
 
 // Inject puts faults between a ring and its kernel: fail is called with each operation
-// that is about to be submitted, and may return an errno for it to fail with, as if
-// the kernel had, without any effect. It is for tests; a ring that nobody injects
-// faults into does not know of it. Not with IORING_SETUP_SQPOLL.
+// that is about to be submitted, and can return an errno. The operation then fails with
+// that errno and has no effect. It is for tests, and costs other rings nothing. It does
+// not work with IORING_SETUP_SQPOLL.
 func (r *Ring) Inject(fail func(sqe SQE) syscall.Errno) {
 	r.kernel = &faultyKernel{Kernel: r.kernel, ring: r, fail: fail, asked: *r.sqTail, failing: make(map[uint64]syscall.Errno)}
 }
 
-// InjectEnter makes io_uring_enter(2) itself fail, as long as fail returns an errno.
+// InjectEnter makes io_uring_enter(2) itself fail as long as fail returns an errno.
 func (r *Ring) InjectEnter(fail func() syscall.Errno) {
 	r.kernel = &failingKernel{r.kernel, fail}
 }
 
-// faultyKernel is a Kernel some of whose operations fail. Those are submitted as
-// something that completes at once, and the completion's result is replaced.
+// faultyKernel is a Kernel in which some operations fail. These are replaced by
+// operations that complete at once, and the result in the completion is replaced.
 type faultyKernel struct {
 	Kernel
 	ring    *Ring
 	fail    func(SQE) syscall.Errno
-	asked   uint32                   // the SQ's tail up to which fail has been asked
+	asked   uint32                   // the SQ's tail up to which fail has been called
 	failing map[uint64]syscall.Errno // by user data
 }
 
@@ -52,9 +52,9 @@ func (k *faultyKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration
 	return consumed, errno
 }
 
-// replace makes an operation one that does nothing; a restricted ring refuses it,
-// which is as good. close(2) closes the descriptor whatever it returns, but for
-// errors that have kept it from running.
+// replace turns an operation into one that does nothing; a restricted ring refuses it,
+// which is just as good. close(2) closes the descriptor whatever it returns, except with
+// errors that kept it from running.
 func (k *faultyKernel) replace(sqe *SQE, errno syscall.Errno) {
 	if sqe.OpCode == giouring.OpClose && closesAnyway(errno) {
 		unix.Close(int(sqe.Fd))
@@ -71,7 +71,7 @@ func closesAnyway(errno syscall.Errno) bool {
 	return false
 }
 
-// failingKernel is a Kernel that cannot be entered at times.
+// failingKernel is a Kernel that at times cannot be entered.
 type failingKernel struct {
 	Kernel
 	fail func() syscall.Errno

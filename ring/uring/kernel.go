@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// systemKernel is the real far side: io_uring_enter(2) on one ring.
+// systemKernel is the real kernel: io_uring_enter(2) on one ring.
 type systemKernel struct {
 	fd     uintptr
 	memory []byte // holds arg and timespec, which the kernel reads
 	arg    *getEventsArg
 	ts     *unix.Timespec
 	wake   bool // the kernel's submission thread sleeps (IORING_SETUP_SQPOLL)
-	// flags are those of every call. Without IORING_ENTER_NO_IOWAIT a thread that waits
+	// flags are the flags of every call. Without IORING_ENTER_NO_IOWAIT a thread that waits
 	// with operations in flight counts as waiting for a disk (6.5 and newer, and stable
-	// kernels since 6.1.39): an idle program shows as I/O pressure. Where the kernel
-	// lacks it nothing else helps: poll(2) on the ring is not woken by what a deferring
+	// kernels since 6.1.39): an idle program shows as I/O pressure. If the kernel lacks
+	// it, nothing else helps: poll(2) on the ring is not woken by work that a deferring
 	// ring has to run, and an eventfd, which is, would cost a write for each message.
 	flags uintptr
 }
 
-// newSystemKernel returns the kernel's side of a ring, which has features.
+// newSystemKernel returns the kernel's side of a ring with features.
 func newSystemKernel(fd int, features uint32) (*systemKernel, error) {
 	memory, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
@@ -46,10 +46,9 @@ func newSystemKernel(fd int, features uint32) (*systemKernel, error) {
 }
 
 // Enter implements Kernel. A wait of up to rawWait, and a call that does not wait
-// at all, keep the Go scheduler out: the thread goes on holding its P, which is
-// bounded by the timeout and ended early by the runtime's preemption signal
-// (EINTR). A longer wait tells the scheduler, so that garbage collection and other
-// goroutines never depend on traffic.
+// at all, bypass the Go scheduler: the thread keeps its P, but no longer than the timeout,
+// and the runtime's preemption signal ends the wait early (EINTR). A longer wait notifies
+// the scheduler, so that garbage collection and other goroutines never depend on traffic.
 func (k *systemKernel) Enter(toSubmit, minComplete uint32, timeout time.Duration) (uint32, syscall.Errno) {
 	flags := k.flags
 	if k.wake {

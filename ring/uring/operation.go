@@ -20,7 +20,7 @@ func (r *Ring) AcceptMultishot(fd int, userData uint64) {
 	sqe.UserData = userData
 }
 
-// Accept accepts one connection, as AcceptMultishot does many.
+// Accept accepts one connection, where AcceptMultishot accepts many.
 func (r *Ring) Accept(fd int, userData uint64) {
 	sqe := r.next()
 	sqe.PrepareAccept(fd, 0, 0, unix.SOCK_CLOEXEC)
@@ -36,11 +36,11 @@ func (r *Ring) Connect(fd int, addr uintptr, addrLen uint32, userData uint64) {
 
 // RecvMultishot receives from fd into buffers of the given group, one completion
 // for each piece, until end of stream, an error, or a total of limit bytes. A
-// limit of 0 means none; another value needs kernel 6.17
+// limit of 0 means none; any other value needs kernel 6.17
 // (FeatureRecvLimit). (Kernel 6.0, IORING_RECV_MULTISHOT.)
 func (r *Ring) RecvMultishot(fd int, group uint16, limit uint32, userData uint64) {
 	sqe := r.next()
-	sqe.PrepareRecvMultishot(fd, 0, limit, 0) // by optlen alone, the last piece fills its buffer
+	sqe.PrepareRecvMultishot(fd, 0, limit, 0) // with optlen alone, the last piece would fill its buffer
 	sqe.Flags |= giouring.SqeBufferSelect
 	sqe.BufIG = group
 	sqe.SpliceFdIn = int32(limit) // the union's optlen
@@ -57,11 +57,11 @@ func (r *Ring) Recv(fd int, group uint16, limit uint32, userData uint64) {
 	sqe.UserData = userData
 }
 
-// Send sends of length bytes at addr as many as there is room for, once there is room for
-// any, and never raises SIGPIPE. Not MSG_WAITALL: that tries again at each bit of room, and
-// after 128 times (APOLL_MAX_RETRY in io_uring/poll.c) the kernel has a thread of its own
-// wait, of which there are few; and if it has sent some when the connection breaks, it
-// takes the socket's error without a word.
+// Send waits until there is room and then sends as many of the length bytes at addr as
+// fit. It never raises SIGPIPE. It does not use MSG_WAITALL: that retries at each bit of
+// room, and after 128 times (APOLL_MAX_RETRY in io_uring/poll.c) the kernel makes one of
+// the ring's few threads wait; and if some bytes were sent when the connection breaks, it
+// takes the socket's error silently.
 func (r *Ring) Send(fd int, addr uintptr, length uint32, userData uint64) {
 	sqe := r.next()
 	sqe.OpCode, sqe.Fd, sqe.Addr, sqe.Len, sqe.UserData = giouring.OpSend, int32(fd), uint64(addr), length, userData
@@ -76,16 +76,16 @@ func (r *Ring) Read(fd int, addr uintptr, length uint32, userData uint64) {
 }
 
 // Poll completes when fd has one of events, or POLLERR, POLLHUP or POLLRDHUP (IO_POLL_UNMASK
-// in io_uring/poll.c), with those that it has in Result.
+// in io_uring/poll.c). Result has the events that occurred.
 func (r *Ring) Poll(fd int, events uint32, userData uint64) {
 	sqe := r.next()
 	sqe.PreparePollAdd(fd, events)
 	sqe.UserData = userData
 }
 
-// PollMultishot completes as Poll does, with what fd has at first if that is anything, and
-// again whenever that changes, until it is cancelled or fails. Like Poll's, its Result has
-// POLLERR, POLLHUP and POLLRDHUP whether they are asked for or not.
+// PollMultishot completes as Poll does: at once if fd has any of the events, and again
+// whenever they change, until it is cancelled or fails. As with Poll, Result has POLLERR,
+// POLLHUP and POLLRDHUP whether they were asked for or not.
 // (Kernel 5.13, IORING_POLL_ADD_MULTI.)
 func (r *Ring) PollMultishot(fd int, events uint32, userData uint64) {
 	sqe := r.next()
@@ -101,7 +101,7 @@ func (r *Ring) Timeout(ts *unix.Timespec, userData uint64) {
 	sqe.UserData = userData
 }
 
-// Cancel cancels the operation in flight that has the user data target.
+// Cancel cancels the operation in flight whose user data is target.
 func (r *Ring) Cancel(target, userData uint64) {
 	sqe := r.next()
 	sqe.PrepareCancel64(target, 0)

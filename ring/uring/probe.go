@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// opcode probes an operation by IORING_REGISTER_PROBE.
+// opcode probes an operation with IORING_REGISTER_PROBE.
 func opcode(op uint8) func(*prober) (bool, error) {
 	return func(p *prober) (bool, error) {
 		ops, err := p.ring.ring.GetProbeRing()
@@ -21,7 +21,7 @@ func opcode(op uint8) func(*prober) (bool, error) {
 	}
 }
 
-// setupFlag probes IORING_SETUP_* flags by setting a ring up with them.
+// setupFlag probes IORING_SETUP_* flags by setting up a ring with them.
 func setupFlag(flags uint32) func(*prober) (bool, error) {
 	return func(*prober) (bool, error) {
 		ring, err := setup(Config{Entries: 1, CQEntries: 2}, flags)
@@ -32,8 +32,9 @@ func setupFlag(flags uint32) func(*prober) (bool, error) {
 	}
 }
 
-// answer is what an error says of a feature that was tried: it is there without one, and
-// lacking if the kernel does not know it. Any other, as for want of memory, tells nothing.
+// answer turns the error of a trial into an answer: without an error the kernel has the
+// feature, and with one that says so it lacks the feature. Any other error, such as a lack
+// of memory, says nothing.
 func answer(err error) (bool, error) {
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
 		return false, nil
@@ -46,13 +47,13 @@ func featureBit(bit uint32) func(*prober) (bool, error) {
 	return func(p *prober) (bool, error) { return p.ring.features&bit != 0, nil }
 }
 
-// ProbeAll tries every feature, those included that are not used, on a small ring of
-// its own. The calling goroutine must be locked to its thread.
+// ProbeAll tries every feature, even those that are not used, on a small ring of its own.
+// The calling goroutine must be locked to its thread.
 func ProbeAll() (Features, error) {
 	if err := deadly(); err != nil {
 		return Features{}, err
 	}
-	// What is restricted cannot be asked about what else there is.
+	// A restricted ring could not be probed for other features.
 	features := newFeatures(Selection{FeatureRestrictions.Toggle: false})
 	ring, err := features.setup(Config{Entries: 8, CQEntries: 16})
 	if err != nil {
@@ -63,8 +64,8 @@ func ProbeAll() (Features, error) {
 	return features, features.probe(ring, func(*Feature) bool { return true })
 }
 
-// probe tries the wanted features on a ring, if it is not known that they are there. One
-// that cannot be tried is noted.
+// probe tries the wanted features on a ring, except those known to be there. A failure to
+// try one is recorded.
 func (f Features) probe(ring *Ring, wanted func(*Feature) bool) error {
 	p, err := newProber(ring)
 	if err != nil {
@@ -86,14 +87,14 @@ func (f Features) probe(ring *Ring, wanted func(*Feature) bool) error {
 	return nil
 }
 
-// prober is what probes work with.
+// prober is what the probes work with.
 type prober struct {
 	ring   *Ring // not owned
 	pair   [2]int
 	memory []byte // a page for the buffer ring, a page of buffers
 
 	// What boundedRecv has found. As it receives with a multishot recv into a
-	// buffer ring, it answers for those too: a start-up waits for the probe.
+	// buffer ring, it answers for those features too, which saves time at start-up.
 	tried, bounded bool
 }
 
@@ -149,7 +150,7 @@ func (p *prober) incrementalBuffers() (bool, error) {
 	return has, err
 }
 
-// boundedRecv tells whether the kernel can bound a multishot recv.
+// boundedRecv reports whether the kernel can bound a multishot recv.
 func (p *prober) boundedRecv() (has bool, err error) {
 	if !p.tried {
 		p.bounded, err = p.recvMultishot(1)
@@ -166,7 +167,7 @@ func (p *prober) unboundedRecv() (bool, error) {
 }
 
 // recvMultishot receives one byte with a multishot recv, bounded if limit is not
-// 0. A kernel that lacks it answers EINVAL.
+// 0. A kernel that lacks this answers EINVAL.
 func (p *prober) recvMultishot(limit uint32) (bool, error) {
 	if has, err := p.register(0); !has {
 		return false, err
@@ -187,7 +188,7 @@ func (p *prober) recvMultishot(limit uint32) (bool, error) {
 		return false, err
 	}
 	if errno := first.Errno(); errno != 0 {
-		// Take the byte that the failed recv has left.
+		// Take the byte that the failed recv has left behind.
 		if _, err := unix.Read(p.pair[0], make([]byte, 1)); err != nil {
 			return false, err
 		}
@@ -198,7 +199,7 @@ func (p *prober) recvMultishot(limit uint32) (bool, error) {
 			return false, err
 		}
 	}
-	// Multishot goes on after a piece; a bounded one ends at its limit.
+	// A multishot recv goes on after a piece; a bounded one ends at its limit.
 	return first.More() == (limit == 0), nil
 }
 
@@ -210,7 +211,7 @@ func (p *prober) acceptMultishot() (bool, error) {
 		return false, err
 	}
 	defer unix.Close(listener)
-	// An empty name makes the kernel choose an abstract one (unix(7), autobind).
+	// With an empty name the kernel chooses an abstract one (unix(7), autobind).
 	if err := unix.Bind(listener, &unix.SockaddrUnix{}); err != nil {
 		return false, err
 	}
@@ -228,7 +229,7 @@ func (p *prober) acceptMultishot() (bool, error) {
 // cancel cancels an operation and returns its last completion.
 func (p *prober) cancel(userData uint64) (last Completion, err error) {
 	p.ring.Cancel(userData, userData+1)
-	for range 2 { // the operation's and the cancel's
+	for range 2 { // one of the operation and one of the cancel
 		completion, err := p.wait()
 		if err != nil {
 			return Completion{}, err

@@ -10,24 +10,24 @@ import (
 	"github.com/pawelgaczynski/giouring"
 )
 
-// rawWait is how long a wait keeps the Go scheduler out before it lets it in.
-// Longer than the gap between two messages of a connection in use, shorter than
+// rawWait is how long a wait bypasses the Go scheduler before it notifies it. It is
+// longer than the gap between two messages of a busy connection, and shorter than
 // sysmon's 10 ms, after which the runtime would signal the thread.
 const rawWait = 2 * time.Millisecond
 
-// Forever is no limit to a wait.
+// Forever as a limit means that a wait has none.
 const Forever = time.Duration(-1)
 
-// sqStuckLimit bounds how often next retries a kernel that takes no entry
-// (EAGAIN: no memory for a request) before it calls the ring broken.
+// sqStuckLimit bounds how often next retries if the kernel takes no entry
+// (EAGAIN: no memory for a request) before it declares the ring broken.
 const sqStuckLimit = 1000
 
 // errSQStuck is a fault of the ring: the engine cannot go on.
-var errSQStuck = errors.New("io_uring: the kernel takes no submissions")
+var errSQStuck = errors.New("io_uring: the kernel accepts no submissions")
 
-// next returns a cleared entry to fill. When the queue is full it submits first.
-// The entry is published by the next call that submits. After a fault of the ring it
-// returns an entry that goes nowhere, and that call returns the fault.
+// next returns a cleared entry to fill. If the queue is full it submits first.
+// The next call that submits publishes the entry. After a fault of the ring, next
+// returns an entry that goes nowhere, and the call that submits returns the fault.
 func (r *Ring) next() *SQE {
 	if r.sqLocal-atomic.LoadUint32(r.sqHead) > r.sqMask && !r.makeRoom() {
 		return &r.nowhere
@@ -38,7 +38,7 @@ func (r *Ring) next() *SQE {
 	return sqe
 }
 
-// makeRoom submits until the queue has a free entry; false is a fault.
+// makeRoom submits until the queue has a free entry; false means a fault.
 func (r *Ring) makeRoom() bool {
 	r.Stats.SQFull++
 	for range sqStuckLimit {
@@ -79,8 +79,8 @@ func (r *Ring) submit(minComplete uint32, timeout time.Duration) syscall.Errno {
 	return 0
 }
 
-// wakeSubmitter is submit for a ring with IORING_SETUP_SQPOLL: a thread of the
-// kernel takes what is published, and has to be told only if it sleeps.
+// wakeSubmitter is submit for a ring with IORING_SETUP_SQPOLL: a kernel thread takes
+// what is published, and has to be woken only if it sleeps.
 func (r *Ring) wakeSubmitter(minComplete uint32, timeout time.Duration) syscall.Errno {
 	r.Stats.Submissions += uint64(r.unsubmitted)
 	r.unsubmitted = 0
@@ -115,7 +115,7 @@ func (r *Ring) SubmitAndWait(limit time.Duration) error {
 	}
 	errno := r.submit(1, first)
 	if first != limit && (errno == syscall.ETIME || (errno == 0 && r.ready() == 0 && r.unsubmitted == 0)) {
-		rest := time.Duration(0) // for ever
+		rest := time.Duration(0) // no limit
 		if limit > 0 {
 			rest = limit - first
 		}
@@ -124,7 +124,7 @@ func (r *Ring) SubmitAndWait(limit time.Duration) error {
 	return r.waited(errno)
 }
 
-// SubmitAndWaitBriefly is SubmitAndWait for rawWait at most, after which it returns
+// SubmitAndWaitBriefly is SubmitAndWait for at most rawWait, after which it returns even
 // with nothing to reap.
 func (r *Ring) SubmitAndWaitBriefly(limit time.Duration) error {
 	if limit == 0 {
@@ -136,14 +136,14 @@ func (r *Ring) SubmitAndWaitBriefly(limit time.Duration) error {
 	return r.waited(r.submit(1, rawWait))
 }
 
-// waited says what the outcome of a wait means.
+// waited interprets the outcome of a wait.
 func (r *Ring) waited(errno syscall.Errno) error {
 	switch errno {
 	case 0, syscall.EINTR, syscall.ETIME:
 		return nil
 	case syscall.EAGAIN, syscall.EBUSY:
-		// No memory for a request, or the CQ overflown: what completes next
-		// makes room. With nothing to reap, do not spin.
+		// No memory for a request, or the CQ has overflowed: the next completions
+		// make room. With nothing to reap, do not spin.
 		if r.ready() == 0 {
 			time.Sleep(time.Millisecond)
 		}
@@ -153,7 +153,7 @@ func (r *Ring) waited(errno syscall.Errno) error {
 }
 
 // SubmitAndPoll submits all prepared operations and looks for completions for as
-// long as limit, without sleeping. It tells whether there are any to reap.
+// long as limit, without sleeping. It reports whether there are any to reap.
 func (r *Ring) SubmitAndPoll(limit time.Duration) (bool, error) {
 	if err := r.Submit(); err != nil {
 		return false, err

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Refusal words an error of New or Probe for whoever can do something about it:
+// Refusal words an error of New or ProbeAll for the person who can do something about it:
 // why io_uring cannot be used, and what would change that.
 func Refusal(err error) string {
 	disabled := readLine("/proc/sys/kernel/io_uring_disabled")
@@ -25,7 +25,7 @@ func Refusal(err error) string {
 	case errors.Is(err, syscall.EPERM) && disabled == "1":
 		return "kernel.io_uring_disabled=1 forbids io_uring to this user; set that sysctl to 0, or add the user's group to kernel.io_uring_group"
 	case errors.Is(err, syscall.EPERM) && filtered && hidden("/proc/sys"):
-		return "a seccomp filter refuses io_uring, or kernel.io_uring_disabled does, which cannot be read here (ProcSubset=); allow io_uring_setup, io_uring_enter and io_uring_register in the one, set the other to 0"
+		return "a seccomp filter refuses io_uring, or kernel.io_uring_disabled does, which cannot be read here (ProcSubset=); allow io_uring_setup, io_uring_enter and io_uring_register in the filter, or set the sysctl to 0"
 	case (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS)) && filtered:
 		return fmt.Sprintf("a seccomp filter refuses io_uring (%v); allow io_uring_setup, io_uring_enter and io_uring_register in it", errnoOf(err))
 	case errors.Is(err, syscall.ENOSYS):
@@ -38,7 +38,7 @@ func Refusal(err error) string {
 	return err.Error()
 }
 
-// tooOld says that the kernel lacks what the engine cannot do without. It is an
+// tooOld means that the kernel lacks something that the engine needs. It is an
 // errors.ErrUnsupported.
 type tooOld struct{ feature, since string }
 
@@ -48,7 +48,7 @@ func (e *tooOld) Error() string {
 
 func (e *tooOld) Is(other error) bool { return other == errors.ErrUnsupported }
 
-// errnoOf is the errno in an error, as its name.
+// errnoOf returns the errno that an error wraps, or the error itself.
 func errnoOf(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -57,7 +57,7 @@ func errnoOf(err error) error {
 	return err
 }
 
-// readFile returns a small file of /proc, or nothing.
+// readFile returns the content of a small file in /proc, or nothing.
 func readFile(path string) string {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -66,7 +66,7 @@ func readFile(path string) string {
 	return string(text)
 }
 
-// hidden tells that a path of /proc, which every kernel has, is not to be seen.
+// hidden reports whether a path in /proc that every kernel has is not visible.
 func hidden(path string) bool {
 	_, err := os.Stat(path)
 	return err != nil

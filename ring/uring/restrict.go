@@ -9,8 +9,8 @@ import (
 
 // A ring is set up disabled, restricted to what the engine does, and then enabled:
 // from then on the kernel refuses anything else with EACCES, for as long as the ring
-// lives. Whoever got to write to the queues of a running program could not open
-// files, start other rings' operations, or register their own memory through them.
+// lives. An attacker who could write to the queues of a running program could not open
+// files, start other rings' operations, or register memory through them.
 //
 // (IORING_REGISTER_RESTRICTIONS, kernel 5.10; io_uring_register(2).)
 
@@ -20,11 +20,11 @@ var restrictedOps = []uint8{
 	giouring.OpPollAdd, giouring.OpTimeout, giouring.OpAsyncCancel, giouring.OpClose,
 }
 
-// restrictedFlags are the IOSQE_* flags that it uses.
+// restrictedFlags are the IOSQE_* flags that operation.go uses.
 const restrictedFlags = giouring.SqeBufferSelect | giouring.SqeCQESkipSuccess
 
-// restrictedCalls are the io_uring_register(2) calls on a ring in use: bufpool and the
-// probe make them.
+// restrictedCalls are the io_uring_register(2) calls on a ring in use, which bufpool and
+// the probe make.
 var restrictedCalls = []uint32{giouring.RegisterPbufRing, giouring.UnregisterPbufRing}
 
 // restrict restricts a ring that was set up with IORING_SETUP_R_DISABLED, and enables
@@ -50,7 +50,7 @@ func (r *Ring) restrict() error {
 	return nil
 }
 
-// restrictions tells whether the kernel restricts a ring: a small one must refuse an
+// restrictions reports whether the kernel restricts a ring: a small one must refuse an
 // operation that is not on the list.
 func (*prober) restrictions() (bool, error) {
 	ring, err := setup(Config{Entries: 1, CQEntries: 2}, giouring.SetupCoopTaskrun|giouring.SetupRDisabled)

@@ -1,14 +1,14 @@
-// Package uring is a typed skin over one io_uring: set-up, feature probe,
-// operations, submission and waiting. It knows nothing of proxies.
+// Package uring is a thin typed layer over one io_uring: set-up, feature probe,
+// operations, submission and waiting. It knows nothing about proxies.
 //
 // Invariants:
 //   - A Ring belongs to the OS thread that made it (IORING_SETUP_SINGLE_ISSUER);
 //     the caller locks its goroutine to that thread before New.
-//   - Only this package and bufpool import giouring. giouring sets the ring up,
-//     registers and prepares entries; head and tail of both queues are ours,
-//     because giouring keeps the SQ tail private and enters the kernel through
+//   - Only this package and bufpool import giouring. giouring sets up the ring,
+//     registers and prepares entries; this package handles head and tail of both
+//     queues, because giouring keeps the SQ tail private and enters the kernel through
 //     the Go scheduler, which costs a hand-off and two wake-ups for each wait.
-//   - Memory behind an SQE (buffers, addresses, timespecs) stays put, off the
+//   - Memory that an SQE refers to (buffers, addresses, timespecs) stays put, off the
 //     Go heap, until the operation's last CQE.
 package uring
 
@@ -24,9 +24,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kernel is the far side of the two queues: it consumes SQEs and posts CQEs
+// Kernel is the other side of the two queues: it consumes SQEs and posts CQEs
 // when entered. The real one is io_uring_enter(2); a simulated one lets a test
-// play any interleaving of completions against unchanged production code. It is
+// run unchanged production code with any interleaving of completions. It is
 // called once for a batch, never for a single operation.
 type Kernel interface {
 	// Enter submits toSubmit entries and waits for minComplete completions.
@@ -37,13 +37,13 @@ type Kernel interface {
 
 // Config sizes a ring.
 type Config struct {
-	// Entries is the number of submission entries, a power of two. More
-	// operations than that in one batch cost an extra system call.
+	// Entries is the number of submission entries, a power of two. A batch of more
+	// operations costs an extra system call.
 	Entries uint32
 	// CQEntries is the number of completion entries, a power of two. More
 	// completions than that at once go through the kernel's overflow list.
 	CQEntries uint32
-	// Polled is to be set for SubmitAndPoll: the kernel then flags in shared
+	// Polled must be set for SubmitAndPoll: the kernel then flags in shared
 	// memory that it has something to complete.
 	Polled bool
 }
@@ -81,12 +81,12 @@ type Stats struct {
 	Enters      uint64 // io_uring_enter calls
 	Submissions uint64 // entries consumed by the kernel
 	Completions uint64 // entries reaped
-	Overflows   uint64 // times the completion queue was found overflown
+	Overflows   uint64 // times the completion queue was found to have overflowed
 	SQFull      uint64 // times an entry had to wait for an extra submission
 }
 
-// requiredFeatures are the IORING_FEAT_* without which the engine cannot keep
-// its promises, with the name to report.
+// requiredFeatures are the IORING_FEAT_* bits without which the engine cannot keep
+// its promises, with their names for reports.
 var requiredFeatures = []struct {
 	bit         uint32
 	name, since string
@@ -97,10 +97,10 @@ var requiredFeatures = []struct {
 }
 
 // New sets up a ring for the calling OS thread, with what the selection wants and
-// the kernel has, and tries on it which other features there are. The caller closes
-// it, on the same thread. The error wraps the errno of io_uring_setup(2): ENOSYS and
-// EPERM mean that io_uring is not to be had; an errors.ErrUnsupported names what the
-// engine cannot do without and the kernel lacks.
+// the kernel has, and probes it for other features. The caller closes it, on the same
+// thread. The error wraps the errno of io_uring_setup(2): ENOSYS and EPERM mean that
+// io_uring is not available; an errors.ErrUnsupported names something that the engine
+// needs and the kernel lacks.
 func New(cfg Config, s Selection) (*Ring, Features, error) {
 	if err := deadly(); err != nil {
 		return nil, Features{}, err
@@ -110,7 +110,7 @@ func New(cfg Config, s Selection) (*Ring, Features, error) {
 	if err != nil {
 		return nil, Features{}, err
 	}
-	err = features.probe(ring, func(f *Feature) bool { return !f.atSetup() && (f.Used || s.wants(f)) })
+	err = features.probe(ring, func(f *Feature) bool { return !f.atSetup() && (f.Default || s.wants(f)) })
 	if err == nil {
 		err = features.Missing()
 	}
@@ -121,13 +121,13 @@ func New(cfg Config, s Selection) (*Ring, Features, error) {
 	return ring, features, nil
 }
 
-// atSetup tells whether the ring that was set up tells of a feature.
+// atSetup reports whether set-up shows if the kernel has a feature.
 func (f *Feature) atSetup() bool {
 	return f == FeatureSQPoll || f == FeatureDeferTaskrun || f == FeatureRestrictions
 }
 
 // setup sets up a ring with the best IORING_SETUP_* flags that are wanted and that
-// the kernel takes. Without those that the kernel has and has no means for, it goes on.
+// the kernel accepts. It goes on without flags that the kernel has but lacks the means for.
 func (f Features) setup(cfg Config) (*Ring, error) {
 	for _, choice := range []struct {
 		feature *Feature
@@ -149,8 +149,8 @@ func (f Features) setup(cfg Config) (*Ring, error) {
 	return f.open(cfg, giouring.SetupCoopTaskrun) // 5.19: no interrupt to run completions
 }
 
-// open sets up a ring with IORING_SETUP_* flags, restricted if that is wanted and the
-// kernel can.
+// open sets up a ring with IORING_SETUP_* flags, restricted if that is wanted and
+// possible.
 func (f Features) open(cfg Config, flags uint32) (*Ring, error) {
 	if f.selection.wants(FeatureRestrictions) {
 		ring, err := setup(cfg, flags|giouring.SetupRDisabled)
@@ -161,23 +161,23 @@ func (f Features) open(cfg Config, flags uint32) (*Ring, error) {
 			f.present[FeatureRestrictions] = true
 			return ring, nil
 		}
-		f.failed[FeatureRestrictions] = err // whatever it is: every kernel with the rest has it
+		f.failed[FeatureRestrictions] = err // whatever the error: every kernel with the rest has it
 		ring.Close()
 	}
 	return setup(cfg, flags)
 }
 
-// fail notes an error that does not say that the kernel lacks a feature.
+// fail records an error, unless it says that the kernel lacks the feature.
 func (f Features) fail(feature *Feature, err error) {
 	if !errors.Is(err, errors.ErrUnsupported) {
 		f.failed[feature] = err
 	}
 }
 
-// deferTaskrun are the flags of FeatureDeferTaskrun, which come together only.
+// deferTaskrun are the flags of FeatureDeferTaskrun, which only work together.
 const deferTaskrun = giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun
 
-// setup sets up a ring with IORING_SETUP_* flags beside those that every ring
+// setup sets up a ring with IORING_SETUP_* flags in addition to those that every ring
 // has.
 func setup(cfg Config, flags uint32) (*Ring, error) {
 	if cfg.Polled && flags&giouring.SetupSQPoll == 0 {
@@ -197,10 +197,10 @@ func setup(cfg Config, flags uint32) (*Ring, error) {
 }
 
 // sqThreadIdle is after how many milliseconds without work the kernel's
-// submission thread (IORING_SETUP_SQPOLL) sleeps.
+// submission thread (IORING_SETUP_SQPOLL) goes to sleep.
 const sqThreadIdle = 50
 
-// adopt maps the queues of a ring that giouring has set up.
+// adopt maps the queues of a ring that giouring set up.
 func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 	r := &Ring{ring: ring, fd: ring.RingFd(), flags: p.flags, features: p.features}
 	for _, f := range requiredFeatures {
@@ -227,14 +227,14 @@ func adopt(ring *giouring.Ring, p *params) (*Ring, error) {
 	return r, nil
 }
 
-// ioThreads bounds the kernel's threads that run operations which cannot do without
-// one. None of ours is known to need any; see docs/kernel-claims.md for what did.
+// ioThreads bounds the number of kernel threads, which run operations that need one. None
+// of ours is known to; docs/kernel-claims.md lists some that did.
 const ioThreads = 8
 
-// limitThreads sets that bound (IORING_REGISTER_IOWQ_MAX_WORKERS, kernel 5.15).
-// Not by giouring's call, which passes 64-bit numbers.
+// limitThreads sets that bound (IORING_REGISTER_IOWQ_MAX_WORKERS, kernel 5.15). It does
+// not use giouring's call, which passes 64-bit numbers.
 func (r *Ring) limitThreads() error {
-	bounds := [2]uint32{ioThreads, ioThreads} // of both kinds of work
+	bounds := [2]uint32{ioThreads, ioThreads} // for both kinds of work
 	_, errno := r.ring.Register(r.fd, giouring.RegisterIOWQMaxWorkers, unsafe.Pointer(&bounds), 2)
 	if errno != 0 {
 		return fmt.Errorf("io_uring_register: bounding the kernel's threads: %w", errno)
@@ -242,9 +242,9 @@ func (r *Ring) limitThreads() error {
 	return nil
 }
 
-// mapQueues maps SQ, CQ and the entries a second time, beside giouring's own
-// mapping. IORING_FEAT_SINGLE_MMAP (5.4) is older than every kernel that passes
-// requiredFeatures, so one mapping holds both rings.
+// mapQueues maps SQ, CQ and the entries a second time, in addition to giouring's
+// mapping. Every kernel with requiredFeatures has IORING_FEAT_SINGLE_MMAP (5.4), so one
+// mapping holds both rings.
 func (r *Ring) mapQueues(p *params) error {
 	rings := max(
 		int(p.sqOff.array)+int(p.sqEntries)*4,
@@ -289,7 +289,7 @@ func (r *Ring) Close() {
 	}
 }
 
-// Registrar gives bufpool the way to register buffers with this ring.
+// Registrar lets bufpool register buffers with this ring.
 func (r *Ring) Registrar() *giouring.Ring { return r.ring }
 
 // Dropped counts the completions that the kernel could not keep: with
@@ -301,7 +301,7 @@ func (r *Ring) Dropped() uint32 {
 	return atomic.LoadUint32(r.cqDropped)
 }
 
-// overflown tells whether completions wait in the kernel for room in the CQ.
+// overflown reports whether completions are waiting in the kernel for room in the CQ.
 func (r *Ring) overflown() bool {
 	return atomic.LoadUint32(r.sqFlags)&giouring.SQCQOverflow != 0
 }

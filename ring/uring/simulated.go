@@ -2,11 +2,11 @@ package uring
 
 import "sync/atomic"
 
-// Queues is the kernel's view of a simulated ring's two queues.
+// Queues is the kernel's view of the two queues of a simulated ring.
 type Queues struct{ ring *Ring }
 
-// NewSimulated returns a ring in plain memory whose far side is kernel, and that
-// side's view of its queues. Everything above the seam runs unchanged on it.
+// NewSimulated returns a ring in plain memory whose other side is kernel, and that
+// side's view of the queues. Everything above runs on it unchanged.
 func NewSimulated(cfg Config, kernel Kernel) (*Ring, Queues) {
 	heads := make([]uint32, 5)
 	r := &Ring{
@@ -43,5 +43,5 @@ func (q Queues) Post(cqe CQE) bool {
 	return true
 }
 
-// Ready is the number of completions that the application has not reaped.
+// Ready returns the number of completions that the application has not reaped.
 func (q Queues) Ready() int { return int(q.ring.ready()) }

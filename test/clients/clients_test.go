@@ -1,6 +1,6 @@
-// Package clients runs programs that people use through a real proxy: what they
-// expect of a connection is more than a test would think of. Each test skips by
-// name when its program is not installed; tools/install-packages installs them.
+// Package clients runs well-known programs through a real proxy: they expect more of a
+// connection than a test would think of. A test is skipped if its program is not
+// installed; tools/install-packages installs them.
 package clients
 
 import (
@@ -62,7 +62,7 @@ func background(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// awaitListening waits until somebody accepts connections at an address. A UNIX
+// awaitListening waits until a program accepts connections at an address. A UNIX
 // file may be there before it listens.
 func awaitListening(t *testing.T, a harness.Address) {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// listens tells whether a socket listens on an IPv4 port, without connecting:
+// listens reports whether a socket listens on an IPv4 port, without connecting:
 // iperf3 takes every connection for a client's.
 func listens(t *testing.T, port string) bool {
 	t.Helper()

@@ -1,8 +1,8 @@
 // Package clock sets the machine's clock years ahead and back while real proxies
-// serve. Nothing may end early, hang or be lost by that: what a proxy waits for is
-// measured by a clock that nobody sets.
+// serve. Nothing may end early, hang or get lost because of that: a proxy measures its
+// waits by a clock that nobody sets.
 //
-// It runs where $TEST_CLOCK says that the clock may be set: in a guest of its own.
+// It runs only if $TEST_CLOCK says that the clock may be set: in a guest of its own.
 package clock
 
 import (

@@ -18,8 +18,8 @@ var onlyListens = notOriginal("takes listening sockets only")
 var acceptedCases = []Case{
 	{
 		Name:   "accepted/forwarded",
-		Shows:  "a connection that the service manager has accepted (Accept=yes) is forwarded, whatever its family and whether it blocks or not, and the program ends with it, with exit status 0",
-		Except: original("it ends with exit status 1 and a line"),
+		Shows:  "a connection that the service manager has accepted (Accept=yes) is forwarded, whatever its family and blocking or not, and the program ends with it, with exit status 0",
+		Except: original("it exits with status 1 and one line"),
 		Run:    acceptedForwarded,
 	},
 	{
@@ -30,7 +30,7 @@ var acceptedCases = []Case{
 	},
 	{
 		Name:   "accepted/blocking",
-		Shows:  "a stream that pauses, or is not read, keeps nobody waiting, though its socket came blocking",
+		Shows:  "a stream that pauses, or is not read, keeps nobody waiting, even if its socket was passed in blocking mode",
 		Except: onlyListens,
 		Run:    acceptedBlocking,
 	},
@@ -42,19 +42,19 @@ var acceptedCases = []Case{
 	},
 	{
 		Name:   "accepted/names",
-		Shows:  "--map=, {name} and {port} take connections by the name that they were passed with and the port that the client has connected to",
+		Shows:  "--map=, {name} and {port} use the name that a connection was passed with and the port that its client connected to",
 		Except: onlyListens,
 		Run:    acceptedNames,
 	},
 	{
 		Name:   "accepted/limit",
-		Shows:  "connections beyond --connections-max= are closed; the program ends with those that were let in",
+		Shows:  "connections beyond --connections-max= are closed; the program ends with those that were admitted",
 		Except: onlyListens,
 		Run:    acceptedLimit,
 	},
 	{
 		Name:   "accepted/trouble",
-		Shows:  "a client that has left before, or resets, a target that resets or cannot be reached end the program with exit status 0",
+		Shows:  "a client that has already left, or resets, and a target that resets or cannot be reached all end the program with exit status 0",
 		Except: onlyListens,
 		Run:    overEach(acceptedTroubles, func(a acceptedTrouble) string { return a.name }, acceptedInTrouble),
 	},
@@ -66,19 +66,19 @@ var acceptedCases = []Case{
 	},
 	{
 		Name:   "accepted/proxy-protocol",
-		Shows:  "PROXY headers are sent and taken as on other connections",
+		Shows:  "PROXY headers are sent and accepted as on other connections",
 		Except: onlyListens,
 		Run:    acceptedProxyProtocol,
 	},
 	{
 		Name:   "accepted/timeouts",
-		Shows:  "--connect-retry= and --idle-timeout= hold for connections that are passed in",
+		Shows:  "--connect-retry= and --idle-timeout= apply to connections that are passed in",
 		Except: onlyListens,
 		Run:    acceptedTimeouts,
 	},
 	{
 		Name:   "accepted/signal",
-		Shows:  "SIGTERM resets the connection, and with --drain-timeout= lets it finish, or until a second one",
+		Shows:  "SIGTERM resets the connection; with --drain-timeout= it lets it finish, until a second SIGTERM",
 		Except: onlyListens,
 		Run: func(t *testing.T, p *harness.Program) {
 			for _, workers := range []string{"--workers=1", "--workers=3"} {

@@ -24,12 +24,12 @@ var activationCases = []Case{
 	},
 	{
 		Name:  "activation/unfit-descriptor",
-		Shows: "a descriptor that is no listening stream socket is refused with one line and exit status 1",
+		Shows: "a descriptor that is not a listening stream socket is refused with one line and exit status 1",
 		Run:   overEach(unfits, func(u unfit) string { return u.name }, unfitDescriptor),
 	},
 	{
 		Name:  "activation/clients-before-start",
-		Shows: "clients that connected before the program ran are served",
+		Shows: "clients that connected before the program started are served",
 		Run:   clientsBeforeStart,
 	},
 	{

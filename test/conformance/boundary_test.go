@@ -18,12 +18,12 @@ import (
 var boundaryCases = []Case{
 	{
 		Name:  "boundary/passed-descriptors",
-		Shows: "bytes sent with descriptors arrive without them, with all that was sent before and after",
+		Shows: "bytes sent with descriptors arrive without them, along with everything sent before and after",
 		Run:   passedDescriptors,
 	},
 	{
 		Name:   "boundary/urgent-in-a-batch",
-		Shows:  "TCP urgent data and the bytes after it arrive even if all was there before the program looked",
+		Shows:  "TCP urgent data and the bytes after it arrive even if everything was there before the program looked",
 		Except: original("the connection stalls at the urgent byte"),
 		Run:    urgentInABatch,
 	},

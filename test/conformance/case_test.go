@@ -1,9 +1,9 @@
 // Package conformance runs named cases against real proxies: ours and the
-// original. A case says what it shows; where a program is known to do otherwise,
+// original. A case says what it shows; if a program is known to behave differently,
 // that is part of the case, and asserted like the rest.
 //
-// With $PARITY=FILE the table of cases and programs, and what an idle connection
-// costs, are written to FILE, in Markdown.
+// With $PARITY=FILE the table of cases and programs, and the cost of an idle
+// connection, are written to FILE in Markdown.
 package conformance
 
 import (
@@ -34,7 +34,7 @@ type Case struct {
 type Exception struct {
 	Does string // in words, for the table
 	// Untested tells that the case is not run against the program: it has no
-	// such feature, or what it does is left to chance.
+	// such feature, or what it does is a matter of chance.
 	Untested bool
 }
 

@@ -13,7 +13,7 @@ import (
 var ceilingCases = []Case{
 	{
 		Name:   "memory/ceiling",
-		Shows:  "64 connections that send both ways and read neither hold no more than docs/memory.md says, with small and usual sizes",
+		Shows:  "64 connections that send in both directions and read nothing hold no more than docs/memory.md says, with small and usual sizes",
 		Except: notOriginal("no such promise"),
 		Alone:  !mayBound(),
 		Run: func(t *testing.T, p *harness.Program) {

@@ -74,7 +74,7 @@ func next(t *testing.T, accepted <-chan *harness.Conn) *harness.Conn {
 	}
 }
 
-// wasReset tells whether a TCP peer has reset its connection, whatever is still to be read.
+// wasReset reports whether a TCP peer has reset its connection, whatever is still to be read.
 // It tells once.
 func wasReset(c *harness.Conn) bool {
 	errno := 0

@@ -25,7 +25,7 @@ var descriptorCases = []Case{
 	},
 	{
 		Name:   "descriptors/after-streams",
-		Shows:  "pipes are held only while a stream's destination is slow, but for a few that are kept",
+		Shows:  "pipes are held only while a stream's destination is slow, except for a few that are kept",
 		Except: notOriginal("each connection has two as long as it lasts"),
 		Alone:  true,
 		Run:    descriptorsAfterStreams,

@@ -10,7 +10,7 @@ import (
 var drainCases = []Case{
 	{
 		Name:   "drain/finishes",
-		Shows:  "with --drain-timeout=, connections that are open at SIGTERM go on to their end, and the program ends with the last",
+		Shows:  "with --drain-timeout=, connections that are open at SIGTERM run to their end, and the program ends with the last",
 		Except: notOriginal("no --drain-timeout="),
 		Run:    drainFinishes,
 	},
@@ -28,7 +28,7 @@ var drainCases = []Case{
 	},
 	{
 		Name:   "drain/nobody",
-		Shows:  "without a connection, the program ends at once, however long the drain timeout is",
+		Shows:  "with no connections, the program ends at once, however long the drain timeout is",
 		Except: notOriginal("no --drain-timeout="),
 		Run:    drainNobody,
 	},

@@ -18,13 +18,13 @@ var endFirstCases = []Case{
 	{
 		Name:   "limit/end-first",
 		Shows:  "with -c 1, the end of a connection to a TCP target is on its way before the connect of the next one",
-		Except: notOriginal("what it does is left to chance"),
+		Except: notOriginal("what it does is a matter of chance"),
 		Run:    overCrews(endFirstTCP),
 	},
 	{
 		Name:   "limit/end-first-unix",
 		Shows:  "with -c 1, a target on a UNIX socket that accepts a connection can read the end of the one before",
-		Except: notOriginal("what it does is left to chance"),
+		Except: notOriginal("what it does is a matter of chance"),
 		Run:    overCrews(endFirstUNIX),
 	},
 }
@@ -135,7 +135,7 @@ func endFirstUNIX(t *testing.T, p *harness.Program, workers string) {
 	}
 }
 
-// hasEnded tells whether the end of a connection can be read.
+// hasEnded reports whether the end of a connection can be read.
 func hasEnded(c *harness.Conn) (ended bool) {
 	c.Control(func(fd int) error {
 		look := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}

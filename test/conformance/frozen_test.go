@@ -14,19 +14,19 @@ import (
 var frozenCases = []Case{
 	{
 		Name:   "frozen/idle",
-		Shows:  "what clients and targets have sent while the program was stopped for longer than --idle-timeout= is forwarded",
+		Shows:  "what clients and targets sent while the program was stopped for longer than --idle-timeout= is forwarded",
 		Except: notOriginal("no --idle-timeout="),
 		Run:    overCrews(frozenIdle),
 	},
 	{
 		Name:   "frozen/connect",
-		Shows:  "a target that has answered while the program was stopped for longer than --connect-timeout= is connected, and no other address of it",
+		Shows:  "a target that answered while the program was stopped for longer than --connect-timeout= is connected to, and none of its other addresses is",
 		Except: notOriginal("no --connect-timeout="),
 		Run:    overCrews(frozenConnect),
 	},
 	{
 		Name:   "frozen/header",
-		Shows:  "a client whose PROXY header has come while the program was stopped for longer than it may take is served",
+		Shows:  "a client whose PROXY header came while the program was stopped for longer than a header may take is served",
 		Except: notOriginal("no --accept-proxy-protocol"),
 		Run:    overCrews(frozenHeader),
 	},

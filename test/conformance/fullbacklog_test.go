@@ -14,30 +14,30 @@ import (
 )
 
 // Targets on UNIX sockets whose backlog is full: the kernel refuses to connect to them, and
-// does not tell when there is room.
+// does not say when there is room.
 var fullBacklogCases = []Case{
 	{
 		Name:   "full-backlog/of-another",
-		Shows:  "clients that wait for a target which hangs take nothing from those of another whose backlog is full for a moment",
+		Shows:  "clients waiting for a target that hangs do not delay those of another target whose backlog is full for a moment",
 		Except: notOriginal("it fails at once"),
 		Run:    overCrews(fullBacklogOfAnother),
 	},
 	{
 		Name:   "full-backlog/in-order",
-		Shows:  "clients that wait for room are served in the order in which they came, each as soon as there is some",
+		Shows:  "clients waiting for room in a backlog are served in the order in which they came, each as soon as there is room",
 		Except: notOriginal("it fails at once"),
 		Run:    fullBacklogInOrder,
 	},
 	{
 		Name:   "full-backlog/crowd",
-		Shows:  "3,000 clients that wait for a target which hangs cost next to no processor time, hold nobody up, and keep neither the watchdog nor SIGTERM from being seen to",
+		Shows:  "3,000 clients waiting for a target that hangs cost next to no processor time, hold nobody up, and delay neither the watchdog nor the handling of SIGTERM",
 		Except: notOriginal("it fails at once"),
 		Alone:  true,
 		Run:    fullBacklogCrowd,
 	},
 	{
 		Name:   "full-backlog/given-up",
-		Shows:  "a client is closed, with a line that says why, when the backlog has been full for 15 s",
+		Shows:  "when the backlog has been full for 15 s, the client is closed, with a line that says why",
 		Except: notOriginal("it fails at once"),
 		Run:    fullBacklogGivenUp,
 	},

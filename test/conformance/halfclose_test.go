@@ -9,13 +9,13 @@ import (
 var halfCloseCases = []Case{
 	{
 		Name:   "half-close/by-client",
-		Shows:  "a client that has shut down its writing still gets the reply",
+		Shows:  "a client that has shut down its write side still gets the reply",
 		Except: older("the reply is lost"),
 		Run:    overEach(pairs, pair.String, halfCloseByClient),
 	},
 	{
 		Name:   "half-close/by-target",
-		Shows:  "a target that has shut down its writing still receives",
+		Shows:  "a target that has shut down its write side still receives",
 		Except: older("what the client sends then is lost"),
 		Run:    overEach(pairs, pair.String, halfCloseByTarget),
 	},
@@ -26,7 +26,7 @@ var halfCloseCases = []Case{
 	},
 	{
 		Name:  "half-close/nothing-sent",
-		Shows: "a connection without a byte reaches the target and ends",
+		Shows: "a connection that carries no byte reaches the target and ends",
 		Run:   nothingSent,
 	},
 }

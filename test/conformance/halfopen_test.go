@@ -30,13 +30,13 @@ var halfOpenCases = []Case{
 	},
 	{
 		Name:   "half-open/moves",
-		Shows:  "at --connections-max= a half-open connection on which bytes still move stays, and who has waited for its place is refused",
+		Shows:  "at --connections-max= a half-open connection on which bytes still move stays, and the client that waited for its place is refused",
 		Except: notOriginal("it refuses the client at once"),
 		Run:    endedInCrews(halfOpenMoves),
 	},
 	{
 		Name:   "half-open/undelivered",
-		Shows:  "at --connections-max= a half-open connection stays that has bytes to deliver, though they do not move",
+		Shows:  "at --connections-max= a half-open connection that still has bytes to deliver stays, even if they do not move",
 		Except: notOriginal("it refuses the client"),
 		Run:    overEach(directions, endedStream, halfOpenUndelivered),
 	},

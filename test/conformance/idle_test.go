@@ -33,23 +33,23 @@ var idleExitCases = []Case{
 	},
 	{
 		Name:  "idle-exit/starts-anew",
-		Shows: "a connection that comes within the idle time makes it start anew",
+		Shows: "a connection that comes within the idle time restarts it",
 		Run:   idleStartsAnew,
 	},
 	{
 		Name:  "idle-exit/after-failure",
-		Shows: "a connection whose target cannot be reached counts as one that has ended",
+		Shows: "a connection whose target cannot be reached counts as an ended connection",
 		Run:   idleAfterFailure,
 	},
 	{
 		Name:   "idle-exit/dormant",
-		Shows:  "connections whose target has ended, with everything delivered, do not keep the program from ending when idle, in peace for the clients that hold on",
+		Shows:  "connections whose target has ended, with everything delivered, do not keep the program from ending when idle, and clients that hold on see a clean end",
 		Except: newer("they do"),
 		Run:    idleDormant,
 	},
 	{
 		Name:   "idle-exit/dormant-stirs",
-		Shows:  "the idle time starts anew with what a client sends to a target that has ended its stream",
+		Shows:  "bytes that a client sends to a target that has ended its stream restart the idle time",
 		Except: either(notOlder("it closes at the first end"), notNewer("it does not run")),
 		Run:    idleDormantStirs,
 	},

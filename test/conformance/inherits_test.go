@@ -14,14 +14,14 @@ import (
 	"uring-socket-proxyd/test/lib/harness"
 )
 
-var leavesOptions = notOriginal("its sockets have the options as well")
+var leavesOptions = notOriginal("its sockets have these options")
 
 // inheritsCases are about options of the listener, which the kernel gives to the sockets
 // that are accepted from it.
 var inheritsCases = []Case{
 	{
 		Name:   "inherits/linger",
-		Shows:  "SO_LINGER of the listener keeps nobody waiting for the close of a connection whose client does not read, and a client that has been sent all gets all",
+		Shows:  "with SO_LINGER on the listener, nobody waits for the close of a connection whose client does not read, and a client that was sent everything gets everything",
 		Except: leavesOptions,
 		Run:    inheritsLinger,
 	},
@@ -33,13 +33,13 @@ var inheritsCases = []Case{
 	},
 	{
 		Name:   "inherits/urgent-before-accept",
-		Shows:  "urgent bytes that a client sends before it is accepted all arrive, in their places",
+		Shows:  "urgent bytes that a client sends before it is accepted all arrive, each in its place",
 		Except: notOriginal("urgent bytes are lost to it"),
 		Run:    inheritsUrgent,
 	},
 	{
 		Name:   "inherits/nothing",
-		Shows:  "of SO_LINGER, SO_RCVLOWAT, TCP_CORK, SO_PEEK_OFF and timeouts, a client's socket has none, accepted by the program or passed to it",
+		Shows:  "a client's socket has no SO_LINGER, SO_RCVLOWAT, TCP_CORK, SO_PEEK_OFF or timeouts, whether the program accepted it or was passed it",
 		Except: leavesOptions,
 		Run:    inheritsNothing,
 	},

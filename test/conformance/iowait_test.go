@@ -15,7 +15,7 @@ import (
 var iowaitCases = []Case{
 	{
 		Name:   "idle-cost/iowait",
-		Shows:  "a program that waits does not count as waiting for a disk (iowait, I/O pressure), where the kernel lets a ring wait so (6.15)",
+		Shows:  "a program that waits does not count as waiting for a disk (iowait, I/O pressure), where the kernel allows that (6.15)",
 		Except: either(untested(harness.Epoll, "no ring"), notOriginal("no ring")),
 		Run:    overCrews(iowait),
 	},

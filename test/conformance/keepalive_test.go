@@ -16,7 +16,7 @@ import (
 var keepaliveCases = []Case{
 	{
 		Name:   "keepalive/paused-reader",
-		Shows:  "--keepalive= leaves a peer alone that reads nothing for long, and whose kernel answers",
+		Shows:  "--keepalive= leaves alone a peer that reads nothing for long but whose kernel answers",
 		Except: notOriginal("no --keepalive="),
 		Run:    keepalivePausedReaders,
 	},

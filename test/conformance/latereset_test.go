@@ -14,7 +14,7 @@ import (
 var lateResetCases = []Case{
 	{
 		Name:   "reset/after-its-end",
-		Shows:  "a side that ends its stream, and resets the connection a while later, takes the other along, who is silent",
+		Shows:  "a side that ends its stream and resets the connection a while later ends it for the other side too, which is silent",
 		Except: notOriginal("it closes at the first end"),
 		Run:    lateResets,
 	},
@@ -32,19 +32,19 @@ var lateResetCases = []Case{
 	},
 	{
 		Name:   "reset/beside-a-stuck-peer",
-		Shows:  "a side that resets while the other takes nothing ends the connection",
+		Shows:  "a reset by one side ends the connection even while the other takes nothing",
 		Except: notOriginal("it never does"),
 		Run:    overCrews(resetsBesideStuck),
 	},
 	{
 		Name:   "reset/seen-before-its-bytes",
-		Shows:  "a side that resets while the program is stopped, with more still unread than the other side takes, ends the connection",
+		Shows:  "a reset while the program is stopped ends the connection, even with more still unread than the other side takes",
 		Except: notOriginal("it never does"),
 		Run:    overCrews(resetsWhileStopped),
 	},
 	{
 		Name:   "keepalive/half-closed",
-		Shows:  "--keepalive= finds out that a client which has ended its stream is gone",
+		Shows:  "--keepalive= detects that a client which has ended its stream is gone",
 		Except: notOriginal("no --keepalive="),
 		Run:    overCrews(keepaliveHalfClosed),
 	},

@@ -10,25 +10,25 @@ import (
 var limitCases = []Case{
 	{
 		Name:   "limit/exact",
-		Shows:  "--connections-max=N lets N in, closes the next at once, and lets one in again when one has ended",
+		Shows:  "--connections-max=N admits N, closes the next one at once, and admits another when one has ended",
 		Except: older("it lets N+1 in"),
 		Run:    limitExact,
 	},
 	{
 		Name:   "limit/refusal-logged",
-		Shows:  "a refused connection is a line in the log that names the limit",
+		Shows:  "a refused connection leaves a line in the log that names the limit",
 		Except: original("a line, without the limit"),
 		Run:    limitLogged,
 	},
 	{
 		Name:  "limit/default-256",
-		Shows: "without the option, 256 connections get in",
+		Shows: "without the option, 256 connections are admitted",
 		Run:   limitDefault,
 	},
 	{
 		Name:   "limit/reset-flood",
-		Shows:  "hundreds of clients that have reset by the time they are accepted take no places from those who come between them",
-		Except: notOriginal("what it does is left to chance"),
+		Shows:  "hundreds of clients that have reset by the time they are accepted take no places from those that come in between",
+		Except: notOriginal("what it does is a matter of chance"),
 		Run:    overCrews(limitResetFlood),
 	},
 }

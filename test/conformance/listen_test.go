@@ -20,7 +20,7 @@ var listenCases = []Case{
 	},
 	{
 		Name:   "listen/repeated-and-inherited",
-		Shows:  "--listen= may be given again and again, next to inherited sockets; all are served",
+		Shows:  "--listen= can be given several times, along with inherited sockets; all are served",
 		Except: notOriginal("no --listen="),
 		Run:    listenRepeated,
 	},
@@ -38,19 +38,19 @@ var listenCases = []Case{
 	},
 	{
 		Name:   "listen/after-kill",
-		Shows:  "killed with 250 connections and started again at once, it listens again, though the kernel is still busy with what was killed",
+		Shows:  "killed with 250 connections and restarted at once, it listens again, even though the kernel is still cleaning up",
 		Except: notOriginal("no --listen="),
 		Run:    listenAfterKill,
 	},
 	{
 		Name:   "listen/both-families",
-		Shows:  "0.0.0.0:PORT and [::]:PORT may be asked for both; what cannot be had twice is not blamed on another process",
+		Shows:  "0.0.0.0:PORT and [::]:PORT can both be given; an address given twice is not blamed on another process",
 		Except: notOriginal("no --listen="),
 		Run:    listenBothFamilies,
 	},
 	{
 		Name:   "listen/path-of-a-file",
-		Shows:  "a file that is no socket is refused and left alone",
+		Shows:  "a file that is not a socket is refused and left alone",
 		Except: notOriginal("no --listen="),
 		Run:    listenOnFile,
 	},

@@ -22,7 +22,7 @@ var logCases = []Case{
 	},
 	{
 		Name:   "log/ended",
-		Shows:  "SYSTEMD_LOG_LEVEL=debug ends with how many connections and bytes there were",
+		Shows:  "with SYSTEMD_LOG_LEVEL=debug, the last line says how many connections and bytes there were",
 		Except: notOriginal("counts nothing"),
 		Run:    logEnd,
 	},

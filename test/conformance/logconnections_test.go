@@ -21,8 +21,8 @@ func accountCase(outcome, shows string, run func(t *testing.T, p *harness.Progra
 }
 
 var logConnectionsCases = []Case{
-	accountCase("line", "a line has the client, the listener, the target, the bytes each way, and for how long", accountLine),
-	accountCase("off", "without it there is no line, even at the level that logs most", noAccount),
+	accountCase("line", "a line has the client, the listener, the target, the bytes in each direction, and the duration", accountLine),
+	accountCase("off", "without it there is no line, even at the most verbose level", noAccount),
 	accountCase("client-ended", "a client that ends its stream first", func(t *testing.T, p *harness.Program) { accountEnded(t, p, true) }),
 	accountCase("target-ended", "a target that ends its stream first", func(t *testing.T, p *harness.Program) { accountEnded(t, p, false) }),
 	accountCase("client-reset", "a client that resets", func(t *testing.T, p *harness.Program) { accountReset(t, p, true) }),
@@ -30,15 +30,15 @@ var logConnectionsCases = []Case{
 	accountCase("target-reset-at-once", "targets that reset as soon as they have accepted", accountResetAtOnce),
 	accountCase("reset-after-end", "a side that resets after it has ended its stream has reset", accountResetAfterEnd),
 	accountCase("client-left", "a client that gives up waiting for a target", accountLeft),
-	accountCase("idle-timeout", "a connection that stands idle", accountIdle),
+	accountCase("idle-timeout", "an idle connection", accountIdle),
 	accountCase("target-unreachable", "a target that is not there", accountUnreachable),
 	accountCase("bad-header", "a client without a proper PROXY header", accountBadHeader),
 	accountCase("stopped", "a connection that is open at the end of the program", accountStopped),
-	accountCase("told", "behind another proxy, the client is the one that its header tells, and the proxy is named as well", accountTold),
+	accountCase("told", "behind another proxy, the client is the one in its header, and the proxy is named as well", accountTold),
 	accountCase("unix", "clients and targets over UNIX sockets", accountUnix),
 	accountCase("stream", "the bytes of streams", accountStream),
-	accountCase("many", "each of 500 connections has its line, with several workers too", accountMany),
-	accountCase("level", "the line is at the level info, and so is not shown at notice", accountLevel),
+	accountCase("many", "each of 500 connections has its line, also with several workers", accountMany),
+	accountCase("level", "the line is at level info, and so is not shown at notice", accountLevel),
 }
 
 // startAccounting starts a proxy that logs connections to a target in the test's hands.

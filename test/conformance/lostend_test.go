@@ -18,20 +18,20 @@ import (
 var lostEndCases = []Case{
 	{
 		Name:   "end/unix-stream",
-		Shows:  "the end of a UNIX stream that follows hard upon its last bytes is passed on, each of some thousand times",
+		Shows:  "the end of a UNIX stream right after its last bytes is passed on, every one of some thousand times",
 		Except: notOriginal("it closes at the first end"),
 		Run:    overCrews(endsOfUnixStreams),
 	},
 	{
 		Name:   "end/reset-beside-a-send",
-		Shows:  "a client that resets while its reply is on the way to it is a reset to its target, not an end",
-		Except: notOriginal("it makes an end of each reset"),
+		Shows:  "a client's reset while its reply is on the way reaches the target as a reset, not as an end",
+		Except: notOriginal("it turns each reset into an end"),
 		Run:    overCrews(resetsBesideSends),
 	},
 	{
 		Name:   "end/reset-in-a-splice",
-		Shows:  "a peer that is gone in the middle of a stream to it is a reset to the other, not an end",
-		Except: notOriginal("it makes an end of each reset"),
+		Shows:  "when a peer disappears in the middle of a stream to it, the other side sees a reset, not an end",
+		Except: notOriginal("it turns each reset into an end"),
 		Run:    overEach(directions, direction.String, resetsInSplices),
 	},
 	{

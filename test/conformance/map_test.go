@@ -32,13 +32,13 @@ var mapCases = []Case{
 	},
 	{
 		Name:   "map/resolved",
-		Shows:  "targets that are names are looked up for each connection, each its own",
+		Shows:  "targets given by name are looked up for each connection, each by its own name",
 		Except: notOriginal("one target for all"),
 		Run:    mapResolved,
 	},
 	{
 		Name:   "map/mistakes",
-		Shows:  "a listener without a target, and a name that no listener has, are one line that names them, and exit status 1; nothing is left behind",
+		Shows:  "a listener without a target, or a name that no listener has, gives one line that names it, and exit status 1; nothing is left behind",
 		Except: notOriginal("one target for all"),
 		Run:    overEach(mapMistakes, func(m mapMistake) string { return m.name }, mapRefused),
 	},
@@ -56,7 +56,7 @@ var mapCases = []Case{
 	},
 }
 
-// says is a target that sends its name to whoever comes, and then what they send.
+// says is a target that sends its name to each client, and then echoes.
 func says(t *testing.T, l *harness.Listener, name string) *harness.Server {
 	return harness.ServeOn(t, l, func(c *harness.Conn) {
 		c.SendText(name)

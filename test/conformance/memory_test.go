@@ -27,13 +27,13 @@ var memoryCases = []Case{
 	},
 	{
 		Name:  "slow-reader/200-of-small-writes",
-		Shows: "200 UNIX clients that do not read while their targets write a little at a time leave buffers for others",
+		Shows: "200 UNIX clients that do not read while their targets write in small pieces leave buffers for others",
 		Alone: !mayBound(),
 		Run:   trickles,
 	},
 }
 
-// mayBound tells whether the kernel's buffers can be bounded. Else what fills them all fills
+// mayBound reports whether the kernel's buffers can be bounded. Else what fills them all fills
 // the machine, and has to run alone.
 func mayBound() bool { return os.Geteuid() == 0 }
 

@@ -15,7 +15,7 @@ import (
 var metricsCases = []Case{
 	{
 		Name:   "metrics/exact",
-		Shows:  "--metrics= tells connections, bytes each way and times exactly, by TCP and UNIX sockets",
+		Shows:  "--metrics= reports connections, bytes in each direction and times exactly, over TCP and UNIX sockets",
 		Except: notOriginal("no --metrics="),
 		Run:    metricsExact,
 	},
@@ -27,13 +27,13 @@ var metricsCases = []Case{
 	},
 	{
 		Name:   "metrics/under-load",
-		Shows:  "metrics that are asked for all the time never go back, hold nothing up, and are exact at the end",
+		Shows:  "metrics that are read all the time never go back, hold nothing up, and are exact at the end",
 		Except: notOriginal("no --metrics="),
 		Run:    metricsUnderLoad,
 	},
 	{
 		Name:   "metrics/thousand",
-		Shows:  "with 1,000 connections open the metrics tell so",
+		Shows:  "with 1,000 connections open, the metrics say so",
 		Except: notOriginal("no --metrics="),
 		Alone:  true,
 		Run:    metricsThousand,
@@ -46,19 +46,19 @@ var metricsCases = []Case{
 	},
 	{
 		Name:   "metrics/drain",
-		Shows:  "while connections finish after SIGTERM, metrics can be asked for",
+		Shows:  "while connections finish after SIGTERM, metrics are still served",
 		Except: notOriginal("no --metrics="),
 		Run:    metricsDrain,
 	},
 	{
 		Name:   "metrics/idle-exit",
-		Shows:  "who asks for metrics is no connection to --exit-idle-time=",
+		Shows:  "metrics clients do not count as connections for --exit-idle-time=",
 		Except: notOriginal("no --metrics="),
 		Run:    metricsIdleExit,
 	},
 }
 
-// startTold starts a proxy that tells its metrics on a socket of that kind.
+// startTold starts a proxy that serves its metrics on a socket of that kind.
 func startTold(t *testing.T, p *harness.Program, tr harness.Transport, target string, args ...string) (*harness.Proxy, harness.Address) {
 	t.Helper()
 	proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{

@@ -12,34 +12,34 @@ import (
 var notifyCases = []Case{
 	{
 		Name:   "notify/ready-and-stopping",
-		Shows:  "READY=1 is sent once connections are taken, STOPPING=1 when the end begins",
+		Shows:  "READY=1 is sent once connections are accepted, STOPPING=1 when shutdown begins",
 		Except: either(older("it sends neither"), newer("it sends READY=1; a signal ends it without STOPPING=1")),
 		Run:    notifyLifecycle,
 	},
 	{
 		Name:   "notify/stopping-when-idle",
-		Shows:  "STOPPING=1 is sent before an exit for idleness too",
+		Shows:  "STOPPING=1 is also sent before an exit when idle",
 		Except: older("it sends none"),
 		Run:    notifyIdle,
 	},
 	{
 		Name:  "notify/not-ready-when-refused",
-		Shows: "no READY=1 from a program that cannot start",
+		Shows: "a program that cannot start sends no READY=1",
 		Run:   notifyNotReady,
 	},
 	{
 		Name:  "watchdog/idle",
-		Shows: "with $WATCHDOG_USEC, WATCHDOG=1 is sent again and again without a connection",
+		Shows: "with $WATCHDOG_USEC, WATCHDOG=1 is sent regularly even without a connection",
 		Run:   watchdogIdle,
 	},
 	{
 		Name:  "watchdog/under-load",
-		Shows: "WATCHDOG=1 goes on while bytes flow as fast as they can",
+		Shows: "WATCHDOG=1 is still sent while bytes flow as fast as they can",
 		Run:   watchdogUnderLoad,
 	},
 	{
 		Name:  "watchdog/stopped",
-		Shows: "a program that hangs sends no WATCHDOG=1, and does again when it goes on",
+		Shows: "a program that hangs sends no WATCHDOG=1, and resumes when it goes on",
 		Run:   watchdogStopped,
 	},
 	{

@@ -10,13 +10,13 @@ import (
 var optionCases = []Case{
 	{
 		Name:   "options/bad",
-		Shows:  "a mistake on the command line is one line that names the option and its value, and exit status 1",
+		Shows:  "a mistake on the command line gives one line that names the option and its value, and exit status 1",
 		Except: original("the same status, in other words"),
 		Run:    overEach(mistakes, func(m mistake) string { return m.name }, mistakeRefused),
 	},
 	{
 		Name:  "options/forms",
-		Shows: "values attached or apart, long options shortened, options after the target, and --: as getopt_long takes them",
+		Shows: "attached and separate values, abbreviated long options, options after the target, and --: all as in getopt_long",
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, optionForms, func(args []string) string { return strings.Join(args, " ") },
 				func(t *testing.T, args []string) { optionFormWorks(t, p, args) })

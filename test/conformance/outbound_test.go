@@ -20,7 +20,7 @@ var outboundCases = []Case{
 	},
 	{
 		Name:   "mark/unprivileged",
-		Shows:  "without the privilege that --mark= and --transparent take, the program says which it is and does not start",
+		Shows:  "without the privilege that --mark= and --transparent need, the program names it and does not start",
 		Except: noOutbound,
 		Run:    outboundUnprivileged,
 	},
@@ -32,19 +32,19 @@ var outboundCases = []Case{
 	},
 	{
 		Name:   "bind/one-family",
-		Shows:  "with --bind= of one family alone, a target's addresses of the other are passed over, with the reason when none is left",
+		Shows:  "with --bind= of one family only, a target's addresses of the other family are skipped, and the log says why if none is left",
 		Except: noOutbound,
 		Run:    bindOneFamily,
 	},
 	{
 		Name:   "bind/not-yet",
-		Shows:  "where the machine allows foreign addresses, --bind= of one that comes later works from then on",
+		Shows:  "where the machine allows foreign addresses, --bind= of an address that appears later works from then on",
 		Except: noOutbound,
 		Run:    bindNotYet,
 	},
 	{
 		Name:   "bind/ports",
-		Shows:  "--bind= leaves as many connections as there are ports to each target",
+		Shows:  "--bind= allows as many connections to each target as there are ports",
 		Except: noOutbound,
 		Run:    bindPorts,
 	},
@@ -62,7 +62,7 @@ var outboundCases = []Case{
 	},
 	{
 		Name:   "transparent/header",
-		Shows:  "with --accept-proxy-protocol it is the address that the header tells; one that is nobody's is refused",
+		Shows:  "with --accept-proxy-protocol it is the address in the header; one that cannot be a source is refused",
 		Except: noOutbound,
 		Run:    transparentHeader,
 	},
@@ -74,7 +74,7 @@ var outboundCases = []Case{
 	},
 	{
 		Name:   "transparent/other-family",
-		Shows:  "with --transparent a target's addresses of another family than the client's are passed over, with the reason when none is left",
+		Shows:  "with --transparent a target's addresses of another family than the client's are skipped, and the log says why if none is left",
 		Except: noOutbound,
 		Run:    transparentOtherFamily,
 	},

@@ -45,11 +45,11 @@ func (c *Case) outcome(p *harness.Program, t *testing.T) string {
 // parityIntroduction heads the file. It takes kernel and versions.
 const parityIntroduction = `# What each program does
 
-%d cases, run as black boxes through sockets and signals against our program with
-each engine (io_uring also with no more of it than Linux 6.1 has) and against the
-original: the one that is installed (%s) and the newest of Debian unstable (%s), on
-Linux %s. "no: ..." is a difference that the case asserts like the rest; what stands in
-parentheses was not tried, and why. ` + "`make parity`" + ` writes this file.
+%d black-box cases, run through sockets and signals against our program with each engine
+(io_uring also with only what Linux 6.1 has) and against the original: the installed one
+(%s) and the newest one in Debian unstable (%s), on
+Linux %s. "no: ..." is a difference that the case asserts like the rest; parentheses
+say why something was not tried. ` + "`make parity`" + ` writes this file.
 
 `
 

@@ -23,13 +23,13 @@ var noPassing = notOriginal("no --pass-fds")
 var passingCases = []Case{
 	{
 		Name:   "pass-fds/one",
-		Shows:  "--pass-fds passes a pipe's end on, either way, over UNIX paths, abstract names and a socket of --listen=",
+		Shows:  "--pass-fds passes on an end of a pipe, either way, over UNIX paths, abstract names and a socket of --listen=",
 		Except: noPassing,
 		Run:    passOne,
 	},
 	{
 		Name:   "pass-fds/most-in-one",
-		Shows:  "253 descriptors in one message, as many as the kernel takes, arrive in order, either way",
+		Shows:  "253 descriptors in one message, the most that the kernel takes, arrive in order, either way",
 		Except: noPassing,
 		Run:    passMost,
 	},
@@ -61,7 +61,7 @@ var passingCases = []Case{
 	},
 	{
 		Name:   "pass-fds/proxy-protocol",
-		Shows:  "behind a PROXY header, sent or taken off, descriptors stay with their byte",
+		Shows:  "after a PROXY header, sent or stripped, descriptors stay with their byte",
 		Except: noPassing,
 		Run:    passBehindHeader,
 	},
@@ -73,7 +73,7 @@ var passingCases = []Case{
 	},
 	{
 		Name:   "pass-fds/no-byte",
-		Shows:  "descriptors sent without a byte go nowhere, as the kernel has it, and harm nothing",
+		Shows:  "descriptors sent without a byte go nowhere, as the kernel drops them, and do no harm",
 		Except: noPassing,
 		Run:    passWithoutByte,
 	},
@@ -85,7 +85,7 @@ var passingCases = []Case{
 	},
 	{
 		Name:   "pass-fds/not-asked-for",
-		Shows:  "without the option bytes arrive and descriptors do not; those are closed at once",
+		Shows:  "without the option bytes arrive and descriptors do not: they are closed at once",
 		Except: noPassing,
 		Run:    func(t *testing.T, p *harness.Program) { passNothing(t, p, harness.Unix) },
 	},

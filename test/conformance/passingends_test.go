@@ -21,13 +21,13 @@ import (
 var passingEndCases = []Case{
 	{
 		Name:   "pass-fds/stuck-receiver",
-		Shows:  "while the receiver takes nothing, a half holds the descriptors of one message at most; then all arrive in order",
+		Shows:  "while the receiver takes nothing, a half holds the descriptors of one message at most; later all arrive in order",
 		Except: noPassing,
 		Run:    passToStuck,
 	},
 	{
 		Name:   "pass-fds/connection-dies",
-		Shows:  "descriptors that a connection holds when its client or its target leaves, it stands idle, or the program ends are closed, and their far ends see it",
+		Shows:  "descriptors that a connection holds when its client or target leaves, when it times out, or when the program ends are closed, and their far ends see it",
 		Except: noPassing,
 		Run:    passAndDie,
 	},
@@ -45,7 +45,7 @@ var passingEndCases = []Case{
 	},
 	{
 		Name:   "pass-fds/none-to-be-had",
-		Shows:  "when the program may not have as many descriptors, the connection is reset and a line says so; no message arrives with fewer, and others go on",
+		Shows:  "when the program cannot have that many descriptors, the connection is reset and a line says so; no message arrives with fewer, and other connections go on",
 		Except: noPassing,
 		Run:    passWithoutRoom,
 	},
@@ -370,7 +370,7 @@ func passWhatLingers(t *testing.T, p *harness.Program) {
 	}
 }
 
-// findsRoom tells whether a client that connects now is let in; it leaves then.
+// findsRoom reports whether a client that connects now is let in; it leaves then.
 func findsRoom(t *testing.T, proxy *harness.Proxy, accepted chan *harness.Conn) bool {
 	t.Helper()
 	client := proxy.Dial(t)

@@ -18,25 +18,25 @@ import (
 var proxyHeaderCases = []Case{
 	{
 		Name:   "proxy-protocol/mixed-families",
-		Shows:  "a line of v1 with addresses of different families, as nginx sends it, is taken, and both are passed on in IPv6 form",
+		Shows:  "a v1 line with addresses of different families, as nginx sends it, is accepted, and both are passed on in IPv6 form",
 		Except: takesNone,
 		Run:    headerMixed,
 	},
 	{
 		Name:   "proxy-protocol/extensions",
-		Shows:  "extensions of a v2 header (TLVs) are passed on to a target that gets v2, without checksum and padding, with the smallest --buffer-size= too",
+		Shows:  "extensions of a v2 header (TLVs) are passed on to a target that gets v2, without checksum and padding, even with the smallest --buffer-size=",
 		Except: takesNone,
 		Run:    headerExtensions,
 	},
 	{
 		Name:   "proxy-protocol/local",
-		Shows:  "a v2 header that says LOCAL is taken whatever else is in it, and tells the target the connection's own addresses",
+		Shows:  "a v2 header that says LOCAL is accepted whatever else is in it, and the target gets the connection's own addresses",
 		Except: takesNone,
 		Run:    headerLocal,
 	},
 	{
 		Name:   "proxy-protocol/probe",
-		Shows:  "a client that ends or resets its connection without a byte of a header is closed, neither logged nor counted as anything wrong; one that leaves within the header is",
+		Shows:  "a client that ends or resets its connection without a byte of a header is closed, and neither logged nor counted as a failure; one that leaves in the middle of the header is",
 		Except: takesNone,
 		Run:    headerProbe,
 	},

@@ -28,13 +28,13 @@ var proxyProtocolCases = []Case{
 	{
 		Name:   "proxy-protocol/addresses",
 		Shows:  "--proxy-protocol=v1 and v2 tell the target the client's address and the listener's, for TCP over IPv4 and IPv6 and for UNIX, before the first byte",
-		Except: either(sendsNone, newer("v1 alone")),
+		Except: either(sendsNone, newer("only v1")),
 		Run:    headerAddresses,
 	},
 	{
 		Name:   "proxy-protocol/short-forms",
 		Shows:  "--p, --pr and --pro are short for --proxy-protocol=, as with the original of systemd 262",
-		Except: either(sendsNone, newer("v1 alone")),
+		Except: either(sendsNone, newer("only v1")),
 		Run:    headerShortForms,
 	},
 	{
@@ -51,13 +51,13 @@ var proxyProtocolCases = []Case{
 	},
 	{
 		Name:   "proxy-protocol/accepted",
-		Shows:  "--accept-proxy-protocol takes a header off, however it is cut, and passes on what is behind it",
+		Shows:  "--accept-proxy-protocol strips a header, however it is split, and passes on what follows it",
 		Except: takesNone,
 		Run:    headerAccepted,
 	},
 	{
 		Name:   "proxy-protocol/chain",
-		Shows:  "along a chain of two the first client's address reaches the target",
+		Shows:  "through a chain of two proxies, the first client's address reaches the target",
 		Except: takesNone,
 		Run:    headerChain,
 	},
@@ -75,7 +75,7 @@ var proxyProtocolCases = []Case{
 	},
 	{
 		Name:   "proxy-protocol/stream",
-		Shows:  "16 MiB each way behind a header arrive intact, with several workers too, and the end is passed on",
+		Shows:  "16 MiB each way after a header arrive intact, also with several workers, and the end is passed on",
 		Except: either(sendsNone, newer("behind a header of v1 they do; it has no workers, and takes no header off")),
 		Run:    headerStream,
 	},
@@ -126,7 +126,7 @@ func headerAddresses(t *testing.T, p *harness.Program) {
 func headerShortForms(t *testing.T, p *harness.Program) {
 	for _, args := range [][]string{{"--p=v1"}, {"--p", "v2"}, {"--pr=v2"}, {"--pr", "v1"}, {"--pro=v1"}, {"--pro", "v2"}} {
 		if !p.IsOurs() && strings.HasSuffix(args[len(args)-1], "v2") {
-			continue // it knows v1 alone
+			continue // it knows only v1
 		}
 		script, accepted := harness.Hand()
 		target := harness.Serve(t, harness.TCP4, script)

@@ -28,7 +28,7 @@ var resetCases = []Case{
 	},
 	{
 		Name:   "reset/by-target-at-once",
-		Shows:  "when a target resets connections as soon as it has accepted them, the clients see resets, and none of it is logged as a target out of reach",
+		Shows:  "when a target resets connections as soon as it has accepted them, the clients see resets, and nothing is logged about an unreachable target",
 		Except: original("it looks like a clean end"),
 		Run:    resetAtOnce,
 	},
@@ -46,18 +46,18 @@ var resetCases = []Case{
 	},
 	{
 		Name:   "reset/slow-reader",
-		Shows:  "a peer that had not taken all before a reset gets what it gets in order, and then the reset, never a clean end",
+		Shows:  "a peer that had not taken everything before a reset receives in order whatever it does receive, then the reset, never a clean end",
 		Except: notOriginal("passes no reset on"),
 		Run:    resetTowardsSlowReader,
 	},
 	{
 		Name:  "reset/towards-unix",
-		Shows: "a reset reaches a UNIX peer, which the kernel gives no reset, as the end of the connection both ways",
+		Shows: "a reset reaches a UNIX peer, for which the kernel has no reset, as the end of the connection in both directions",
 		Run:   func(t *testing.T, p *harness.Program) { resetTowards(t, p, harness.Unix) },
 	},
 	{
 		Name:   "reset/from-unix-with-unread",
-		Shows:  "a UNIX peer that closes with bytes unread, the kernel's only reset for it, resets the other side",
+		Shows:  "a UNIX peer that closes with bytes unread, the only reset that the kernel has for it, resets the other side",
 		Except: original("it looks like a clean end"),
 		Run:    resetFromUnix,
 	},

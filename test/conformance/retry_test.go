@@ -24,7 +24,7 @@ var retryCases = []Case{
 	},
 	{
 		Name:   "retry/client-leaves",
-		Shows:  "a client that resets, or ends having asked for nothing, is not waited for any longer",
+		Shows:  "a client that resets, or ends its stream without a request, is given up at once",
 		Except: notOriginal("no --connect-retry="),
 		Run:    retryClientLeaves,
 	},

@@ -12,7 +12,7 @@ import (
 var selfConnectCases = []Case{
 	{
 		Name:   "target/meets-itself",
-		Shows:  "a connect that meets itself, as nobody listens on a port which the kernel gives out, is a refusal: no client hears itself, and the target can come up",
+		Shows:  "a connect that meets itself, because nobody listens on a port that the kernel gives out, counts as refused: no client hears itself, and the target can still start",
 		Except: notOriginal("its client hears itself"),
 		Run:    overEach(families, family.name, meetsItself),
 	},

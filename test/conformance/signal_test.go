@@ -33,7 +33,7 @@ var signalCases = []Case{
 	},
 	{
 		Name:   "signal/connections-reset",
-		Shows:  "the connections that are open when the program is told to end are reset, so that none looks complete",
+		Shows:  "connections that are open when the program is told to end are reset, so that none looks complete",
 		Except: notOriginal("as the kernel sees fit"),
 		Run:    signalResets,
 	},
@@ -50,7 +50,7 @@ var signalCases = []Case{
 	},
 	{
 		Name:   "signal/stuck-peers",
-		Shows:  "the program ends at once even while 64 clients do not read what it has for them",
+		Shows:  "the program ends at once even while 64 clients do not read what is waiting for them",
 		Except: original("it dies of the signal"),
 		Run:    signalStuckPeers,
 	},
@@ -62,7 +62,7 @@ var signalCases = []Case{
 	},
 	{
 		Name:   "signal/SIGUSR1",
-		Shows:  "SIGUSR1 logs the counters, from the start of the program on, and ends nothing",
+		Shows:  "SIGUSR1 logs the counters since the start of the program, and ends nothing",
 		Except: original("it dies of the signal"),
 		Run:    signalCounters,
 	},

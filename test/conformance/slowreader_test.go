@@ -12,13 +12,13 @@ import (
 var slowReaderCases = []Case{
 	{
 		Name:   "timeout/slow-reader",
-		Shows:  "--idle-timeout= does not reset a stream whose receiver takes a little at a time, however long all that the program holds may take",
+		Shows:  "--idle-timeout= does not reset a stream whose receiver takes a little at a time, however long it takes to deliver all that the program holds",
 		Except: notOriginal("no --idle-timeout="),
 		Run:    overCrews(slowReaderOfHeld),
 	},
 	{
 		Name:   "timeout/unsent",
-		Shows:  "--idle-timeout= leaves the kernel time to deliver what it has, as long as it does; a receiver that takes nothing more is reset an eighth of the time late at most",
+		Shows:  "--idle-timeout= gives the kernel time to deliver what it has, as long as it makes progress; a receiver that takes nothing more is reset at most an eighth of the time late",
 		Except: notOriginal("no --idle-timeout="),
 		Run:    overEach(directions, direction.String, slowReaderOfUnsent),
 	},

@@ -15,7 +15,7 @@ import (
 var statusCases = []Case{
 	{
 		Name:   "notify/status",
-		Shows:  "STATUS= tells how many connections and bytes there are, a few seconds after that has changed",
+		Shows:  "STATUS= says how many connections and bytes there are, a few seconds after a change",
 		Except: either(notOlder("sends none"), notNewer("its STATUS= has no numbers")),
 		Run:    notifyStatus,
 	},
@@ -27,7 +27,7 @@ var statusCases = []Case{
 	},
 	{
 		Name:   "notify/status-draining",
-		Shows:  "STATUS= goes on during a drain, and WATCHDOG=1 beside it",
+		Shows:  "STATUS= is still sent during a drain, and so is WATCHDOG=1",
 		Except: notOriginal("no --drain-timeout="),
 		Run:    notifyStatusDraining,
 	},

@@ -13,7 +13,7 @@ import (
 var stoppedReaderCases = []Case{
 	{
 		Name:   "stopped-readers",
-		Shows:  "clients that read a while, a little at a time, and then no more, cost those that read on nothing, with small socket buffers too",
+		Shows:  "clients that read slowly for a while and then stop do not slow down those that go on reading, even with small socket buffers",
 		Except: notOriginal("it has buffers for each connection"),
 		Run: func(t *testing.T, p *harness.Program) {
 			each(t, []readerRow{{"copied", "-splice", "--workers=1", 12}, {"spliced", "", "--workers=1", 12}, {"copied by 3 workers", "-splice", "--workers=3", 33}},

@@ -9,7 +9,7 @@ import (
 var streamCases = []Case{
 	{
 		Name:  "stream/client-leaves-early",
-		Shows: "what a client sent before it left reaches a target that accepts only then",
+		Shows: "what a client sent before it left reaches a target that accepts only afterwards",
 		Run:   clientLeavesEarly,
 	},
 	{

@@ -14,18 +14,18 @@ import (
 var targetCases = []Case{
 	{
 		Name:  "target/unreachable",
-		Shows: "a target that refuses, is not there or has no address costs its client the connection and one line in the log; the proxy lives on",
+		Shows: "a target that refuses, is not there or has no address costs its client the connection and one line in the log; the proxy goes on",
 		Run:   overEach(unreachables, func(u unreachable) string { return u.name }, targetUnreachable),
 	},
 	{
 		Name:   "target/no-socket",
-		Shows:  "where there is a file that is no socket in the target's place, the log says so; once a socket is there, the next connection reaches it",
+		Shows:  "if the target's path is a file other than a socket, the log says so; once a socket is there, the next connection reaches it",
 		Except: notOriginal("says that the connection was refused"),
 		Run:    targetNoSocket,
 	},
 	{
 		Name:   "target/unix-prefix",
-		Shows:  "unix:/PATH, unix:///PATH and unix:@NAME are the UNIX sockets that they look like",
+		Shows:  "unix:/PATH, unix:///PATH and unix:@NAME mean the UNIX sockets that they look like",
 		Except: original("looks for a host called unix"),
 		Run:    targetUnixPrefix,
 	},
@@ -55,7 +55,7 @@ var targetCases = []Case{
 	{
 		Name:   "target/brackets",
 		Shows:  "[IPV6]:PORT is a target",
-		Except: original("it looks the brackets up as part of a name"),
+		Except: original("it looks up the brackets as part of a name"),
 		Run:    brackets,
 	},
 }

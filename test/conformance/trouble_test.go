@@ -15,13 +15,13 @@ var troubleCases = []Case{
 	{
 		Name:   "trouble/listener-shut-down",
 		Shows:  "a listener that another holder of the socket has shut down is reported a few times a second, not in a loop",
-		Except: notOriginal("what it does is left to chance"),
+		Except: notOriginal("what it does is a matter of chance"),
 		Run:    listenerShutDown,
 	},
 	{
 		Name:   "trouble/stderr-gone",
 		Shows:  "the program outlives the reader of its log",
-		Except: notOriginal("it ends by SIGPIPE, unless that is ignored as by systemd"),
+		Except: notOriginal("SIGPIPE ends it, unless it is ignored, as under systemd"),
 		Run:    stderrGone,
 	},
 	{

@@ -26,7 +26,7 @@ var vsockCases = []Case{
 	},
 	{
 		Name:   "vsock/stream",
-		Shows:  "4 MiB each way at the same time arrive intact over VSOCK, with several workers too",
+		Shows:  "4 MiB each way at the same time arrive intact over VSOCK, also with several workers",
 		Except: noVSOCK,
 		Run: overVSOCK(func(t *testing.T, p *harness.Program) {
 			each(t, vsockPairs, pair.String, func(t *testing.T, by pair) { vsockStream(t, p, by, "--workers=1") })
@@ -35,7 +35,7 @@ var vsockCases = []Case{
 	},
 	{
 		Name:   "vsock/half-close",
-		Shows:  "either end may shut its writing down and still receives, over VSOCK as over TCP",
+		Shows:  "either end can shut down its write side and still receives, over VSOCK as over TCP",
 		Except: noVSOCK,
 		Run: overVSOCK(func(t *testing.T, p *harness.Program) {
 			each(t, vsockPairs, pair.String, func(t *testing.T, by pair) {
@@ -46,7 +46,7 @@ var vsockCases = []Case{
 	},
 	{
 		Name:   "vsock/reset",
-		Shows:  "a reset reaches a VSOCK peer, which the kernel gives no reset, as the end of the connection both ways",
+		Shows:  "a reset reaches a VSOCK peer, for which the kernel has no reset, as the end of the connection in both directions",
 		Except: noVSOCK,
 		Run:    overVSOCK(func(t *testing.T, p *harness.Program) { resetTowards(t, p, harness.VSOCK) }),
 	},
@@ -58,7 +58,7 @@ var vsockCases = []Case{
 	},
 	{
 		Name:   "vsock/unreachable",
-		Shows:  "a port of VSOCK where nobody listens costs the client the connection and one line in the log, which names it",
+		Shows:  "a VSOCK port on which nobody listens costs the client the connection and one line in the log, which names it",
 		Except: noVSOCK,
 		Run:    overVSOCK(vsockUnreachable),
 	},
@@ -72,7 +72,7 @@ var vsockCases = []Case{
 	},
 	{
 		Name:   "vsock/times",
-		Shows:  "--idle-timeout= ends idle connections over VSOCK, and --keepalive=, which is TCP's, does no harm",
+		Shows:  "--idle-timeout= ends idle connections over VSOCK, and --keepalive=, which is for TCP, does no harm",
 		Except: noVSOCK,
 		Run:    overVSOCK(vsockTimes),
 	},
@@ -104,13 +104,13 @@ var vsockCases = []Case{
 	},
 	{
 		Name:   "vsock/proxy-protocol",
-		Shows:  "the PROXY protocol, which has no form for VSOCK, says UNKNOWN in v1 and no address in v2; a header from a VSOCK client is taken",
+		Shows:  "the PROXY protocol, which has no form for VSOCK, says UNKNOWN in v1 and no address in v2; a header from a VSOCK client is accepted",
 		Except: noVSOCK,
 		Run:    overVSOCK(vsockProxyProtocol),
 	},
 	{
 		Name:   "vsock/refused-arguments",
-		Shows:  "what is no VSOCK address, or none to connect to, is refused at start with one line and exit status 1",
+		Shows:  "anything that is not a VSOCK address, or not one to connect to, is refused at start with one line and exit status 1",
 		Except: noVSOCK,
 		Run:    vsockRefusals,
 	},

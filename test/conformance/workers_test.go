@@ -39,7 +39,7 @@ var workerCases = []Case{
 	},
 	{
 		Name:   "workers/idle-exit",
-		Shows:  "4 workers end when idle without cutting off a client that comes just then: it is served, by this program or the one started next",
+		Shows:  "4 workers end when idle without cutting off a client that comes at that moment: it is served, by this program or the one started next",
 		Except: notOriginal("no --workers="),
 		Run:    workersIdleExit,
 	},
@@ -57,7 +57,7 @@ var workerCases = []Case{
 	},
 	{
 		Name:   "workers/watchdog",
-		Shows:  "WATCHDOG=1 goes on with 4 workers, idle and under load",
+		Shows:  "WATCHDOG=1 is sent with 4 workers too, idle and under load",
 		Except: notOriginal("no --workers="),
 		Run:    workersWatchdog,
 	},
@@ -210,7 +210,7 @@ func (c *countingTarget) run() {
 	}
 }
 
-// hungUp tells that the other end of a connection is closed.
+// hungUp reports whether the other end of a connection is closed.
 func hungUp(c net.Conn) (gone bool) {
 	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package containers runs the static program as a container runtime does: alone in an
-// empty root, as a user without rights, under the seccomp profile of dist/oci. It also
-// reads the other files there.
+// empty root, as an unprivileged user, under the seccomp profile of dist/oci. It also
+// checks the other files there.
 package containers
 
 import (

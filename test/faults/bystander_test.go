@@ -154,7 +154,7 @@ func (b *bystanders) areCut() {
 	}
 }
 
-// isReset tells whether an error is what the kernel reports of a reset connection: the
+// isReset reports whether an error is what the kernel reports of a reset connection: the
 // second call on it gets EPIPE.
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)

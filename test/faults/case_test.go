@@ -1,11 +1,10 @@
 // Package faults does to real proxies what attackers, broken peers and unlucky
-// operators do, by named cases, once for each engine. What each case asserts: the
+// operators do, in named cases, once for each engine. Each case asserts that the
 // bytes that survive are right, no descriptor is left behind, memory stays bounded,
-// and connections that have no part in the fault go on as if nothing were the matter.
+// and connections that are not part of the fault go on undisturbed.
 //
-// With -short the cases are smaller, for machines that are slow. Cases that need more
-// than the program, a shell and loopback say so in Needs, and skip where that is
-// missing.
+// With -short the cases are smaller, for slow machines. Cases that need more than the
+// program, a shell and loopback say so in Needs, and are skipped if that is missing.
 package faults
 
 import (

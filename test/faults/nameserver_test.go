@@ -185,7 +185,7 @@ func replace(path, by, text string) error {
 	return nil
 }
 
-// there tells whether a file that the resolver reads is there to be replaced.
+// there reports whether a file that the resolver reads is there to be replaced.
 func there(path string) need {
 	return func() string {
 		if _, err := filepath.EvalSymlinks(path); err != nil {

@@ -153,7 +153,7 @@ func flaps(t *testing.T, p *harness.Program, to harness.Transport) {
 	answer := harness.Random(s.seed, 7, 200<<10)
 	script := func(c *harness.Conn) {
 		if n, _ := io.ReadFull(c, make([]byte, 1)); n == 1 {
-			_, _ = c.Write(answer) // the client tells whether it came
+			_, _ = c.Write(answer) // the client reports whether it came
 		}
 	}
 	quit := make(chan struct{})

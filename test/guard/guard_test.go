@@ -1,7 +1,7 @@
 // Package guard counts the system calls that the program makes for a message, a
 // block of a stream and a connection. Unlike times, the counts depend little on the
-// machine and on what else it does, so that a bound on them catches what makes the
-// program slower.
+// machine and its other load, so a bound on them catches changes that make the program
+// slower.
 package guard
 
 import (
@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
 
 // cases are the loads, with the most calls for a unit of each that are let pass:
-// about twice what was seen. Whoever makes the program better may tighten them.
+// about twice what was seen. If you make the program better, tighten them.
 var cases = []struct {
 	name, unit         string
 	load               load
@@ -79,7 +79,7 @@ func count(t *testing.T, program *harness.Program, load load, unit string, enoug
 	return each
 }
 
-// uses tells whether the program uses a feature of io_uring here.
+// uses reports whether the program uses a feature of io_uring here.
 func uses(t *testing.T, feature string) bool {
 	t.Helper()
 	out, err := exec.Command(harness.Uring.Plain().Executable(t), "--probe=json").Output()

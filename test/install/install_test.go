@@ -1,5 +1,5 @@
 // Package install installs the program into an empty folder and removes it again, as
-// make install and make uninstall do.
+// `make install` and `make uninstall` do.
 package install
 
 import (

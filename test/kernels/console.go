@@ -14,7 +14,7 @@ var alarming = regexp.MustCompile(`(?m)^\[[ .0-9]+\] .*(` + strings.Join([]strin
 	`sysrq: Show`, // asked for where a suite hangs
 }, "|") + `)`)
 
-// Bits of the kernel's taint that tell of a fault.
+// Bits of the kernel's taint that show a fault.
 var taints = map[uint]string{
 	4: "a machine check", 5: "a bad page", 7: "an oops", 9: "a warning", 14: "a soft lockup",
 }
@@ -23,7 +23,7 @@ var taints = map[uint]string{
 // from it on.
 const before, around = 15, 60
 
-// alarms tells what the kernel has complained of, with its words.
+// alarms returns what the kernel has complained about, in its own words.
 func (g *guest) alarms() []string {
 	var all []string
 	for bit, what := range taints {

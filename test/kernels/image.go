@@ -30,7 +30,7 @@ func (i image) short() string {
 }
 
 // obtain returns a kernel's image from the cache, downloading it first if need be.
-// say tells of progress.
+// say reports progress.
 func obtain(k kernel, say func(format string, args ...any)) (image, error) {
 	cache, err := debian.Cache("KERNELS_CACHE", "kernels")
 	if err != nil {

@@ -1,15 +1,15 @@
 // Package kernels runs the core of the other suites on Debian's own kernels, from
-// the oldest that is kept up to the newest, each in a virtual machine of its own.
+// the oldest still maintained to the newest, each in a virtual machine of its own.
 //
 // The kernels come from the mirror that this machine's apt uses, and stay in
 // $KERNELS_CACHE, or else in the user's cache. A guest has nothing but a kernel, a
 // shell, the program and the suites, all in its first file system; it boots in a few
 // seconds under software emulation and powers off when it is done.
 //
-// $KERNELS says which kernels ("5.10 6.1", or "all"), on which then every case of every
-// suite runs, or with $KERNELS_CASES=core the core of every suite; $KERNELS_SUITES
-// ("faults lossy") leaves out all other suites. With $KERNELS_DOC=FILE the table is
-// written to FILE.
+// $KERNELS says which kernels to use ("5.10 6.1", or "all"). Then every case of every
+// suite runs on them, or with $KERNELS_CASES=core the core of every suite; with
+// $KERNELS_SUITES ("faults lossy") only those suites run. With $KERNELS_DOC=FILE the
+// table is written to FILE.
 package kernels
 
 import (

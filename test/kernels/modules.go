@@ -13,7 +13,7 @@ import (
 // them up, sockets between machines.
 var modules = []string{"sch_netem", "nf_tables", "nft_numgen", "veth", "xfrm_user", "vsock_loopback"}
 
-// orderModules makes the lists that tell which module needs which.
+// orderModules makes the lists that say which module needs which.
 func orderModules(root, release string) error {
 	if !exists(filepath.Join(root, "lib/modules", release)) {
 		// Newer packages put all under /usr, where /lib is a link to.

@@ -103,7 +103,7 @@ func (t *test) withBelow(tests []*test) string {
 	return text
 }
 
-// caseOf tells whether a test is a case: the first below that of an engine or, where
+// caseOf reports whether a test is a case: the first below that of an engine or, where
 // none is below an engine's, that itself, and where there are no engines, one that is
 // below no other.
 func caseOf(name string, tests []*test, k kernel) (engine, rest string, ok bool) {
@@ -126,7 +126,7 @@ func caseOf(name string, tests []*test, k kernel) (engine, rest string, ok bool)
 	return elements[at], below, true
 }
 
-// hasEngines tells whether the tests below one are those of the engines.
+// hasEngines reports whether the tests below one are those of the engines.
 func hasEngines(name string, tests []*test, k kernel) bool {
 	return slices.ContainsFunc(tests, func(t *test) bool {
 		below, ok := strings.CutPrefix(t.name, name+"/")

@@ -70,16 +70,16 @@ func (r *report) count(outcome string) (n int) {
 }
 
 // introduction heads the document.
-const introduction = `# On which kernels it was tried
+const introduction = `# Kernels it was tested on
 
-Debian's own kernels for amd64, each booted in a virtual machine, and the suites run
-there. ` + "`make kernels-docs`" + ` writes this file, ` + "`make kernels`" + ` does the same without writing,
-and ` + "`make test`" + ` runs the core of it on 5.10 and 6.1. A skip counts as a failure, and so does
-a warning of the kernel.
+The suites are run on Debian's own kernels for amd64, each booted in a virtual machine.
+` + "`make kernels-docs`" + ` writes this file, ` + "`make kernels`" + ` does the same without writing it,
+and ` + "`make test`" + ` runs the core on 5.10 and 6.1. A skipped case counts as a failure, and so
+does a kernel warning.
 
 `
 
-const coreOnly = "Below is the core of the suites (`KERNELS_CASES=core`): the cases that depend on the\nkernel most.\n\n"
+const coreOnly = "The tables show the core of the suites (`KERNELS_CASES=core`): the cases that depend on\nthe kernel most.\n\n"
 
 // markdown writes the tables.
 func markdown(all []*report, r run) string {
@@ -89,7 +89,7 @@ func markdown(all []*report, r run) string {
 		text.WriteString(coreOnly)
 	}
 	overview(&text, all)
-	text.WriteString("\n## What its io_uring has\n\nAs `--probe` tells: used, there but of no use here, or missing. `--engine=auto` takes the\nengine of the last line.\n\n")
+	text.WriteString("\n## io_uring features\n\nWhat `--probe` reports: the feature is used, there but not used, or missing. The last line\nis the engine that `--engine=auto` chooses.\n\n")
 	features(&text, all)
 	for _, s := range suites {
 		if cases := caseNames(all, s.name()); len(cases) > 0 {

@@ -95,7 +95,7 @@ func (r run) of(k kernel) []suite {
 	return some
 }
 
-// maySkip tells whether a case was skipped for a reason that is known here.
+// maySkip reports whether a case was skipped for a reason that is known here.
 func (s suite) maySkip(c result) bool {
 	return slices.ContainsFunc(s.MaySkip, func(reason string) bool { return strings.Contains(c.text, reason) })
 }

@@ -1,6 +1,6 @@
-// Package limits runs the proxy where it may have few threads, little address space or
-// little data. It serves, or it ends with one line that names the limit: what Go's runtime
-// does where it is refused any of them is never seen.
+// Package limits runs the proxy under limits that allow few threads, little address space
+// or little data. It must either serve, or exit with one line that names the limit; a crash
+// of Go's runtime must never be seen.
 package limits
 
 import (
@@ -121,7 +121,7 @@ func servesOrTells(t *testing.T, program *harness.Program, l limit, value int, o
 	}
 }
 
-// serves tells whether what a client sends comes back.
+// serves reports whether what a client sends comes back.
 func serves(proxy *harness.Proxy) bool {
 	client, err := harness.TryDial(proxy.Address, harness.SocketOptions{})
 	if err != nil {

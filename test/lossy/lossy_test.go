@@ -1,5 +1,5 @@
 // Package lossy forwards over paths that lose, delay and reorder packets. Whatever
-// they do to packets, the bytes arrive as they were sent.
+// happens to packets, the bytes must arrive as they were sent.
 package lossy
 
 import (

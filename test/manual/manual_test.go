@@ -1,5 +1,5 @@
-// Package manual looks at the manual pages and the completions as their readers do:
-// by mandoc, and in the shells that they are for.
+// Package manual checks the manual pages and the completions as their users see them:
+// through mandoc, and in the shells that they are for.
 package manual
 
 import (

@@ -1,4 +1,4 @@
-// Package metrics looks at what is made of a proxy's metrics: the dashboard, the
+// Package metrics checks what is made from a proxy's metrics: the dashboard, the
 // document, the live view.
 package metrics
 
@@ -36,7 +36,7 @@ func TestDashboardSchema(t *testing.T) {
 	}
 }
 
-// query is a target of a panel, as far as it is looked at here.
+// query is a target of a panel, as far as it matters here.
 type query struct{ Expr, LegendFormat string }
 
 // queries are those of all panels, by the panel's title. Panels must not overlap, nor

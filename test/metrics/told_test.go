@@ -9,14 +9,14 @@ import (
 	"uring-socket-proxyd/test/lib/harness"
 )
 
-// family is a metric as a proxy tells it.
+// family is a metric as a proxy reports it.
 type family struct {
 	name, kind, help string
 	labels           []string
 	samples          []string // names of its samples
 }
 
-// serve starts a proxy before an echoing target, and returns where it tells its
+// serve starts a proxy in front of an echoing target, and returns where it serves its
 // metrics.
 func serve(t *testing.T, p *harness.Program, args ...string) (*harness.Proxy, harness.Address) {
 	t.Helper()

@@ -29,7 +29,7 @@ func failing(t *testing.T, call, inject string) *harness.Program {
 }
 
 // TestFeatureThatFails takes something from the ring that was wanted: traffic flows, and
-// one line tells what it does without, and why.
+// one line says what it does without, and why.
 func TestFeatureThatFails(t *testing.T) {
 	if answer := probe(t, harness.Uring); answer.Engine != "uring" {
 		t.Skip(answer.Reason)
@@ -46,7 +46,7 @@ func TestFeatureThatFails(t *testing.T) {
 		"defer-taskrun": {"io_uring_setup", "error=ENOMEM:when=1", nil,
 			`feature=defer-taskrun reason="io_uring_setup: cannot allocate memory"`},
 		"both of two that exclude each other": {"io_uring_setup", "error=ENOMEM:when=100", []string{"--ring-features=+sqpoll,+defer-taskrun"},
-			`feature=defer-taskrun reason="no ring has it together with sqpoll"`},
+			`feature=defer-taskrun reason="it cannot be combined with sqpoll"`},
 		// The first call bounds the kernel's threads, the second one restricts.
 		"restrictions": {"io_uring_register", "error=EACCES:when=2", []string{"--ring-features=-defer-taskrun"},
 			`feature=restrictions reason="restricting the ring: io_uring_register: permission denied"`},

@@ -7,8 +7,8 @@ import (
 	"uring-socket-proxyd/test/lib/harness"
 )
 
-// TestKernel checks which engine a kernel is served by. Whoever boots kernels says by
-// $TEST_ENGINE which one that must be: else nothing would notice a program that
+// TestKernel checks which engine is used on a kernel. The suite that boots kernels says in
+// $TEST_ENGINE which one that must be: otherwise nothing would notice a program that
 // refuses what it has.
 func TestKernel(t *testing.T) {
 	auto := &harness.Program{Name: "auto", Graceful: true, Find: harness.Uring.Find}

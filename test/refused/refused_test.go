@@ -1,7 +1,6 @@
-// Package refused runs the proxy where io_uring is refused: under seccomp filters
-// as container runtimes have them, and by the sysctl. Traffic must flow all the
-// same, with one line that says why, and a program told to use io_uring must fail
-// with that line.
+// Package refused runs the proxy where io_uring is refused, by seccomp filters like those
+// of container runtimes, and by the sysctl. Traffic must flow nevertheless, with one line
+// in the log that says why, and a program told to use io_uring must fail with that line.
 package refused
 
 import (
@@ -31,7 +30,7 @@ func TestSeccompFilter(t *testing.T) {
 	}
 }
 
-// TestDeadlyFilter has filters that do not refuse io_uring but kill who asks for it, as
+// TestDeadlyFilter has filters that do not refuse io_uring but kill the caller, as
 // SystemCallFilter= of a unit does by itself.
 func TestDeadlyFilter(t *testing.T) {
 	for name, action := range map[string]uint32{

@@ -87,7 +87,7 @@ func TestNothingForAChild(t *testing.T) {
 	})
 }
 
-// ours tells that a descriptor came to the program from whoever started the tests.
+// ours reports whether the program inherited a descriptor from whatever started the tests.
 func ours(proxy *harness.Proxy, fd int) bool {
 	own, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
 	return err == nil && own == link(proxy, fd)

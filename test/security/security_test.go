@@ -1,5 +1,5 @@
-// Package security tests from outside what docs/security.md claims: what reaches the
-// log, what becomes of descriptors and memory, and that no connection ever sees
+// Package security tests the claims of docs/security.md from outside: what reaches the
+// log, what happens to descriptors and memory, and that no connection ever sees
 // another's bytes.
 package security
 

@@ -83,7 +83,7 @@ func (b *bystander) plan(c *call) (client, target script) {
 	return client, target
 }
 
-// gotOn tells whether each has had answers since the last look that said so.
+// gotOn reports whether each has had answers since the last look that said so.
 func (bs *bystanders) gotOn() bool {
 	for _, b := range bs.all {
 		if b.volleys.Load() == b.seen {

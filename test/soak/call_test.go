@@ -53,7 +53,7 @@ func (cs *calls) find(number uint64) *call {
 	return nil
 }
 
-// issued tells whether there ever was such a call.
+// issued reports whether there ever was such a call.
 func (cs *calls) issued(number uint64) bool { return number > 0 && number <= cs.last.Load() }
 
 // newCall plans a call to one of the proxy's listeners.

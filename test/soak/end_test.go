@@ -119,7 +119,7 @@ func (e *end) reset() error {
 	return e.Close()
 }
 
-// knowsResets tells whether this end sees a reset as one.
+// knowsResets reports whether this end sees a reset as one.
 func (e *end) knowsResets() bool { _, ok := e.Conn.(*net.TCPConn); return ok }
 
 // expectBroken receives some of the next bytes, in order, and then no clean end. If
@@ -166,7 +166,7 @@ func (e *end) stuck(d time.Duration) {
 	e.wait(0)
 }
 
-// isBroken tells whether an error is the other side's reset. A socket tells of it once:
+// isBroken reports whether an error is the other side's reset. A socket tells of it once:
 // what is read after a write that was told is an end.
 func isBroken(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)

@@ -1,12 +1,12 @@
-// Package soak plays a random mix of everything that clients and targets do, well
+// Package soak runs a random mix of everything that clients and targets do, well
 // or badly, with one long-running proxy for each engine, and looks for what only
-// time shows: a byte lost in a thousand million, a descriptor that stays, memory
+// time shows: a byte lost in a thousand million, a descriptor that stays open, memory
 // that grows.
 //
 // A kind (kind_test.go) is a way to use a connection; each has a file of its own, and
-// a place in the list of kinds. A trouble (trouble_test.go) is what befalls the proxy
-// or the target as a whole. The mix is played in rounds. After each there is a calm,
-// in which all that was used must have been given back.
+// a place in the list of kinds. A trouble (trouble_test.go) is something that happens to
+// the proxy or the target as a whole. The mix runs in rounds. After each there is a calm,
+// in which everything that was used must be given back.
 //
 // `make soak` runs it for DURATION; plain `go test` for a few seconds.
 package soak

@@ -118,7 +118,7 @@ func (s *stage) playKinds(kinds []*kind, seed uint64) {
 	}
 }
 
-// playing tells whether the round goes on.
+// playing reports whether the round goes on.
 func (s *stage) playing() bool {
 	return s.round.Load().Err() == nil && s.failures.Load() < tooMany
 }

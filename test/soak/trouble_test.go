@@ -53,7 +53,7 @@ func (s *stage) playTrouble(k *trouble, random *rand.Rand) {
 	s.account.suffered(k.name, faults)
 }
 
-// troubles tells when connections may be turned away.
+// troubles knows when connections may be turned away.
 type troubles struct {
 	mu    sync.Mutex
 	now   bool
@@ -72,7 +72,7 @@ func (e *troubles) end() {
 	e.now, e.ended = false, time.Now()
 }
 
-// since tells whether there was such a trouble at any time since then.
+// since reports whether there was such a trouble at any time since then.
 func (e *troubles) since(then time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

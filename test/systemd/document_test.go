@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// step is something that a document tells its reader to do.
+// step is something that a document instructs its reader to do.
 type step struct {
 	line    int
 	command string
@@ -24,7 +24,7 @@ var (
 	edited  = regexp.MustCompile("`sudo systemctl edit ([^` ]+)`")
 )
 
-// steps reads what a document tells to do, in its order: commands in indented blocks and
+// steps reads a document's instructions, in its order: commands in indented blocks and
 // blocks marked as sh, those within sentences that begin with sudo, and files: blocks
 // behind a sentence that ends with a path, or that says systemctl edit.
 func steps(text string) (found []step) {

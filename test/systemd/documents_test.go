@@ -24,7 +24,7 @@ var documents = []struct {
 	{"docs/migrate.md", 12},
 }
 
-// notRun tells which lines are not: a synopsis is no command, and make test would take
+// notRun says which lines are not run: a synopsis is not a command, and make test would take
 // too long for what it shows.
 func notRun(command string) bool {
 	return command == "make test" || strings.Contains(command, "[OPTIONS...]")
@@ -33,7 +33,7 @@ func notRun(command string) bool {
 // source is where a machine has the program's source, and what make has built.
 const source = "/root/uring-socket-proxyd"
 
-// TestDocuments does what documents tell their readers to do. Commands of make and go
+// TestDocuments follows the instructions of the documents. Commands of make and go
 // run outside, where they build bin, and install into the machine.
 func TestDocuments(t *testing.T) {
 	tree := debian(t)
@@ -63,7 +63,7 @@ type reader struct {
 	name string
 }
 
-// prepare makes what the documents take for granted: nginx behind a UNIX socket, the
+// prepare sets up what the documents take for granted: nginx behind a UNIX socket, the
 // original in front of it, and what make has built.
 func (r *reader) prepare() {
 	m := r.m
@@ -91,7 +91,7 @@ func (r *reader) prepare() {
 	m.Run("systemctl", "start", proxyService)
 }
 
-// do does a step and tells whether the next one makes sense.
+// do does a step and reports whether the next one makes sense.
 func (r *reader) do(s step) bool {
 	where := fmt.Sprintf("%s:%d", r.name, s.line)
 	if s.file != "" {

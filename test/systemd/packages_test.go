@@ -20,7 +20,7 @@ func makePackages(t *testing.T) (deb, rpm string) {
 	cmd := exec.Command("../../dist/packages/build", runtime.GOARCH)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if regexp.MustCompile(`dial tcp|no such host|GOPROXY=off|module lookup disabled`).Match(out) {
-			t.Skipf("nfpm cannot be had from the module proxy:\n%s", out)
+			t.Skipf("nfpm is not available from the module proxy:\n%s", out)
 		}
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -3,7 +3,7 @@
 // original's manual page and the hardened ones of dist/systemd.
 //
 // It needs root, and makes a Debian tree with debootstrap on first use, so it runs
-// only when it is asked to, by make systemd.
+// only on request, by make systemd.
 package systemd
 
 import (

@@ -1,5 +1,5 @@
-// Package tidy makes the rules of the tree fail as tests: what is in which folder, who may
-// import whom, how long a function and a file may be, and how many flags an engine may keep.
+// Package tidy enforces the rules of the tree as tests: what belongs into which folder, what
+// may import what, how long functions and files may be, and how many flags an engine may have.
 package tidy
 
 import (

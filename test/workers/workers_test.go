@@ -1,7 +1,7 @@
 // Package workers runs the engines with several workers within the test's own
-// process, on the real kernel, to look at what cannot be seen from outside a
+// process, on the real kernel, to check what cannot be seen from outside a
 // program: a worker that hangs, one whose ring breaks, and whether anything is left
-// over when an engine ends under load.
+// behind when an engine ends under load.
 package workers
 
 import (

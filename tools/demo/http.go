@@ -28,7 +28,7 @@ func startBackend(content []byte) (*backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It has no name from here on, so that nothing is left behind.
+	// The file has no name from here on, so that nothing is left behind.
 	if err := errors.Join(os.Remove(file.Name()), write(file, content)); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -56,9 +56,9 @@ func (b *backend) close() {
 
 // fetch gets the file from address into content, on a new connection, compares
 // it with the SHA-256 that it must have, and returns how long it took to
-// arrive. The comparison is not part of that time.
+// arrive. That time does not include the comparison.
 func fetch(ctx context.Context, how, address string, content []byte, want [sha256.Size]byte) (time.Duration, error) {
-	clear(content) // of what an earlier fetch has left
+	clear(content) // an earlier fetch may have left something
 	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/file.bin", nil)
@@ -102,7 +102,7 @@ func read(body io.Reader, content []byte, how string) error {
 	return nil
 }
 
-// progress shows on a terminal how far a fetch is; elsewhere it is silent.
+// progress shows on a terminal how far a fetch has got; elsewhere it is silent.
 type progress struct {
 	how         string
 	total       int

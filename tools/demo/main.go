@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -23,7 +24,7 @@ func main() {
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer cancel()
-	ctx, cancel = context.WithTimeoutCause(ctx, 2*time.Minute, fmt.Errorf("not done after 2 minutes"))
+	ctx, cancel = context.WithTimeoutCause(ctx, 2*time.Minute, errors.New("not done after 2 minutes"))
 	defer cancel()
 	if err := run(ctx, *proxy, *seed, *mebibytes<<20, *listen); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
@@ -81,7 +82,7 @@ func run(ctx context.Context, program string, seed uint64, size int, listen bool
 	return nil
 }
 
-// fill makes content the bytes that belong to seed.
+// fill fills content with the bytes that belong to seed.
 func fill(content []byte, seed uint64) {
 	var key [32]byte
 	for i := range 8 {

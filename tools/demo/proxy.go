@@ -51,7 +51,7 @@ func start(ctx context.Context, program, target string, listen bool) (*proxy, er
 func activate(ctx context.Context, tool, program, target string) (*proxy, error) {
 	var failure error
 	// The tool cannot say which port the kernel picked, so it is given one that
-	// was free a moment ago; another try is for the case that it no longer is.
+	// was free a moment ago; if it no longer is, another one is tried.
 	for range 5 {
 		address, err := freeAddress()
 		if err != nil {
@@ -108,7 +108,7 @@ func (p *proxy) awaitReady(ctx context.Context, notify *net.UnixConn) error {
 	stop := context.AfterFunc(ctx, func() { _ = notify.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	go func() {
-		<-p.ended // then no message will come; an end after READY=1 changes nothing
+		<-p.ended // no message will come then; if READY=1 came before, nothing changes
 		_ = notify.SetReadDeadline(time.Unix(1, 0))
 	}()
 	message := make([]byte, 4096)
@@ -123,7 +123,7 @@ func (p *proxy) awaitReady(ctx context.Context, notify *net.UnixConn) error {
 	}
 }
 
-// launch starts a program with the surroundings of this one, less what would
+// launch starts a program in the environment of this one, without variables that would
 // mislead it, and collects what it writes to standard error.
 func launch(variables []string, program string, args ...string) (*proxy, error) {
 	p := &proxy{cmd: exec.Command(program, args...), more: make(chan struct{}, 1), ended: make(chan struct{})}
@@ -142,11 +142,11 @@ func launch(variables []string, program string, args ...string) (*proxy, error) 
 	if err != nil {
 		return nil, err
 	}
-	// If this program is killed, that one ends as well.
+	// If this program is killed, the other one ends as well.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	started := make(chan error, 1)
 	go func() {
-		// The kernel takes the end of this thread for the end of this program.
+		// To the kernel, the end of this thread is the end of this program.
 		runtime.LockOSThread()
 		err := p.cmd.Start()
 		started <- err
@@ -171,14 +171,13 @@ func (p *proxy) collect(stderr io.Reader) {
 	}
 }
 
-// What is awaited in the lines of the tool and of the proxy.
+// Patterns of the lines that are awaited from the tool and from the proxy.
 var (
 	listening  = regexp.MustCompile(`^Listening on .* as `)
 	forwarding = regexp.MustCompile(`^forwarding: listener=(\S+) .*\bengine=(\S+)`)
 )
 
-// await returns the first line that matches, in its parts, as soon as it has
-// come.
+// await returns the submatches of the first line that matches, as soon as it has come.
 func (p *proxy) await(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	for last := false; ; {
 		p.mu.Lock()
@@ -202,9 +201,9 @@ func (p *proxy) await(ctx context.Context, pattern *regexp.Regexp) ([]string, er
 	}
 }
 
-// engine is the name of the engine that the proxy says it uses.
+// engine returns the name of the engine that the proxy says it uses.
 func (p *proxy) engine(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // it has been written before
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // the line has already been written
 	defer cancel()
 	found, err := p.await(ctx, forwarding)
 	if err != nil {
@@ -213,7 +212,7 @@ func (p *proxy) engine(ctx context.Context) (string, error) {
 	return found[2], nil
 }
 
-// said is what the proxy has written, to end an error message with.
+// said returns what the proxy has written, for the end of an error message.
 func (p *proxy) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -247,7 +246,7 @@ func (p *proxy) stop() error {
 	return nil
 }
 
-// freeAddress is a loopback address that nobody listens on just now.
+// freeAddress returns a loopback address on which nobody is listening at the moment.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Fetch downloads the newest systemd-socket-proxyd for the tests, once. Where that
-// cannot be had it says why, and the tests that compare with it skip.
+// Command fetch-newest downloads the newest systemd-socket-proxyd for the tests, once. If
+// that fails it says why, and the tests that compare with it are skipped.
 package main
 
 import (
@@ -12,6 +12,6 @@ import (
 func main() {
 	err := newest.Fetch(func(format string, args ...any) { fmt.Printf(format+"\n", args...) })
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "the newest systemd-socket-proxyd cannot be had, so the tests that compare with it will skip:", err)
+		fmt.Fprintln(os.Stderr, "cannot get the newest systemd-socket-proxyd, so the tests that compare with it will be skipped:", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What stands between these two lines of a document is written by updateDocument.
+// updateDocument replaces everything between these two lines of a document.
 const (
 	documentBegin = "<!-- figures: begin (written by make reliability, do not edit) -->"
 	documentEnd   = "<!-- figures: end -->"
@@ -17,10 +17,9 @@ const (
 // heading begins the section of a make target.
 const heading = "### make "
 
-// updateDocument puts the figures into a Markdown document, by the make target that
-// they are of. The sections of targets that left none stay, as does what is outside
-// the two lines. Figures of a suite that failed are refused: they are of a run that
-// was cut short.
+// updateDocument puts the figures into a Markdown document, in a section for each make
+// target. Sections of targets that left no figures stay, as does everything outside the
+// two lines. Figures of a suite that failed are refused: its run was cut short.
 func updateDocument(path string, suites []suite) error {
 	if failed := newTable(suites).failed; len(failed) > 0 {
 		return fmt.Errorf("these suites failed: %s; run them again before their figures go into %s", strings.Join(failed, ", "), path)
@@ -46,7 +45,7 @@ func updateDocument(path string, suites []suite) error {
 	return os.WriteFile(path, []byte(before+documentBegin+"\n\n"+fresh.String()+documentEnd+after), 0o644)
 }
 
-// sectionsOf takes apart what updateDocument has written, by target.
+// sectionsOf splits what updateDocument has written by target.
 func sectionsOf(text string) map[string]string {
 	sections := make(map[string]string)
 	for _, section := range strings.Split(text, heading)[1:] {
@@ -59,7 +58,7 @@ func sectionsOf(text string) map[string]string {
 // targets are the make targets that leave figures, in the order of the document.
 var targets = []string{"test", "kernels", "systemd", "soak", "torture"}
 
-// folders lists the folders that suites are in.
+// folders lists the folders that suites left their figures in.
 func folders(suites []suite) (folders []string) {
 	for _, s := range suites {
 		folders = append(folders, s.folder)

@@ -1,5 +1,5 @@
-// Command reliability tells what suites of tests have tried, from the figures that they
-// left in a directory (package figures), those below it included.
+// Command reliability reports what test suites have tried, from the figures that they left
+// in a directory or below it (package figures).
 //
 //	reliability DIRECTORY            prints a table
 //	reliability DIRECTORY DOCUMENT   puts it into a Markdown document

@@ -13,15 +13,15 @@ import (
 	"uring-socket-proxyd/test/lib/figures"
 )
 
-// suite is what a suite left, and in which folder: that of the make target that ran
-// it.
+// suite is what a suite left, and the folder it is in, which is that of the make target
+// that ran it.
 type suite struct {
 	figures.Suite
 	folder string
 }
 
-// read returns the suites that left figures below directory. None is an error: a
-// report of nothing would pass for one of a run.
+// read returns the suites that left figures below directory. If there are none, that is an
+// error: an empty report would look like the report of a run.
 func read(directory string) ([]suite, error) {
 	var suites []suite
 	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {

@@ -11,16 +11,16 @@ import (
 	"text/tabwriter"
 )
 
-// usual is the order of what is usually counted; the rest follows by name.
+// usual is the order of the usual counts; the rest follow by name.
 var usual = []string{"faults", "connections", "cases", "seeds", "steps", "bytes"}
 
-// table is one row for each suite, and the sums. Only what any suite has counted is
-// a column.
+// table has a row for each suite, and the sums. There are columns only for what some suite
+// has counted.
 type table struct {
 	suites  []suite
 	counted []string // what the columns count
 	totals  map[string]int64
-	kernels int // different ones
+	kernels int // number of different kernels
 	seconds float64
 	failed  []string // names of suites
 }
@@ -44,8 +44,8 @@ func newTable(suites []suite) *table {
 	return t
 }
 
-// inOrder compares by the place in first, where what is not in it comes last, by
-// name.
+// inOrder compares by position in first; names that are not in it come last, in
+// alphabetical order.
 func inOrder(first []string) func(a, b string) int {
 	place := func(s string) int {
 		if i := slices.Index(first, s); i >= 0 {
@@ -56,12 +56,12 @@ func inOrder(first []string) func(a, b string) int {
 	return func(a, b string) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) }
 }
 
-// header names the columns.
+// header returns the names of the columns.
 func (t *table) header() []string {
 	return slices.Concat([]string{"suite", "kernel"}, t.counted, []string{"seconds"})
 }
 
-// row is a suite's cells.
+// row returns the cells of a suite.
 func (t *table) row(s suite) []string {
 	name := s.Name
 	if !s.Passed {
@@ -74,7 +74,7 @@ func (t *table) row(s suite) []string {
 	return append(cells, strconv.FormatFloat(s.Seconds, 'f', 0, 64))
 }
 
-// sum is all suites in a sentence, which always tells of faults, kernels and
+// sum sums up all suites in a sentence, which always mentions faults, kernels and
 // connections.
 func (t *table) sum() string {
 	tried := []string{
@@ -124,7 +124,7 @@ func (t *table) markdown() string {
 	return out.String()
 }
 
-// number writes a count; nothing if it is 0, so that what was counted stands out.
+// number writes a count, or nothing if it is 0, so that the other counts stand out.
 func number(what string, n int64) string {
 	switch {
 	case n == 0:
@@ -135,7 +135,7 @@ func number(what string, n int64) string {
 	return grouped(n)
 }
 
-// grouped writes a number with its thousands apart.
+// grouped writes a number with separators between thousands.
 func grouped(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0; i -= 3 {

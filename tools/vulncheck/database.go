@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// module is the one that the database is in, always its newest version: an older
-// one would not know of what was found since.
+// module is the module that contains the database, always in its newest version: an older
+// one would lack what was found since.
 const module = "golang.org/x/vulndb"
 
-// patience bounds the download, 25 MB the first time, where nobody answers.
+// patience bounds the download (25 MB the first time) if the server does not answer.
 const patience = 3 * time.Minute
 
-// source is a version of the database as its module has it.
+// source is a version of the database, as its module has it.
 type source struct {
 	Dir  string    // of the module
 	Time time.Time // of the version
 }
 
-// download brings the newest version to the module cache.
+// download gets the newest version into the module cache.
 func download() (source, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -49,7 +49,7 @@ func download() (source, error) {
 	return s, json.Unmarshal(info, &s)
 }
 
-// stderrOf is what a program that failed wrote there.
+// stderrOf returns what a program that failed wrote to standard error.
 func stderrOf(err error) error {
 	if exit := new(exec.ExitError); errors.As(err, &exit) && len(exit.Stderr) > 0 {
 		return errors.New(oneLine(string(exit.Stderr)))
@@ -59,7 +59,7 @@ func stderrOf(err error) error {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// entry is what the index has to tell of an entry in the OSV format.
+// entry is the part of an entry in the OSV format that the index needs.
 type entry struct {
 	ID       string    `json:"id"`
 	Modified time.Time `json:"modified"`
@@ -85,9 +85,9 @@ type affected struct {
 	Vulns []indexed `json:"vulns"`
 }
 
-// write lays a database out in directory as govulncheck reads it
+// write lays out a database in directory in the form that govulncheck reads
 // (https://go.dev/doc/security/vuln/database#api), and returns the number of its
-// entries. The entries are in the module as they are served; the index is not.
+// entries. The module has the entries in that form, but not the index.
 func (s source) write(directory string) (int, error) {
 	entries, err := s.entries()
 	if err != nil {
@@ -119,8 +119,8 @@ func (s source) write(directory string) (int, error) {
 
 func (s source) entryDirectory() string { return filepath.Join(s.Dir, "data", "osv") }
 
-// entries reads all of them. None at all means that the module has changed its
-// layout, and must not pass for nothing to be found.
+// entries reads all entries. If there are none, the module has changed its layout; that
+// must not look like a result without findings.
 func (s source) entries() ([]entry, error) {
 	paths, err := filepath.Glob(filepath.Join(s.entryDirectory(), "*.json"))
 	if err != nil {

@@ -1,12 +1,12 @@
-// Command vulncheck runs govulncheck on the tree it is started in, with the Go
-// project's own database of vulnerabilities, which it takes from the module
-// golang.org/x/vulndb: that comes by the way that all modules come, so no other
-// server need be reached.
+// Command vulncheck runs govulncheck on the tree that it is started in, with the Go
+// project's own database of vulnerabilities. It takes the database from the module
+// golang.org/x/vulndb, which is downloaded like any other module, so no other server is
+// needed.
 //
-// A vulnerability that the installed program can reach fails it. What the benchmark
-// and the tests can reach is named, but fails nothing: they read what they made
-// themselves. Where the database cannot be had, it says so in one line and succeeds:
-// nothing has been checked.
+// It fails if the installed program can reach a vulnerability. What the benchmark and the
+// tests can reach is listed, but is not a failure: they read only what they made
+// themselves. If the database is not available, it says so in one line and succeeds,
+// although nothing has been checked.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// installed is the program that a vulnerability must not be in.
+// installed is the program that must not be able to reach a vulnerability.
 const installed = "./cmd/uring-socket-proxyd"
 
 func main() {
@@ -33,7 +33,7 @@ func run() int {
 	defer os.RemoveAll(directory)
 	source, err := download()
 	if err != nil {
-		fmt.Printf("vulncheck: left out, as the database of vulnerabilities cannot be had: %v\n", err)
+		fmt.Printf("vulncheck: skipped, because the vulnerability database is not available: %v\n", err)
 		return 0
 	}
 	entries, err := source.write(directory)
@@ -45,13 +45,13 @@ func run() int {
 		return fail(err)
 	} else if findings != "" {
 		fmt.Print(findings)
-		return fail(fmt.Errorf("%s can reach what is listed above; what it was fixed in says what to update, Go itself for the standard library", installed))
+		return fail(fmt.Errorf("%s can reach the vulnerabilities listed above; update each module to the version that fixes it, or Go itself for the standard library", installed))
 	}
 	others, err := check(directory, "./...")
 	if err != nil {
 		return fail(err)
 	}
-	fmt.Printf("vulncheck: nothing that %s can reach", installed)
+	fmt.Printf("vulncheck: %s can reach none", installed)
 	if found := names(others); len(found) > 0 {
 		fmt.Printf("; the benchmark and the tests can reach %s", strings.Join(found, ", "))
 	}
@@ -62,8 +62,8 @@ func run() int {
 // reachable is govulncheck's exit status when the code can reach a vulnerability.
 const reachable = 3
 
-// check runs govulncheck with arguments, such as packages, and returns what it says
-// of the vulnerabilities that these can reach, or nothing.
+// check runs govulncheck with arguments, such as packages, and returns what it says about
+// vulnerabilities that these can reach, or nothing.
 func check(database string, arguments ...string) (string, error) {
 	all := append([]string{"tool", "govulncheck", "-db", "file://" + database}, arguments...)
 	output, err := exec.Command("go", all...).Output()

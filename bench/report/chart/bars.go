@@ -18,7 +18,7 @@ type Bars struct {
 type Bar struct {
 	Name             string
 	Value, Low, High float64
-	Label            string // the value as text, at the bar's end
+	Label            string // the value as text, at the end of the bar
 	Absent           string // why there is no bar, in a word or two
 }
 
@@ -60,7 +60,7 @@ func (b Bars) names() plot.ConstantTicks {
 	return ticks
 }
 
-// row is where the bar i lies on the vertical axis.
+// row returns the position of bar i on the vertical axis.
 func row(i int, bars []Bar) float64 { return float64(len(bars) - 1 - i) }
 
 // barPlotter draws bars, whiskers and values as gonum's plotter.
@@ -79,10 +79,10 @@ func (b *barPlotter) DataRange() (xmin, xmax, ymin, ymax float64) {
 	return 0, xmax, 0, float64(len(b.bars) - 1)
 }
 
-// end is the right-most point of bar and whisker.
+// end returns the rightmost point of bar and whisker.
 func (b Bar) end() float64 { return max(b.Value, b.High) }
 
-// caption is what stands right of the bar.
+// caption returns the text to the right of the bar.
 func (b Bar) caption() string {
 	if b.Absent != "" {
 		return b.Absent
@@ -143,7 +143,7 @@ func (b Bar) draw(c draw.Canvas, appearance look, toX func(float64) vg.Length, y
 		{{X: low, Y: y - half/2}, {X: low, Y: y + half/2}},
 		{{X: high, Y: y - half/2}, {X: high, Y: y + half/2}},
 	}
-	// A rim of paper keeps it visible on a dark bar.
+	// A light rim keeps it visible on a dark bar.
 	c.StrokeLines(draw.LineStyle{Color: paper, Width: 2.6}, whisker...)
 	c.StrokeLines(draw.LineStyle{Color: ink, Width: 1.1}, whisker...)
 }

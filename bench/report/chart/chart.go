@@ -1,6 +1,6 @@
 // Package chart draws the benchmark's plots with gonum: bars with whiskers, and
 // curves over a logarithmic axis of percentiles. A Panel is one plot, a Figure a
-// titled sheet of panels. It knows forwarders by name only: a Palette gives each
+// titled sheet of panels. It knows forwarders only by name: a Palette gives each
 // its colour, the same in all figures of a run.
 package chart
 
@@ -17,8 +17,7 @@ type Panel interface {
 	draw(c draw.Canvas)
 }
 
-// Figure is a sheet of panels that belong together, with a title over them or
-// none.
+// Figure is a sheet of panels that belong together, with an optional title.
 type Figure struct {
 	File   string // name without extension
 	Title  string
@@ -30,17 +29,17 @@ const (
 	panelTitle   vg.Length = 21
 	figureTitle  vg.Length = 30
 	figureMargin vg.Length = 14
-	// fontSlack is how much wider text may be where an SVG is shown in another
-	// typeface, as DejaVu Sans is than the one it was measured in.
+	// fontSlack is how much wider text can be if an SVG is shown in another typeface:
+	// DejaVu Sans is wider than the one it was measured in.
 	fontSlack vg.Length = 1.2
 	gap       vg.Length = 22 // between panels
 	rim       vg.Length = 3
 )
 
-// columns is how many panels stand side by side.
+// columns is how many panels are side by side.
 func (f Figure) columns() int { return min(2, len(f.Panels)) }
 
-// rows are the panels line by line.
+// rows returns the panels line by line.
 func (f Figure) rows() [][]Panel {
 	var rows [][]Panel
 	for rest := f.Panels; len(rest) > 0; {
@@ -57,7 +56,7 @@ func rowHeight(row []Panel) (height vg.Length) {
 	return height
 }
 
-// titleHeight is the room for the title; a sheet with one panel needs none.
+// titleHeight returns the room for the title; a sheet with one panel needs none.
 func (f Figure) titleHeight() vg.Length {
 	if f.Title == "" {
 		return 0
@@ -65,7 +64,7 @@ func (f Figure) titleHeight() vg.Length {
 	return figureTitle
 }
 
-// size is the size of the whole sheet.
+// size returns the size of the whole sheet.
 func (f Figure) size() (width, height vg.Length) {
 	n := vg.Length(f.columns())
 	width = n*panelWidth + (n-1)*gap + 2*figureMargin
@@ -77,7 +76,7 @@ func (f Figure) size() (width, height vg.Length) {
 	return width, height
 }
 
-// draw paints the sheet, on paper of its own.
+// draw paints the sheet, with a background.
 func (f Figure) draw(c draw.Canvas) {
 	c.SetColor(paper)
 	c.Fill(c.Rectangle.Path())
@@ -94,14 +93,14 @@ func (f Figure) draw(c draw.Canvas) {
 	}
 }
 
-// drawTitle paints the panel's title and returns what is left below it, with a
-// rim for glyphs that are wider than gonum takes them for.
+// drawTitle paints the panel's title and returns the area below it, with a margin for
+// glyphs that are wider than gonum assumes.
 func drawTitle(c draw.Canvas, title string) draw.Canvas {
 	c.FillText(textStyle(12, bold), vg.Point{X: c.Min.X, Y: c.Max.Y - 12}, title)
 	return crop(c, c.Min.X+rim, c.Min.Y, c.Max.X-rim, c.Max.Y-panelTitle)
 }
 
-// crop is the part of c between two corners.
+// crop returns the part of c between two corners.
 func crop(c draw.Canvas, left, bottom, right, top vg.Length) draw.Canvas {
 	c.Rectangle = vg.Rectangle{Min: vg.Point{X: left, Y: bottom}, Max: vg.Point{X: right, Y: top}}
 	return c

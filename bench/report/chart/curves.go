@@ -10,7 +10,7 @@ import (
 )
 
 // Curves is a panel of latency over percentile, both logarithmic: each step to
-// the right looks at ten times fewer, slower requests.
+// the right is about ten times fewer, slower requests.
 type Curves struct {
 	Title   string
 	Curves  []Curve
@@ -23,8 +23,8 @@ type Curve struct {
 	Points []Point
 }
 
-// Point is a quantile, below 1, and the microseconds that this share of the
-// requests took at most.
+// Point is a quantile, below 1, and the latency in microseconds that this share of the
+// requests did not exceed.
 type Point struct{ Quantile, Micros float64 }
 
 const curvesPlot vg.Length = 230 // height without title and legend
@@ -32,8 +32,8 @@ const curvesPlot vg.Length = 230 // height without title and legend
 // Marked are the quantiles that carry a tick, and a mark on each curve.
 var Marked = []float64{0.5, 0.9, 0.99, 0.999}
 
-// Tail is where a quantile lies on the horizontal axis: the tenth of the tenth
-// of the requests are one step apart.
+// Tail returns the position of a quantile on the horizontal axis: a tenth of the remaining
+// requests is one step further.
 func Tail(quantile float64) float64 { return -math.Log10(1 - quantile) }
 
 // Name is the panel's title.
@@ -70,7 +70,7 @@ func (l Curves) legend() legend {
 	return key
 }
 
-// bounds are the smallest and the largest latency with some air around them.
+// bounds returns the smallest and the largest latency with some margin.
 func (l Curves) bounds() (low, high float64) {
 	low, high = math.Inf(1), 0
 	for _, curve := range l.Curves {
@@ -109,7 +109,7 @@ func (l *curvePlotter) Plot(c draw.Canvas, p *plot.Plot) {
 			c.StrokeLine2(draw.LineStyle{Color: grid, Width: 0.75}, c.Min.X, y, c.Max.X, y)
 		}
 	}
-	// The last drawn lies on top: ours come last in a run, so they do here.
+	// The last one drawn is on top: ours come last in a run, so they are on top here.
 	for _, curve := range l.curves {
 		curve.draw(c, l.palette[curve.Name], toX, toY)
 	}

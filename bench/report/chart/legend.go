@@ -18,14 +18,14 @@ const (
 	legendGap    vg.Length = 16
 )
 
-// entry is a name's place, from the legend's upper left corner.
+// entry is a name's position, relative to the legend's upper left corner.
 type entry struct {
 	name    string
 	x, line vg.Length
 }
 
 // entries flow from left to right like words. All have the same width, so that
-// they stand in columns.
+// they form columns.
 func (l legend) entries() (entries []entry, lines vg.Length) {
 	style := textStyle(10.5)
 	var pitch vg.Length

@@ -14,7 +14,7 @@ import (
 
 const pngDotsPerInch = 144
 
-// SVG is the figure as a file, on white paper wherever it is shown.
+// SVG returns the figure as a file, on a white background wherever it is shown.
 func (f Figure) SVG() ([]byte, error) {
 	width, height := f.size()
 	canvas := vgsvg.New(width, height)
@@ -22,7 +22,7 @@ func (f Figure) SVG() ([]byte, error) {
 	return encode(canvas)
 }
 
-// PNG is the figure as a file, at twice the resolution of a plain screen.
+// PNG returns the figure as a file, at twice the resolution of a plain screen.
 func (f Figure) PNG() ([]byte, error) {
 	width, height := f.size()
 	canvas := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(pngDotsPerInch))
@@ -32,7 +32,7 @@ func (f Figure) PNG() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// encode is the drawing with fonts that any machine has: Arial and Helvetica
+// encode writes the drawing with fonts that any machine has: Arial and Helvetica
 // have the widths that the layout was made with.
 func encode(canvas *vgsvg.Canvas) ([]byte, error) {
 	var out bytes.Buffer
@@ -44,9 +44,9 @@ func encode(canvas *vgsvg.Canvas) ([]byte, error) {
 	return bytes.ReplaceAll(out.Bytes(), []byte(named), []byte(fallback)), nil
 }
 
-// Inline is the panel as an SVG element to put into an HTML page: it scales with
-// its box, says what it shows to those who do not see it, has no background, and
-// takes its colours from the CSS variables of Style.
+// Inline returns the panel as an SVG element for an HTML page: it scales with its box,
+// describes itself to readers who cannot see it, has no background, and takes its
+// colours from the CSS variables of Style.
 func Inline(panel Panel, description string) (string, error) {
 	canvas := vgsvg.New(panelWidth, panel.height())
 	panel.draw(draw.New(canvas))
@@ -57,7 +57,7 @@ func Inline(panel Panel, description string) (string, error) {
 	svg := string(encoded)
 	_, body, found := strings.Cut(svg, `xmlns:xlink="http://www.w3.org/1999/xlink">`)
 	if !found {
-		return "", fmt.Errorf("the plot %q is not the SVG that vgsvg wrote so far: %.60q; adapt chart.Inline", panel.Name(), svg)
+		return "", fmt.Errorf("the plot %q is not in the form that vgsvg used to write: %.60q; adapt chart.Inline", panel.Name(), svg)
 	}
 	for _, s := range shades() {
 		body = strings.ReplaceAll(body, code(s.light), "var("+s.variable+")")
@@ -66,8 +66,8 @@ func Inline(panel Panel, description string) (string, error) {
 		html.EscapeString(description), panelWidth.Points(), panel.height().Points(), body), nil
 }
 
-// Style is the CSS that gives the colours of inline panels their values, for
-// light and for dark pages.
+// Style returns the CSS that sets the colours of inline panels, for light and for dark
+// pages.
 func Style() string {
 	var light, dark strings.Builder
 	for _, s := range shades() {
@@ -77,5 +77,5 @@ func Style() string {
 	return ":root{" + light.String() + "}\n@media (prefers-color-scheme:dark){:root{" + dark.String() + "}}\n"
 }
 
-// code is a colour as vgsvg writes it.
+// code returns a colour in the form that vgsvg writes.
 func code(c color.RGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c.B) }

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// The chrome's colours. None is black, which vgsvg leaves out of its styles and
-// which could then not follow the page into dark mode.
+// Colours of everything but the data. None is black, because vgsvg leaves black out of its
+// styles, so that it could not follow the page into dark mode.
 var (
 	paper = color.RGBA{R: 255, G: 255, B: 255, A: 255}
 	ink   = color.RGBA{R: 0x24, G: 0x29, B: 0x2f, A: 255}
@@ -21,8 +21,9 @@ var (
 	grid  = color.RGBA{R: 0xd8, G: 0xde, B: 0xe4, A: 255}
 )
 
-// look is how a forwarder is drawn everywhere: a colour for light and one for
-// dark paper, a mark and a dash pattern for those who tell colours apart badly.
+// look is how a forwarder is drawn everywhere: a colour for a light and one for a dark
+// background, and a mark and a dash pattern for readers who cannot distinguish colours
+// well.
 type look struct {
 	light, dark color.RGBA
 	glyph       draw.GlyphDrawer
@@ -35,7 +36,7 @@ var (
 	dotted = []vg.Length{2, 2}
 )
 
-// looks are the colours of Okabe and Ito, darkened where they would be lost on
+// looks are the colours of Okabe and Ito, darkened where they would be too faint on
 // white, with grey for the limit that no forwarder reaches.
 var looks = map[string]look{
 	"direct":     {hex(0x7f7f7f), hex(0xa8a8a8), draw.CrossGlyph{}, dotted},
@@ -49,7 +50,7 @@ var looks = map[string]look{
 	"epoll":      {hex(0x3d9bd1), hex(0x9bd7ff), draw.RingGlyph{}, solid},
 }
 
-// others are for names that are not known here, as rows of single features.
+// others are for names that are not known here, such as rows for single features.
 var others = []look{
 	{hex(0x5b3fa0), hex(0xb39ddb), draw.CircleGlyph{}, solid},
 	{hex(0x8a8a00), hex(0xd4d44a), draw.SquareGlyph{}, dashed},
@@ -66,8 +67,8 @@ func hex(rgb uint32) color.RGBA {
 // Palette gives each forwarder of a run its look.
 type Palette map[string]look
 
-// NewPalette is for all names of a run, so that each looks the same in all its
-// figures and like no other.
+// NewPalette returns a palette for all names of a run, so that each looks the same in all
+// figures and different from all others.
 func NewPalette(names []string) Palette {
 	p := make(Palette)
 	unknown := 0
@@ -85,8 +86,8 @@ func NewPalette(names []string) Palette {
 	return p
 }
 
-// other is the look of the i-th name that is not known here: a colour of its own,
-// and when these are used up, another mark and line.
+// other returns the look of the i-th name that is not known here: a colour of its own,
+// and when the colours are used up, another mark and line.
 func other(i int) look {
 	again := i / len(others)
 	appearance, shape := others[i%len(others)], others[(i+again)%len(others)]
@@ -97,8 +98,8 @@ func other(i int) look {
 	return appearance
 }
 
-// shade is one colour of the plots: on light paper, on dark, and the name of the
-// CSS variable that switches between them.
+// shade is one colour of the plots: on a light background, on a dark one, and the name of
+// the CSS variable that switches between them.
 type shade struct {
 	variable    string
 	light, dark color.RGBA
@@ -132,7 +133,7 @@ func textStyle(size vg.Length, heavy ...bool) text.Style {
 	return text.Style{Color: ink, Font: plotfont.From(typeface, size), Handler: plot.DefaultTextHandler}
 }
 
-// blank is a plot in the house style, without data.
+// blank returns a plot in our style, without data.
 func blank() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
@@ -148,11 +149,11 @@ func blank() *plot.Plot {
 	return p
 }
 
-// restyle changes font and colour and keeps the alignment.
+// restyle changes font and colour but keeps the alignment.
 func restyle(style *text.Style, size vg.Length) {
 	fresh := textStyle(size)
 	style.Color, style.Font = fresh.Color, fresh.Font
 }
 
-// finite is whether v can be drawn.
+// finite reports whether v can be drawn.
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

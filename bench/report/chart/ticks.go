@@ -27,12 +27,11 @@ func (evenTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// timeTicks marks a logarithmic axis of microseconds with times that a reader
-// knows: 50 µs, 1 ms, 2 s.
+// timeTicks marks a logarithmic axis of microseconds with familiar times: 50 µs, 1 ms, 2 s.
 type timeTicks struct{}
 
-// Ticks implements plot.Ticker: 1, 2 and 5 of each decade carry a label, only 1
-// when there are many decades.
+// Ticks implements plot.Ticker: 1, 2 and 5 of each decade have a label, or only 1 if there
+// are many decades.
 func (timeTicks) Ticks(low, high float64) []plot.Tick {
 	labelled := func(step int) bool { return step == 1 || step == 2 || step == 5 }
 	switch decades := math.Log10(high / low); {
@@ -58,7 +57,7 @@ func (timeTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// micros writes a round number of microseconds in the unit that suits it.
+// micros writes a round number of microseconds in a suitable unit.
 func micros(value float64) string {
 	switch {
 	case value >= 0.999e6:

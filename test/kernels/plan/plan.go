@@ -1,5 +1,5 @@
-// Package plan is what a machine and the guests that it boots tell each other: the
-// machine what is to run, a guest what came of it.
+// Package plan is what the machine and the guests that it boots exchange: the machine
+// says what to run, a guest reports the outcome.
 package plan
 
 import (

@@ -1,4 +1,4 @@
-// Package debian takes packages from the mirror of Debian that this machine's apt uses,
+// Package debian downloads packages from the Debian mirror that this machine's apt uses,
 // and leaves the machine's own packages alone.
 package debian
 
@@ -19,7 +19,7 @@ type Archive struct {
 	keyring        string
 }
 
-// ErrNone tells that this machine has no way to Debian's packages.
+// ErrNone means that this machine has no access to Debian's packages.
 var ErrNone = errors.New("no Debian mirror")
 
 // debianRelease matches how sources name a release, with what has its security

@@ -1,5 +1,5 @@
-// Package generated keeps the manual pages and completions of programs as they would be
-// made now of the table of options: it makes them, compares, and renews them when asked.
+// Package generated keeps the manual pages and completions of programs up to date with the
+// table of options: it makes them anew and compares, or renews them on request.
 package generated
 
 import (

@@ -28,7 +28,7 @@ func (m Metrics) Own(t testing.TB, name string) float64 {
 	return value
 }
 
-// MetricsAddress is where a program tells its metrics that was started with
+// MetricsAddress is where a program serves its metrics that was started with
 // --metrics= and SYSTEMD_LOG_LEVEL=debug.
 func (p *Process) MetricsAddress() Address {
 	p.t.Helper()

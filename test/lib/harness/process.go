@@ -49,7 +49,7 @@ func (p *Process) Signal(s syscall.Signal) {
 	}
 }
 
-// Running tells whether the process has not ended yet.
+// Running reports whether the process has not ended yet.
 func (p *Process) Running() bool {
 	select {
 	case <-p.exited:
@@ -177,7 +177,7 @@ type OpenFiles struct {
 	Others  int
 }
 
-// OpenFiles tells which descriptors the program has open. Those that it closes meanwhile
+// OpenFiles returns the descriptors that the program has open. Those that it closes meanwhile
 // may be left out.
 func (p *Process) OpenFiles() (open OpenFiles) {
 	p.t.Helper()
@@ -225,7 +225,7 @@ func (p *Process) Pause() {
 	Until(p.t, "the program to stop", p.Stopped)
 }
 
-// Stopped tells whether a SIGSTOP has stopped the program. Under strace it is in the
+// Stopped reports whether a SIGSTOP has stopped the program. Under strace it is in the
 // tracing stop (t of proc_pid_status(5)), but so it is for a moment at each of its
 // system calls: then the signal is still pending.
 func (p *Process) Stopped() bool {
@@ -239,13 +239,13 @@ func (p *Process) Stopped() bool {
 	return false
 }
 
-// Catches tells whether the program has a handler for a signal.
+// Catches reports whether the program has a handler for a signal.
 func (p *Process) Catches(signal syscall.Signal) bool {
 	p.t.Helper()
 	return p.inSet("SigCgt", signal)
 }
 
-// inSet tells whether a signal is in a set of /proc/PID/status.
+// inSet reports whether a signal is in a set of /proc/PID/status.
 func (p *Process) inSet(set string, signal syscall.Signal) bool {
 	p.t.Helper()
 	signals, err := strconv.ParseUint(p.statusField(set), 16, 64)

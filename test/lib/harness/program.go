@@ -54,7 +54,7 @@ func (p *Program) Executable(t testing.TB) string {
 	return p.Find(t)
 }
 
-// IsOurs tells whether the program is ours, whatever its engine.
+// IsOurs reports whether the program is ours, whatever its engine.
 func (p *Program) IsOurs() bool { return !p.Original }
 
 // Plain returns the program without the race detector, whose own memory and

@@ -2,7 +2,7 @@
 
 package harness
 
-// RaceBuilt tells whether the tests, and so the program under test, were built
+// RaceBuilt reports whether the tests, and so the program under test, were built
 // with the race detector.
 const RaceBuilt = false
 

@@ -4,7 +4,7 @@ package harness
 
 import "os"
 
-// RaceBuilt tells whether the tests, and so the program under test, were built
+// RaceBuilt reports whether the tests, and so the program under test, were built
 // with the race detector.
 const RaceBuilt = true
 

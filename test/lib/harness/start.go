@@ -131,7 +131,7 @@ func (p *Process) collect(o Options) {
 	p.afterStart = writer
 }
 
-// JournalStream is the variable by which a service manager tells that a file is
+// JournalStream is the variable by which a service manager says that a file is
 // a stream to the journal.
 func JournalStream(t testing.TB, file *os.File) string {
 	var stat unix.Stat_t

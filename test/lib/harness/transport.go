@@ -30,7 +30,7 @@ const (
 // Transports are those that every machine has.
 var Transports = []Transport{TCP4, TCP6, Unix, Abstract}
 
-// IsTCP tells whether the transport knows resets and ports.
+// IsTCP reports whether the transport knows resets and ports.
 func (tr Transport) IsTCP() bool { return tr == TCP4 || tr == TCP6 }
 
 // Address is where a socket listens.

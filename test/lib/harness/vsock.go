@@ -52,7 +52,7 @@ func parseVSOCK(text string) (*unix.SockaddrVM, error) {
 	return name, err
 }
 
-// loopback tells once why there is no loopback of VSOCK, by connecting over it.
+// loopback finds out once, by connecting, why there is no loopback of VSOCK.
 var loopback = sync.OnceValue(func() error {
 	listener, err := openVSOCK(newVSOCKAddress())
 	if err != nil {

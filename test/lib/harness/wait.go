@@ -28,7 +28,7 @@ func patience(usual time.Duration) time.Duration {
 // pollEvery is the pause between two looks at something that has no event.
 const pollEvery = 5 * time.Millisecond
 
-// Until waits until reached tells true, and fails the test if it never does. It
+// Until waits until reached returns true, and fails the test if it never does. It
 // is for what the kernel shows in /proc, which has no event to wait for.
 func Until(t testing.TB, what string, reached func() bool) {
 	t.Helper()

@@ -1,9 +1,9 @@
-// Package network makes network namespaces of a test's own, joins them by virtual
-// Ethernet links, and makes the links lose, delay and reorder packets. All of it by
-// netlink, so that it works where there are no ip, tc and nft commands.
+// Package network makes network namespaces for a test, joins them by virtual Ethernet
+// links, and makes the links lose, delay and reorder packets. It uses netlink for all of
+// this, so it works without the ip, tc and nft commands.
 //
-// A namespace has no name and no process of its own: it is gone, with its end of
-// each link, when the test closes it and nobody's sockets are in it any more.
+// A namespace has no name and no process of its own: it disappears, with its end of
+// each link, when the test has closed it and no sockets are left in it.
 package network
 
 import (

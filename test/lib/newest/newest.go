@@ -1,7 +1,7 @@
-// Package newest has the newest systemd-socket-proxyd there is, of Debian unstable, for
-// tests to compare with beside the one that the machine has. It is unpacked into a
-// folder with the C library that it was made for, and run by that one's loader, so it
-// runs on older systems, and nothing is installed.
+// Package newest provides the newest systemd-socket-proxyd, from Debian unstable, for
+// tests to compare with in addition to the one on the machine. It is unpacked into a
+// folder together with the C library that it was built for, and run by that library's
+// loader, so it runs on older systems, and nothing is installed.
 package newest
 
 import (
@@ -20,14 +20,14 @@ const cacheVariable = "NEWEST_CACHE"
 // packages are what it takes; they bring all libraries that the program is linked to.
 var packages = []string{"systemd", "libsystemd-shared", "libc6"}
 
-// launcher starts the program by the loader beside it, wherever the folder is.
+// launcher starts the program by the loader in the same folder, wherever that is.
 const launcher = `#!/bin/sh
 here=${0%/*}/usr/lib
 libraries=$here/x86_64-linux-gnu
 exec "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries:$libraries/systemd" "$here/systemd/systemd-socket-proxyd" "$@"
 `
 
-// errOtherMachine tells that this machine cannot run it.
+// errOtherMachine means that this machine cannot run it.
 var errOtherMachine = errors.New("the newest systemd-socket-proxyd is taken for amd64 only")
 
 // Path is where the program is. The error says that it was not fetched, and how to.

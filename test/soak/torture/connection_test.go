@@ -21,7 +21,7 @@ type connection struct {
 	over    bool
 }
 
-// note is a line of what has happened, for those who ask why.
+// note is a line about what has happened, to explain a violation.
 type note struct {
 	at   time.Duration
 	who  role
@@ -85,5 +85,5 @@ func (s *stage) forget(c *connection) {
 	s.account.played++
 }
 
-// mayArrive tells that a client that has left has said who it is.
+// mayArrive reports whether a client that has left had said who it is.
 func (e *end) mayArrive() bool { return e.sent >= identitySize && !e.sawBreak }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// role tells the two ends of a connection apart.
+// role distinguishes the two ends of a connection.
 type role int
 
 const (

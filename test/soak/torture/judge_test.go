@@ -64,7 +64,7 @@ func (e *end) judgeBreak(err error) {
 	}
 }
 
-// mayBreak tells whether what an end has done may break the connection for the other one.
+// mayBreak reports whether what an end has done may break the connection for the other one.
 func (e *end) mayBreak(of *end) bool {
 	return e.reset || e.unread || e.sawBreak || e.left && max(of.sent, of.tried) > e.got
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // What the kernel knows of the proxy's sockets, for those who ask why: that of an end that
-// was never told is in a state that tells whether the kernel had been.
+// was never told is in a state that reports whether the kernel had been.
 
 // ports are those of an end's TCP socket; of another family's, they are zero.
 type ports struct{ own, peer int }
@@ -53,7 +53,7 @@ func (e *end) proxySide() (state, queues string) {
 	return "", ""
 }
 
-// kernelSays is that for those who read.
+// kernelSays is the same for a reader.
 func (e *end) kernelSays() string {
 	if e == nil || !e.tcp {
 		return ""
@@ -70,7 +70,7 @@ func (e *end) kernelSays() string {
 // The proxy cannot tell what its kernel does not know; --keepalive= finds out. Nor can an
 // end be told of the proxy's reset then.
 
-// untold tells that an end has been reset, and that the proxy's kernel does not know.
+// untold reports whether an end has been reset and the proxy's kernel does not know.
 func (e *end) untold() bool {
 	if !e.reset && !(e.tcp && e.unread) {
 		return false
@@ -131,7 +131,7 @@ func table(family string) (lines [][]string) {
 	return lines
 }
 
-// socketOf is what the kernel tells of a socket, by its inode.
+// socketOf returns what the kernel says about a socket, by its inode.
 func socketOf(inode string) string {
 	for _, family := range []string{"tcp", "unix"} {
 		for _, fields := range table(family) {

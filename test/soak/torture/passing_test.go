@@ -164,7 +164,7 @@ func (s *stage) abandon(c *connection) {
 	}
 }
 
-// urgentOverUnix tells whether this kernel has urgent data over UNIX sockets.
+// urgentOverUnix reports whether this kernel has urgent data over UNIX sockets.
 var urgentOverUnix = sync.OnceValue(func() bool {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

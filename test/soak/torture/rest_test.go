@@ -60,7 +60,7 @@ func (s *stage) judgeKept(sockets []string) {
 	}
 }
 
-// harmless tells whether the proxy may write a line: that a client has sent no header,
+// harmless reports whether the proxy may write a line: that a client has sent no header,
 // as those do that leave at once.
 func (s *stage) harmless(line string) bool {
 	return s.setting.headers && strings.HasPrefix(line, "no usable PROXY header")

@@ -95,5 +95,5 @@ func (r route) String() string {
 	return text[r.tcp(client)] + " to " + text[r.tcp(target)]
 }
 
-// passes tells whether descriptors that are sent with bytes arrive.
+// passes reports whether descriptors that are sent with bytes arrive.
 func (r route) passes() bool { return !r.tcp(client) && !r.tcp(target) }

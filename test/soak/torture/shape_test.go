@@ -94,7 +94,7 @@ func (d dice) spoil(p, other *part, waitsToSay, waitsToEnd bool) {
 	d.add(p, endStep)
 }
 
-// waits tells that a part must receive before it goes on sending.
+// waits reports whether a part must receive before it goes on sending.
 func (p *part) waits() bool {
 	return slices.ContainsFunc(p.tracks[sending], func(s step) bool { return strings.HasPrefix(s.name, "await") })
 }

@@ -26,7 +26,7 @@ func (c *clock) tick() {
 }
 
 // standsStill is how long nothing may happen on a connection while anybody owes
-// anything, 8 s as a rule: longer than the kernel waits before it sends again what was
+// anything, normally 8 s: longer than the kernel waits before it sends again what was
 // dropped for want of room.
 var standsStill = harness.Patience * 2 / 5
 
@@ -103,7 +103,7 @@ func (s *stage) standsStill(c *connection) {
 	one.violated(violationProcess, "stands still, and nobody owes anything: the plan is wrong")
 }
 
-// awaitsBreak tells that an end does nothing else any more.
+// awaitsBreak reports whether an end does nothing else any more.
 func (e *end) awaitsBreak() bool { return e.lostBreak() != violationLostBreak }
 
 // lostBreak is the kind of violation if an end is not told of a break.
@@ -116,7 +116,7 @@ func (e *end) lostBreak() string {
 	return violationLostBreak
 }
 
-// takesNothing tells that an end receives nothing, as its plan says.
+// takesNothing reports whether an end receives nothing, as its plan says.
 func (e *end) takesNothing() bool {
 	t := &e.tracks[receiving]
 	return !t.over() && (t.step().name == takeNothingStep.name || t.step().name == awaitBreakStep.name)

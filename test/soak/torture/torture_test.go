@@ -4,20 +4,20 @@
 // A connection has two ends, client and target, each of which follows its part of a
 // plan (plan_test.go): steps that send, receive, pause, end, leave or reset
 // (step_test.go). Each byte is checked against its offset. How each end saw the other
-// go is judged by what that one has done (judge_test.go). Nothing may stand still
+// one go is judged by what the other one did (judge_test.go). Nothing may stall
 // (still_test.go), and when all have gone nothing may be left (rest_test.go). Meanwhile
-// the proxy's process is stopped now and then, and goes on (stop_test.go).
+// the proxy's process is stopped now and then, and resumed (stop_test.go).
 //
-// All ends of a run are served by one thread (loop_test.go): what one of them has done
-// is known when another one is judged.
+// One thread serves all ends of a run (loop_test.go): so when an end is judged, it is
+// known what the other one has done.
 //
 // Plain `go test` plays each setting for a few seconds, `make torture` for DURATION. A
-// violation tells its seed and its connection:
+// violation names its seed and its connection:
 //
 //	TEST_SEED=SEED                plays the same plans again, in the same order
 //	TORTURE_CONNECTION=NUMBER     plays that one plan of them, over and over
-//	TORTURE_WITHOUT=urgent,hold   leaves out what is named there, to look for what is
-//	                              behind it; see ingredients
+//	TORTURE_WITHOUT=urgent,hold   leaves out what is named there, to narrow down the
+//	                              cause; see ingredients
 //	PROXY_EXECUTABLE=PATH         tortures another build of the program
 package torture
 

@@ -2,7 +2,7 @@ package activation
 
 import "testing"
 
-func TestDial(t *testing.T) {
+func TestNetAddress(t *testing.T) {
 	for spec, want := range map[string][2]string{
 		"80":                {"tcp", "[::]:80"},
 		"127.0.0.1:80":      {"tcp", "127.0.0.1:80"},
@@ -10,13 +10,13 @@ func TestDial(t *testing.T) {
 		"/run/x":            {"unix", "/run/x"},
 		"@name":             {"unix", "@name"},
 	} {
-		if network, address, err := Dial(spec); err != nil || network != want[0] || address != want[1] {
-			t.Errorf("Dial(%q) = %q, %q, %v; want %q", spec, network, address, err, want)
+		if network, address, err := NetAddress(spec); err != nil || network != want[0] || address != want[1] {
+			t.Errorf("NetAddress(%q) = %q, %q, %v; want %q", spec, network, address, err, want)
 		}
 	}
 	for _, spec := range []string{"example.org:80", "vsock:2:80"} {
-		if _, _, err := Dial(spec); err == nil {
-			t.Errorf("%s is taken", spec)
+		if _, _, err := NetAddress(spec); err == nil {
+			t.Errorf("%s was accepted", spec)
 		}
 	}
 }
