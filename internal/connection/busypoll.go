@@ -2,11 +2,10 @@ package connection
 
 import "time"
 
-// BusyPoll decides for one worker whether to poll for a while before it sleeps. A
-// sleep costs two switches of the thread and, where the core has gone to sleep
-// too, the time to wake that: more than a short wait itself. A poll that finds
-// nothing has wasted its time and the core's, so it is given up until a sleep has
-// turned out to be short enough to be worth polling.
+// BusyPoll decides for one worker whether to poll for a while before it sleeps. A sleep
+// costs two thread switches and, if the core has gone to sleep too, the time to wake it: more
+// than a short wait itself. A poll that finds nothing wastes time and keeps the core busy, so
+// polling stops until a sleep turns out to have been short enough to be worth a poll.
 //
 // The idea is that of the kernel's own drivers/cpuidle/governors/haltpoll.c.
 type BusyPoll struct {

@@ -11,12 +11,12 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// Progress is how far a connect has come.
+// Progress is how far a connect has got.
 type Progress uint8
 
 const (
 	NotBegun Progress = iota
-	Begun             // the socket will tell of its end
+	Begun             // the kernel will report on the socket when it is over
 	Done              // the target is connected
 )
 

@@ -1,14 +1,14 @@
-// Package connection owns what a connection does outside its bytes, from accept to close,
-// for both engines: one life, which a [Keeper] leads for all connections of a worker, and
-// two movers. An engine embeds a [Connection] and its two [Half] in what it knows of a
-// connection itself, embeds the Keeper in its worker, and gives it a [Mover]: what the
-// kernel interface makes different. The Keeper calls it a few times for each connection,
-// and never for a message.
+// Package connection owns what a connection does apart from its bytes, from accept to close,
+// for both engines: one life, which a [Keeper] leads for all connections of a worker, and two
+// movers. An engine embeds a [Connection] and its two [Half] values in what it knows about a
+// connection itself, embeds the Keeper in its worker, and gives it a [Mover]: the part that
+// depends on the kernel interface. The Keeper calls the Mover a few times for each
+// connection, and never for a message.
 //
 // Invariants:
-//   - A connection belongs to one worker; everything here runs on its thread, but for what
-//     is said to come by its inbox.
-//   - What excludes each other is one value: [State].
+//   - A connection belongs to one worker; everything here runs on its thread, except what is
+//     said to come through its inbox.
+//   - Where only one of several conditions can hold, they are one value: [State].
 package connection
 
 import (
@@ -24,8 +24,7 @@ import (
 // NoFD stands for a descriptor that is not open.
 const NoFD = -1
 
-// Connection joins a client to a target. Its worker alone touches it, from accept to
-// close.
+// Connection joins a client to a target. Only its worker touches it, from accept to close.
 type Connection struct {
 	Slot       uint32
 	Generation uint32 // counts the slot's uses

@@ -16,8 +16,8 @@ import (
 // errTimedOut is why a lookup was given up.
 var errTimedOut = errors.New("resolving it took longer than the connect timeout")
 
-// Dial is a connection's way through its target's addresses: each is tried in
-// order until one answers.
+// Dial goes through the addresses of a connection's target: each is tried in order until one
+// answers.
 type Dial struct {
 	addresses []target.Address // shared, read only
 	partial   bool             // others may be found

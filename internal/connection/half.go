@@ -5,8 +5,8 @@ import (
 	"uring-socket-proxyd/internal/report"
 )
 
-// Half is what both engines know of one direction of a connection: receive -> hold -> send
-// -> end.
+// Half is what both engines know about one direction of a connection: receive -> hold ->
+// send -> end.
 type Half struct {
 	Connection          *Connection
 	Source, Destination *Side

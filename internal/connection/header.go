@@ -11,18 +11,19 @@ import (
 	"uring-socket-proxyd/internal/proxyprotocol"
 )
 
-// Prologue is what a connection sends to its target before anything that is received
-// from its client later on.
+// Prologue is what a connection sends to its target before anything that is received from
+// its client later on.
 //
-// Where clients begin with a header, it is received first: into Room, until Received
-// says that it is complete. Then, or else at once, complete makes the bytes.
+// Where clients begin with a header, that is received first: into Room, until Received says
+// that it is complete. Only then does complete make the bytes; without such a header it makes
+// them at once.
 type Prologue struct {
-	// Bytes are the header for the target, and what came behind the client's own.
+	// Bytes are the header for the target, and what came after the client's own.
 	// Nil while the prologue is not complete.
 	Bytes []byte
 
-	// Late tells that its time was over when something had come that was yet to be
-	// received: if that does not complete the header, nothing will.
+	// Late means that time was up when something had come that was still to be received:
+	// if that does not complete the header, nothing will.
 	Late bool
 
 	received []byte

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// HeaderTime is how long a client may take for its PROXY header, from when it was
-// accepted. The specification advises at least 3 seconds: a lost packet is sent again
-// after that at the latest.
+// HeaderTime is how long a client may take to send its PROXY header, from when it was
+// accepted. The specification advises at least 3 seconds, within which a lost packet is sent
+// again.
 const HeaderTime = 5 * time.Second
 
 var (

@@ -9,8 +9,8 @@ import (
 	"uring-socket-proxyd/internal/wheel"
 )
 
-// Keeper leads the life of a worker's connections. It is embedded in the engine's worker,
-// whose thread alone touches it but for the inbox and the counts.
+// Keeper leads the life of a worker's connections. It is embedded in the engine's worker, and
+// only that worker's thread touches it, except for the inbox and the counts.
 type Keeper struct {
 	*crew.Services // shared with the other workers
 
@@ -66,7 +66,7 @@ func (k *Keeper) Init(policy *forward.Policy, services *crew.Services, workers *
 	}
 }
 
-// SystemSockets are the real sockets, with what the policy says of them.
+// SystemSockets returns the real sockets, with the settings that the policy has for them.
 func SystemSockets(policy *forward.Policy) socket.System {
 	return socket.System{Keepalive: policy.Keepalive, MostUnsent: policy.Limits.Unsent, Passer: socket.NewPasser()}
 }

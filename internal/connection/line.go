@@ -1,6 +1,6 @@
 package connection
 
-// Line is halves that wait for something, in order.
+// Line is a queue of halves that wait for something.
 type Line struct {
 	waiting []placeInLine
 	head    int

@@ -14,7 +14,7 @@ import (
 type Listener struct {
 	Index     uint32
 	Route     *forward.Route
-	Accepting bool // an accept is under way, or whoever comes is told of
+	Accepting bool // an accept is under way, or the kernel reports clients that come
 
 	pause time.Duration // the last one after an error
 	timer *Timer        // ends it

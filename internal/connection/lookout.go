@@ -9,9 +9,9 @@ import (
 // Once in a while, as long as there is reason to, a worker looks at all connections: at
 // what a side that leaves has left behind, which may not stand for ever.
 
-// LookAfter is the time between two looks. So it is, about, how long bytes of a source that
-// is broken may stand of which the destination takes none, and how long a client counts
-// that waits for its target and has ended its stream.
+// LookAfter is the time between two looks. So it is also about how long the bytes of a broken
+// source are kept while the destination takes none, and how long a client that waits for its
+// target still counts as there after it has ended its stream.
 const LookAfter = time.Second
 
 // looksBeforeLeft is at how many looks a client must have waited for its target before it

@@ -10,29 +10,30 @@ import (
 	"uring-socket-proxyd/internal/socket"
 )
 
-// Mover is an engine as its Keeper sees it. None of these calls is made for a message.
+// Mover is an engine as its Keeper sees it. None of these calls is made for each message.
 type Mover interface {
 	// Begin returns the connection of a slot, which is free, with its halves bound to it
 	// (Bind), and forgets what the mover knows of the slot's last one. Slots that are new
 	// come in order.
 	Begin(slot uint32) *Connection
-	// Watch has a client watched: Heard is called with what the kernel says of it, or
-	// ReadHeader once something has come. An error is for want of memory.
+	// Watch watches a client: Heard is called with what the kernel says about it, or
+	// ReadHeader once something has come. An error means that memory is short.
 	Watch(c *Connection, what Watched) error
-	// Connect connects the target to the address being tried, or goes on where that has
-	// begun. Connected, or Reached if it is Done, is called then; not after an error.
+	// Connect connects to the address of the target that is being tried, or goes on with a
+	// connect that has begun. Then Connected is called, or Reached if progress is Done;
+	// neither after an error.
 	Connect(c *Connection, progress Progress) error
-	// TimeOut gives a connect up. Connected, or ConnectFailed, is called with an ETIMEDOUT.
+	// TimeOut gives up a connect. Connected, or ConnectFailed, is called with an ETIMEDOUT.
 	TimeOut(c *Connection)
 	// Forward prepares to move the bytes of a connection whose target is connected, first
 	// those of TakePrologue. Proceed is called with both halves then.
 	Forward(c *Connection)
-	// Proceed has a half go on.
+	// Proceed makes a half go on.
 	Proceed(h *Half)
-	// LetGo gives back what a half holds that is done, and ends what is under way for it.
+	// LetGo gives back what a finished half holds, and ends what is under way for it.
 	LetGo(h *Half)
-	// AtRest tells whether the kernel knows of nothing that is under way for a connection
-	// that is over. If it does, the mover ends that, and calls Settle again.
+	// AtRest reports whether the kernel has nothing under way any more for a connection
+	// that is over. If it has, the mover ends that, and calls Settle again.
 	AtRest(c *Connection) bool
 	// Close closes a socket, now or with what else is under way.
 	Close(fd int)
@@ -54,7 +55,7 @@ type listener interface {
 	Looked()
 }
 
-// Watched is what a client is watched for.
+// Watched is what a client is being watched for.
 type Watched uint8
 
 const (

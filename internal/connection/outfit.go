@@ -12,8 +12,8 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// EarlyRoom is for how many bytes there is room that travel with a connect. The kernel
-// takes what fits into a packet.
+// EarlyRoom is how much room there is for bytes that travel with a connect. The kernel takes
+// as many as fit into a packet.
 const EarlyRoom = 4 << 10
 
 // errClientLeft tells that a client's address is not known any more, as it has reset

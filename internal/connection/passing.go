@@ -10,13 +10,13 @@ import (
 
 // What connection/passing.go says of descriptors that are passed on is done here.
 
-// Receipt is what has come of a receive.
+// Receipt is the result of a receive.
 type Receipt uint8
 
 const (
 	Bytes   Receipt = iota
 	Nothing         // there is nothing
-	Again           // it is to be done once more
+	Again           // the receive is to be repeated
 	Over            // the half receives nothing more
 )
 

@@ -9,8 +9,8 @@ import (
 	"uring-socket-proxyd/internal/wheel"
 )
 
-// Silence is since when nothing has moved on a connection, for --idle-timeout=, and whether
-// its peers answer, for --keepalive=.
+// Silence records since when nothing has moved on a connection, for --idle-timeout=, and
+// whether its peers answer, for --keepalive=.
 type Silence struct {
 	Active wheel.Tick // when bytes last moved
 

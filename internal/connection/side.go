@@ -1,6 +1,6 @@
 package connection
 
-// Side is a socket of a connection.
+// Side is one of a connection's two sockets.
 type Side struct {
 	FD  int
 	TCP bool

@@ -2,11 +2,11 @@ package connection
 
 import "fmt"
 
-// State is where a connection is in its life. What can be told from its halves, or from
-// what an engine has in flight, is not stored again. On its way to the target a connection
-// may have to wait: for a descriptor, to try again, or for room in the target's backlog.
-// From there it goes on where it was. The picture in docs/architecture.md has all ways from
-// state to state, and TestLife sees to it that there are no others.
+// State is where a connection is in its life. What follows from its halves, or from what an
+// engine has in flight, is not stored again. On its way to the target a connection may have
+// to wait: for a descriptor, for its next try, or for room in the target's backlog.
+// Afterwards it goes on where it was. The picture in docs/architecture.md shows every change
+// of state, and TestLife makes sure that there are no others.
 type State uint8
 
 const (
@@ -42,7 +42,7 @@ func (k *Keeper) enter(c *Connection, s State) {
 // Awaits tells whether the client waits for its target, and has nothing else to do.
 func (s State) Awaits() bool { return s >= WaitingForDescriptor && s <= WaitingForBacklog }
 
-// Mode is what a worker is about.
+// Mode is what a worker is doing.
 type Mode uint8
 
 const (

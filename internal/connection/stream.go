@@ -12,10 +12,10 @@ import (
 // Streams stand in line for their turns; between two of them the worker looks for what has
 // happened, so that a message waits for one turn at most.
 
-// Tuning is where a half changes its ways. Tests make all of it small.
+// Tuning says when a half changes the way it moves bytes. Tests use small values.
 type Tuning struct {
 	SmallSplice   int    // a splice of at most that many bytes is small
-	MessagesAfter uint32 // small ones in a row that make a stream copy messages again
+	MessagesAfter uint32 // so many small ones in a row make a stream copy messages again
 	TurnBytes     int    // bytes that a stream may move before others get their turn
 }
 
@@ -24,8 +24,8 @@ var defaultTuning = Tuning{SmallSplice: 4 << 10, MessagesAfter: 32, TurnBytes: f
 // streamAfter large pieces in a row make a stream.
 const streamAfter = 2
 
-// KeepPipes is how many idle pipes a worker keeps for reuse. Most streams need one for
-// their turn only.
+// KeepPipes is how many idle pipes a worker keeps for reuse. Most streams need one only for
+// their turn.
 const KeepPipes = 8
 
 // streak is what a half's way is judged by.

@@ -2,8 +2,8 @@ package connection
 
 import "time"
 
-// Timer is one of a worker's few: accept pauses, watchdog, full backlogs. Connections have
-// none; their time limits are on the wheel.
+// Timer is one of a worker's few timers: for pauses of accepting, the watchdog, full backlogs.
+// Connections have none; their time limits are on the wheel.
 type Timer struct {
 	Index   int // counts a worker's timers
 	keeper  *Keeper

@@ -2,13 +2,13 @@ package connection
 
 import "fmt"
 
-// Reading is what a half's source is doing for an engine whose operations are in flight
-// for a while. One that makes its calls inline has none.
+// Reading is what a half's source is doing, in an engine whose operations are in flight for a
+// while. An engine that makes its calls inline does not use it.
 type Reading uint8
 
 const (
 	ReadingNothing   Reading = iota
-	ReadingStarved           // it waits in line for a free buffer
+	ReadingStarved           // it queues for a free buffer
 	ReadingRecv              // a recv is in flight
 	ReadingRecvStops         // ... and is being cancelled
 	ReadingPoll              // a poll for bytes is in flight
@@ -28,7 +28,7 @@ func (r Reading) String() string {
 	return name(int(r), "nothing", "starved", "recv", "recv that is being cancelled", "poll", "poll that is being cancelled")
 }
 
-// Writing is the same of its destination.
+// Writing is the same for its destination.
 type Writing uint8
 
 const (
@@ -59,7 +59,7 @@ const (
 
 func (w Way) String() string { return name(int(w), "messages", "pieces", "splice") }
 
-// Input is what a half's source has said of its stream.
+// Input is what a half's source has said about its stream.
 type Input uint8
 
 const (

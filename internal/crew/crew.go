@@ -1,16 +1,16 @@
-// Package crew has what an engine's workers do together: who of them serves a client, how
-// many connections there are, when all of them end, and what they tell others. An engine
-// makes its workers the members of a [Crew]; what it is given for that beside the settings
-// is in [Services].
+// Package crew is what an engine's workers do together: which of them serves a client, how
+// many connections there are, when all workers end, and what they report. An engine makes
+// its workers the members of a [Crew]; what it is given for that besides the settings is in
+// [Services].
 //
 // Invariants:
 //
-//   - Whoever is let in by [Crew.Admit] gives the place back exactly once, by [Crew.Leave]
-//     or [Crew.Dismiss].
-//   - What other threads have for a worker goes through its [Inbox] and runs on its own
-//     thread. A [statistics.Counter] is written by its worker alone, and read by anyone.
-//   - Nothing here waits on a worker's thread: not for the resolver, the log, the service
-//     manager, or whoever asks for metrics.
+//   - The place of a client that [Crew.Admit] lets in is given back exactly once, by
+//     [Crew.Leave] or [Crew.Dismiss].
+//   - What other threads have for a worker goes through its [Inbox] and runs on the worker's
+//     own thread. Only its worker writes a [statistics.Counter]; anyone can read it.
+//   - Nothing here makes a worker's thread wait: not for the resolver, the log, the service
+//     manager, or a client that asks for metrics.
 package crew
 
 import (
@@ -24,34 +24,34 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// Member is a worker as its crew sees it. What Sample, Retire, Resume and Stop ask
-// for runs on the worker's own thread, by its inbox.
+// Member is a worker as its crew sees it. The crew posts calls of Sample, Retire, Resume and
+// Stop to the worker's inbox, so they run on the worker's own thread.
 type Member interface {
 	Inbox() *Inbox
 	Counters() *statistics.Counters
-	// Sample tells how the worker is.
+	// Sample returns how the worker is doing.
 	Sample() statistics.Sample
-	// Retire makes the worker stop accepting and call Crew.Quiet once no client
-	// can come of it any more. Its connections go on.
+	// Retire makes the worker stop accepting, and call Crew.Quiet once none of its accepts
+	// can bring a client any more. Its connections go on.
 	Retire()
 	// Resume makes it accept again.
 	Resume()
 	// Stop makes it stop accepting, reset its connections, and end.
 	Stop()
-	// LongestSilent tells for how long nothing has moved on the one of its half-open
-	// connections on which that is longest; false if it has none that may be given up.
+	// LongestSilent returns how long nothing has moved on the half-open connection that
+	// has been silent longest; false if the worker has none that may be given up.
 	LongestSilent() (time.Duration, bool)
 	// GiveUpLongestSilent resets that connection if it has been silent for long enough
-	// (GiveUpAfter), and tells whether it has.
+	// (GiveUpAfter), and reports whether it did.
 	GiveUpLongestSilent() bool
 }
 
-// Crew is an engine's workers, which end together and share the connections. Each
-// accepts on all listeners; the clients it lets in go to whoever has the fewest
+// Crew is an engine's workers, which share the connections and end together. Each accepts
+// on all listeners; the clients that are let in go to the worker with the fewest
 // connections.
 //
-// An engine has it make the workers (Hire) and run them (Serve). A worker takes the clients
-// in its inbox.
+// An engine calls Hire to make the workers, and Serve to run them. A worker takes the
+// clients in its inbox.
 type Crew struct {
 	policy   *forward.Policy
 	services *Services
@@ -79,23 +79,23 @@ const (
 	phaseStopping
 )
 
-// Client is an accepted client on its way to its worker, which has been let in unless
-// it is in Services.Clients.
+// Client is an accepted client on its way to its worker. It has been let in, unless it is
+// in Services.Clients.
 type Client struct {
 	Route *forward.Route
 	FD    int // owned by whoever holds the Client
-	// Reserve holds the place of its target's descriptor, where those may run out; 0 if
-	// there is none. Owned like FD.
+	// Reserve keeps a descriptor for its target where descriptors may run out; 0 if there
+	// is none. Owned like FD.
 	Reserve int
 }
 
-// Verdict is what becomes of a client that has been accepted.
+// Verdict is what happens to a client that has been accepted.
 type Verdict uint8
 
 const (
 	Refused Verdict = iota // it is to be closed
 	LetIn
-	Waits // it is the crew's now, which lets it in or closes it
+	Waits // the crew owns it now, and will let it in or close it
 )
 
 // New returns a crew for policy.Workers members, still to join. It takes the place of

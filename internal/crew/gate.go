@@ -14,8 +14,8 @@ type Gate struct {
 // dormant is the unit of Gate.state for connections that are.
 const dormant = 1 << 32
 
-// MaxConnections is how many connections an engine can tell apart; a limit above
-// it means as many.
+// MaxConnections is how many connections an engine can tell apart; a higher limit means
+// this one.
 const MaxConnections = 1 << 24
 
 // NewGate returns a gate that lets limit connections in at a time. idle, if not

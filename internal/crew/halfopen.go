@@ -2,16 +2,17 @@ package crew
 
 import "time"
 
-// HalfOpen is what a crew keeps of a connection one side of which has ended its stream, with
-// all of that delivered. The other side may yet answer, or may never end: nobody can tell. So
-// such a connection is kept while there is room. Its zero value is of one that is not.
+// HalfOpen is what a crew records about a connection when one side has ended its stream and
+// all of it is delivered. The other side may still answer, or may never end; nobody can tell,
+// so such a connection is kept while there is room. The zero value means that the connection
+// is not half-open.
 type HalfOpen struct {
 	is      bool
 	dormant bool // its target has ended: see Gate.Sleep
 }
 
-// GiveUpAfter is for how long nothing must have moved on a half-open connection before it
-// is reset in favour of a new client.
+// GiveUpAfter is how long a half-open connection must have been silent before it is reset in
+// favour of a new client.
 const GiveUpAfter = 2 * time.Second
 
 // BeginHalfOpen notes that one side of a connection has ended, the target or the client.

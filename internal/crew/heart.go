@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// Heart turns the beats of all workers into watchdog keep-alives: one is sent
-// when each worker has beaten since the last, so that a single hung event loop
-// is enough to be noticed.
+// Heart turns the beats of all workers into watchdog keep-alives: one is sent once every
+// worker has beaten since the last, so a single hung event loop is enough to be noticed.
 type Heart struct {
 	interval time.Duration
 	all      uint64        // a bit for each worker

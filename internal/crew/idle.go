@@ -6,10 +6,11 @@ import (
 )
 
 // IdleClock ends a crew once there has been no connection for a while, and calls expired
-// before. As in the original, it starts when the last connection ends, never before the first.
+// just before. As in the original, it starts when the last connection ends, never before the
+// first.
 //
-// It costs a clock reading for each connection that ends, not a timer: the one
-// timer that runs looks at when that was last, and sleeps on if it was too recent.
+// It costs a clock reading for each connection that ends, not a timer: its one timer checks
+// when a connection last ended, and sleeps again if that is too recent.
 type IdleClock struct {
 	after   time.Duration
 	expired func()

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inbox is the one place where other goroutines reach a worker: resolver answers,
-// requests to stop, clients that other workers have accepted. A worker that waits
-// in the kernel is woken through an eventfd, which it reads in its own way before
-// it takes what has come.
+// Inbox is the only way for other goroutines to reach a worker: answers of the resolver,
+// requests to stop, clients that other workers have accepted. A worker that waits in the
+// kernel is woken through an eventfd, which it reads in its own way before it takes what
+// has come.
 type Inbox struct {
 	eventfd int
 

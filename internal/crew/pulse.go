@@ -7,11 +7,11 @@ import (
 	"uring-socket-proxyd/internal/statistics"
 )
 
-// Pulse has somebody told how it is going, every interval while anything changes, and
-// never otherwise: an idle program sleeps. A nil Pulse tells nobody.
+// Pulse reports how the engine is doing, once an interval while anything changes, and never
+// otherwise: an idle program sleeps. A nil Pulse reports to nobody.
 //
-// It has no timer while nothing changes. Then workers look, once in each round of their
-// loops, whether they have done anything since it was told last.
+// It has no timer while nothing changes. Workers then check, once in each round of their
+// loops, whether they have done anything since the last report.
 type Pulse struct {
 	interval time.Duration
 	tell     func(statistics.Counts)
@@ -28,7 +28,7 @@ type watched struct {
 	seen     atomic.Uint64
 }
 
-// StatusInterval is how often the service manager is told.
+// StatusInterval is how often the service manager gets a report.
 const StatusInterval = 5 * time.Second
 
 // NewPulse returns a pulse that calls tell, on a goroutine of its own. It beats again

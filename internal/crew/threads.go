@@ -8,7 +8,7 @@ type Worker interface {
 	// Run is the event loop. It returns once the worker has been told to end and has no
 	// connection left, or with a fault, after which it may have some.
 	Run() error
-	// Release frees what the worker holds, connections included that a fault has left.
+	// Release frees what the worker holds, including connections that a fault has left.
 	Release()
 }
 

@@ -2,19 +2,19 @@ package forward
 
 import "net/netip"
 
-// Outbound is how connections leave for their targets, as far as these are on TCP. Zero
-// is as the kernel has it.
+// Outbound says how connections to targets on TCP are made. The zero value leaves everything
+// to the kernel.
 type Outbound struct {
-	// FastOpen has the first bytes travel with the connect, if there are any: those
+	// FastOpen makes the first bytes travel with the connect, if there are any: those
 	// of the prologue, and what the client has sent by then. They stay where they are
-	// until the target is connected, so that a connect that fails has lost nothing.
+	// until the target is connected, so that a connect that fails loses nothing.
 	FastOpen bool
 	// Mark is as in socket.Outfit.
 	Mark uint32
 	// Bind4 and Bind6 are the addresses to connect from, each to a target's addresses
 	// of the same family. If both are invalid the kernel chooses.
 	Bind4, Bind6 netip.Addr
-	// Transparent has each connection come from its client's address.
+	// Transparent makes each connection come from its client's address.
 	Transparent bool
 }
 

@@ -11,7 +11,7 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// ErrNoFastOpen is why connects to targets are ordinary ones in spite of FastOpen.
+// ErrNoFastOpen says why connects to targets are ordinary ones in spite of FastOpen.
 var ErrNoFastOpen = errors.New("the sysctl net.ipv4.tcp_fastopen disables it for clients; set its bit 1")
 
 // Check finds out at start what would fail at each connection: privileges that are

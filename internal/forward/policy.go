@@ -5,8 +5,8 @@ import "time"
 // MaxWorkers bounds Policy.Workers.
 const MaxWorkers = 64
 
-// Policy is the settings of an engine. It is made once, before the engine, and shared by
-// all its workers.
+// Policy holds the settings of an engine. It is made once, before the engine, and shared by
+// all workers.
 type Policy struct {
 	Routes   []Route
 	Limits   Limits
@@ -14,14 +14,14 @@ type Policy struct {
 	// Keepalive is as in socket.System.
 	Keepalive time.Duration
 	Workers   int           // threads that move bytes, from 1 to MaxWorkers
-	BusyPoll  time.Duration // for how long workers poll before they sleep; 0 is not at all
+	BusyPoll  time.Duration // how long workers poll before they sleep; 0 is not at all
 
 	ProxyProtocol ProxyProtocol
 	Outbound      Outbound
 
 	LogConnections bool // a line for each connection at its end
-	// Timed makes workers count how long connections take, which costs three looks
-	// at the clock for each.
+	// Timed makes workers measure how long connections take, which costs three clock
+	// readings for each.
 	Timed bool
 }
 

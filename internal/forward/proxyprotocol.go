@@ -2,11 +2,11 @@ package forward
 
 import "uring-socket-proxyd/internal/proxyprotocol"
 
-// ProxyProtocol is what connections do of the PROXY protocol: nothing, if zero.
+// ProxyProtocol says what connections do with PROXY headers. The zero value does nothing.
 type ProxyProtocol struct {
 	// Send is the version of the header that a target gets before anything else.
 	Send proxyprotocol.Version
-	// Accept tells that each client begins with a header, which is taken off.
+	// Accept means that each client begins with a header, which is removed.
 	Accept bool
 }
 

@@ -12,7 +12,7 @@ const (
 // socket(7)).
 const usualUnsent = 208 << 10
 
-// Given tells which of the sizes are the user's own, and stay.
+// Given says which of the sizes the user has set; these do not change.
 type Given struct{ Buffer, Pool bool }
 
 // Within makes sizes smaller until what all workers and connections may hold fits a limit

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Timeouts bound how long connections wait. 0 is no bound.
+// Timeouts bound how long connections wait. 0 means no bound.
 type Timeouts struct {
 	Connect time.Duration // for the lookup of a target, and for each of its addresses
 	Idle    time.Duration // while no byte moves, either way
-	Retry   time.Duration // from accept on: for how long a target that cannot be reached is tried again
+	Retry   time.Duration // how long after accept a target that cannot be reached is still tried again
 }
 
 // Any tells whether there is a bound at all.

@@ -13,8 +13,8 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// Account is what is kept of a connection for the line that --log-connections writes
-// at its end. Without that option there is none: a nil Account, which its methods take.
+// Account is what is recorded about a connection for the line that --log-connections writes
+// at its end. Without that option it is nil, which its methods accept.
 type Account struct {
 	began  time.Time
 	client unix.Sockaddr // nil if the kernel did not tell

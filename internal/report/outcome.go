@@ -3,8 +3,8 @@ package report
 // Outcome is how a connection has ended, in the words of the log.
 type Outcome uint8
 
-// Of the first two, both streams have been delivered whole, and the name tells whose
-// was over first. After any other, both sides are reset, or the client is closed when
+// With ClientEnded and TargetEnded, both streams have been delivered whole, and the name says
+// whose ended first. After any later one, both sides are reset, or the client is closed if
 // there was no target for it.
 const (
 	Open Outcome = iota

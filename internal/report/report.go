@@ -1,9 +1,10 @@
-// Package report writes the lines that are logged of connections, and those of the counters.
-// A flood of connections must not become one of lines: of each kind only a few are written
-// in a while, see throttle.go.
+// Package report writes the log lines about connections, and those of the counters. A flood of
+// connections must not become a flood of lines: only a few of each kind are written in a
+// while, see throttle.go.
 //
-// A [Reports] may be used from any goroutine, and never waits: the queue behind the log
-// does not. It knows of nobody who decides: what a line says is handed to it as values.
+// A [Reports] can be used from any goroutine, and never waits, as the queue behind the log
+// does not. It calls none of the code that makes decisions: what a line says is passed to it
+// as values.
 package report
 
 import (
@@ -22,7 +23,7 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// Reports writes the lines of an engine.
+// Reports writes the log lines of an engine.
 type Reports struct {
 	log       *slog.Logger
 	policy    *forward.Policy

@@ -1,5 +1,5 @@
-// Package resolver looks targets up off the data path: whoever asks goes on, and is told
-// on another goroutine. What is asked for at the same time is looked up once.
+// Package resolver looks up targets off the data path: the caller goes on, and gets the
+// answer on another goroutine. Callers that ask for the same target meanwhile share a lookup.
 package resolver
 
 import (
@@ -10,7 +10,7 @@ import (
 	"uring-socket-proxyd/internal/target"
 )
 
-// Resolver looks targets up without blocking the caller.
+// Resolver looks up targets without blocking the caller.
 type Resolver interface {
 	// Lookup calls done, once and on another goroutine, with the target's addresses in
 	// order of preference. Unless whole is set they may be those of one family, if the
@@ -18,10 +18,10 @@ type Resolver interface {
 	Lookup(t target.Target, whole bool, done func(Answer))
 }
 
-// Answer is what has come of a lookup.
+// Answer is the result of a lookup.
 type Answer struct {
 	Addresses []target.Address // at least one if there is no error; must not be changed
-	Partial   bool             // they are of one family, and the other may have some
+	Partial   bool             // the addresses are of one family, and there may be some of the other
 	Err       error
 }
 

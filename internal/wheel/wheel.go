@@ -1,6 +1,6 @@
 // Package wheel holds the time limits of a worker's connections: ten thousand of them at
 // the price of one timer. A [Wheel] belongs to one worker, has no lock and reads no clock:
-// whoever uses it says what time it is, in [Tick]s of the worker's own clock.
+// the caller says what time it is, in [Tick]s of the worker's own clock.
 package wheel
 
 import (
@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Wheel holds a worker's alarms, one for each connection that has a time limit. To
-// set one, to cancel it and to find those that are due takes the same time however
-// many there are.
+// Wheel holds a worker's alarms, one for each connection that has a time limit. Setting one,
+// cancelling it and finding those that are due take the same time however many there are.
 //
 // As in the kernel's own wheel (kernel/time/timer.c, since 4.8), an alarm is put into
 // a slot whose width grows with its distance, and stays there: it never goes off
@@ -18,8 +17,8 @@ import (
 // tick that it was set in.
 //
 // It goes off in two steps, so that a worker which finds both an alarm and an event of
-// a connection can handle the event first: Collect finds what is due, and Fire lets go
-// off what has been neither set again nor cancelled since.
+// a connection can handle the event first: Collect finds the alarms that are due, and Fire
+// sets off those that have been neither set again nor cancelled since.
 type Wheel struct {
 	clock    Tick   // up to which alarms have been collected
 	occupied uint16 // a bit for each level with alarms
@@ -27,7 +26,7 @@ type Wheel struct {
 	due      alarmList // collected, in the order of their time
 }
 
-// Tick is a time in milliseconds since a moment of the worker's choosing.
+// Tick is a time in milliseconds since a moment that the worker chooses.
 type Tick int64
 
 // Duration is the time between two ticks of which t is the difference.
@@ -58,7 +57,7 @@ type wheelLevel struct {
 // alarmList is alarms in the order in which they were put in.
 type alarmList struct{ first, last *Alarm }
 
-// Alarm is a place in a wheel, embedded in what it is for. Its zero value is not set.
+// Alarm is an alarm of a wheel, embedded in what it is for. Its zero value is not set.
 type Alarm struct {
 	Connection uint32 // the slot of its connection
 
