@@ -45,15 +45,7 @@ func (w *worker) receiveCopying(h *half) bool {
 // nothing handles a receive that has brought nothing: an error, or the end. It reports
 // whether anything came of it.
 func (w *worker) nothing(h *half, errno syscall.Errno) bool {
-	switch errno {
-	case unix.EAGAIN:
-		h.from.readable = false
-	case unix.EINTR:
-	case 0:
-		w.SourceEnded(&h.Half)
-	default:
-		w.SourceFailed(&h.Half)
-	}
+	h.from.readable = w.ReceivedNothing(&h.Half, errno) != connection.Nothing
 	return h.from.readable
 }
 

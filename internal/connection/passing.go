@@ -3,27 +3,23 @@ package connection
 import (
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"uring-socket-proxyd/internal/report"
 )
 
-// What connection/passing.go says of descriptors that are passed on is done here.
+// Descriptors that come over a UNIX socket are passed on over another one, with the byte
+// that they came with. Both engines do that alike, by inline calls:
+//
+//   - A half receives up to the next byte with descriptors, or from that byte on, and
+//     receives no more until all of that has been sent. So it holds the descriptors of
+//     one message at most, and they go with the first byte of what it holds.
+//   - Once they are sent, or can no longer be, they are closed by another thread, as a
+//     close may wait for whoever has passed them. Until then the half receives nothing,
+//     and its connection keeps its place. Its sockets are closed in the same way: what
+//     their peers have left in them is closed with them.
+//   - If any is lost, the connection is reset: a message never arrives with fewer.
 
-// Receipt is the result of a receive.
-type Receipt uint8
-
-const (
-	Bytes   Receipt = iota
-	Nothing         // there is nothing
-	Again           // the receive is to be repeated
-	Over            // the half receives nothing more
-)
-
-func (r Receipt) String() string { return name(int(r), "bytes", "nothing", "again", "over") }
-
-// ReceivePassing receives n bytes into a block, on a half that passes descriptors on, up to the next
-// bytes that came with some. Those of the first bytes are the half's from now on.
+// ReceivePassing receives n bytes into a block, on a half that passes descriptors on, up to
+// the next bytes that came with some. Those of the first bytes are the half's from now on.
 func (k *Keeper) ReceivePassing(h *Half, block []byte) (int, Receipt) {
 	n, passed, err := k.Sockets.Receive(h.Source.FD, block)
 	return n, k.receivedPassing(h, n, passed, err)
@@ -35,20 +31,12 @@ func (k *Keeper) receivedPassing(h *Half, n int, passed []int, err error) Receip
 		err = k.Policy.SparePassed(passed)
 	}
 	switch errno, ofSocket := err.(syscall.Errno); {
-	case errno == unix.EAGAIN:
-		return Nothing
-	case errno == unix.EINTR:
-		return Again
-	case ofSocket:
-		k.SourceFailed(h)
-		return Over
+	case ofSocket || err == nil && n == 0:
+		return k.ReceivedNothing(h, errno)
 	case err != nil: // some cannot be passed on
 		k.Reports.Passing(h.Connection.Route.Listener, err)
 		h.Connection.Outcome.Note(report.DescriptorsLost)
 		k.discardBoth(h)
-		return Over
-	case n == 0:
-		h.End()
 		return Over
 	}
 	k.Received(h, n)

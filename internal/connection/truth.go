@@ -13,6 +13,34 @@ import (
 // says of a stream is not always so: docs/kernel-claims.md lists what the engines rest on.
 // Here they look again where a claim is known to be false at times.
 
+// Receipt is the result of a receive.
+type Receipt uint8
+
+const (
+	Bytes   Receipt = iota
+	Nothing         // there is nothing
+	Again           // the receive is to be repeated
+	Over            // the half receives nothing more
+)
+
+func (r Receipt) String() string { return name(int(r), "bytes", "nothing", "again", "over") }
+
+// ReceivedNothing handles a receive that has brought no bytes: an error, or the end if that
+// is 0.
+func (k *Keeper) ReceivedNothing(h *Half, errno syscall.Errno) Receipt {
+	switch errno {
+	case unix.EAGAIN:
+		return Nothing
+	case unix.EINTR:
+		return Again
+	case 0:
+		k.SourceEnded(h)
+	default:
+		k.SourceFailed(h)
+	}
+	return Over
+}
+
 // SourceFailed handles a source that broke. What came before is still sent, as long as the
 // destination takes any, then that is reset; nothing more can be sent to the source.
 func (k *Keeper) SourceFailed(h *Half) {
