@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -225,18 +226,26 @@ func (p *Process) Pause() {
 	Until(p.t, "the program to stop", p.Stopped)
 }
 
-// Stopped reports whether a SIGSTOP has stopped the program. Under strace it is in the
-// tracing stop (t of proc_pid_status(5)), but so it is for a moment at each of its
-// system calls: then the signal is still pending.
+// Stopped reports whether a SIGSTOP has stopped the program: all of its threads. Under
+// strace they are in the tracing stop (t of proc_pid_stat(5)) then, but so is each thread
+// for a moment at each of its system calls, without the others or with the signal pending.
 func (p *Process) Stopped() bool {
 	p.t.Helper()
-	switch p.statusField("State")[0] {
-	case 'T':
-		return true
-	case 't':
-		return !p.inSet("SigPnd", syscall.SIGSTOP) && !p.inSet("ShdPnd", syscall.SIGSTOP)
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.PID()))
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	return false
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has just ended
+		}
+		_, fields, _ := strings.Cut(string(text), ") ") // behind the name
+		if fields == "" || !strings.ContainsRune("Tt", rune(fields[0])) {
+			return false
+		}
+	}
+	return !p.inSet("SigPnd", syscall.SIGSTOP) && !p.inSet("ShdPnd", syscall.SIGSTOP)
 }
 
 // Catches reports whether the program has a handler for a signal.
