@@ -130,14 +130,17 @@ func (w *worker) happened(c *transfer, h *half, events uint32) {
 	s.writable = s.writable || events&(unix.EPOLLOUT|gone) != 0
 	s.urgent = s.urgent || events&unix.EPOLLPRI != 0
 	s.drained = s.drained && events&(unix.EPOLLPRI|unix.EPOLLRDHUP|gone) == 0
-	switch {
-	case c.State == connection.Greeting:
+	if c.State == connection.Greeting {
 		w.ReadHeader(&c.Connection)
-		return
+		if c.Generation != generation {
+			return
+		}
+	}
+	switch {
 	case c.State == connection.Connecting && !h.FromClient():
 		w.connecting(c)
 		return
-	case events&(unix.EPOLLRDHUP|gone) != 0:
+	case events&(unix.EPOLLRDHUP|gone) != 0: // perhaps behind a header: nothing else tells of it
 		w.Heard(&h.Half, int16(events)) // poll(2) has the same bits
 	}
 	for i := range c.halves {

@@ -56,7 +56,6 @@ func (k *Keeper) ReadHeader(c *Connection) {
 		case complete:
 			k.Headers.Leave(c.Prologue)
 			if k.completePrologue(c) {
-				k.Restless() // its client may have ended its stream meanwhile
 				k.resolve(c)
 			}
 			return

@@ -31,6 +31,12 @@ var lateResetCases = []Case{
 		Run:    overCrews(lateResetWhileWaiting),
 	},
 	{
+		Name:   "reset/behind-a-header",
+		Shows:  "a client that resets right behind its PROXY header, a request and its end ends the connection, though the target holds on",
+		Except: notOriginal("what it does with a PROXY header depends on its version"),
+		Run:    overCrews(resetBehindHeader),
+	},
+	{
 		Name:   "reset/beside-a-stuck-peer",
 		Shows:  "a reset by one side ends the connection even while the other takes nothing",
 		Except: notOriginal("it never does"),
@@ -123,6 +129,31 @@ func lateResetWhileWaiting(t *testing.T, p *harness.Program, workers string) {
 	}
 	client.Reset()
 	harness.Until(t, "the client to be given up", func() bool { return proxy.Descriptors() <= before })
+}
+
+// resetBehindHeader has all of that come while the program is stopped: one event tells of it
+// all, when the program looks for the header alone.
+func resetBehindHeader(t *testing.T, p *harness.Program, workers string) {
+	script, _ := harness.Hand()
+	tcp, onUNIX := harness.Serve(t, harness.TCP4, script), harness.Serve(t, harness.Unix, script)
+	for _, target := range []string{tcp.Target(), onUNIX.Target()} {
+		proxy := harness.StartProxyWith(t, p, harness.TCP4, harness.Options{
+			Args: []string{workers, "--accept-proxy-protocol", target}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},
+		})
+		proxy.AwaitLine("^forwarding: ")
+		before := proxy.Descriptors()
+		for range 5 {
+			client := proxy.Dial(t)
+			harness.Until(t, "the client to be accepted", func() bool { return proxy.Descriptors() > before })
+			whilePaused(t, proxy, func() {
+				client.SendText("PROXY UNKNOWN\r\na request")
+				client.EndWriting()
+				client.AwaitDelivered()
+				client.Reset()
+			})
+			harness.Until(t, "the connection to end", func() bool { return proxy.Descriptors() <= before })
+		}
+	}
 }
 
 // stuckPair is the kinds of sockets of a connection of which one side resets while the
