@@ -27,7 +27,10 @@ func Report() (reports []FeatureReport, err error) {
 		err = features.Missing()
 	}
 	for _, f := range uring.Probed {
-		report := FeatureReport{Name: f.Name, Since: f.Since, Toggle: f.Toggle, Why: f.Why}
+		report := FeatureReport{Name: f.Name, Since: f.Since, Why: f.Why}
+		if f.Switchable() {
+			report.Toggle = f.Toggle
+		}
 		if tried {
 			if present := features.Has(f); features.Failure(f) == nil {
 				report.Present = &present

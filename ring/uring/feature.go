@@ -30,6 +30,9 @@ var (
 		"one operation receives all messages of a half", (*prober).unboundedRecv}
 	FeatureDeferTaskrun = &Feature{"IORING_SETUP_DEFER_TASKRUN", "6.1", "defer-taskrun", true,
 		"completions come in batches, when the worker asks", setupFlag(deferTaskrun)}
+	// Never used, but a Selection may name it: it could once be switched off.
+	featureIncrementalBuffers = &Feature{"IOU_PBUF_RING_INC", "6.12", "incremental-buffers", false,
+		"a receive that is run by a thread of the kernel's does not tell what it spends", (*prober).incrementalBuffers}
 	// The kernel has no name of its own for it: sqe->optlen bounds what a
 	// multishot recv takes in all.
 	FeatureRecvLimit = &Feature{"IORING_RECV_MULTISHOT (optlen)", "6.17", "recv-limit", true,
@@ -54,8 +57,7 @@ var Probed = []*Feature{
 	FeatureRestrictions,
 	FeatureSplice,
 	FeatureSQPoll,
-	{"IOU_PBUF_RING_INC", "6.12", "", false,
-		"a receive that is run by a thread of the kernel's does not tell what it spends", (*prober).incrementalBuffers},
+	featureIncrementalBuffers,
 	{"IORING_OP_SHUTDOWN", "5.11", "", false,
 		"the kernel runs it on another thread: 100 times as slow", opcode(giouring.OpShutdown)},
 	{"IORING_OP_SPLICE", "5.7", "", false,
@@ -84,7 +86,8 @@ func ParseSelection(list string) (Selection, error) {
 			continue
 		}
 		name := item[1:]
-		if (item[0] != '-' && item[0] != '+') || !slices.Contains(toggles(), name) {
+		known := slices.Contains(toggles(), name) || name == featureIncrementalBuffers.Toggle
+		if (item[0] != '-' && item[0] != '+') || !known {
 			return nil, fmt.Errorf("%q names no feature that can be switched; write -NAME or +NAME with one of %s", item, strings.Join(toggles(), ", "))
 		}
 		s[name] = item[0] == '+'
@@ -92,15 +95,18 @@ func ParseSelection(list string) (Selection, error) {
 	return s, nil
 }
 
-// toggles are the names that a Selection knows.
+// toggles are the names of what a Selection can switch.
 func toggles() (names []string) {
 	for _, f := range Probed {
-		if f.Toggle != "" {
+		if f.Switchable() {
 			names = append(names, f.Toggle)
 		}
 	}
 	return names
 }
+
+// Switchable reports whether a Selection can switch a feature.
+func (f *Feature) Switchable() bool { return f.Toggle != "" && f != featureIncrementalBuffers }
 
 // wants reports whether a feature should be used if the kernel has it.
 func (s Selection) wants(f *Feature) bool {
@@ -129,7 +135,7 @@ func (f Features) Has(feature *Feature) bool { return f.present[feature] }
 
 // Uses tells whether the engine uses a feature.
 func (f Features) Uses(feature *Feature) bool {
-	return f.present[feature] && f.selection.wants(feature)
+	return f.present[feature] && f.selection.wants(feature) && feature != featureIncrementalBuffers
 }
 
 // InUse returns the toggles of the features that the engine uses.
@@ -161,8 +167,8 @@ func (f Features) Unmet() (unmet []Unmet) {
 			continue
 		case feature == FeatureDeferTaskrun && f.present[FeatureSQPoll]:
 			why = errors.New("it cannot be combined with sqpoll")
-		case f.present[feature]:
-			why = errors.New("it needs recv-limit, which this kernel lacks")
+		case f.present[feature]: // featureIncrementalBuffers
+			why = errors.New("it could alter bytes, so it is never used")
 		default:
 			why = &tooOld{feature.Name, feature.Since}
 		}
