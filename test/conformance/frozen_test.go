@@ -124,13 +124,12 @@ func frozenHeader(t *testing.T, p *harness.Program, workers string) {
 		Args: []string{workers, "--accept-proxy-protocol", target.Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},
 	})
 	proxy.AwaitLine("^forwarding: ")
-	before := proxy.Descriptors()
+	before := proxy.Sockets()
 	var clients []*harness.Conn
 	for range frozen {
 		clients = append(clients, proxy.Dial(t))
 	}
-	// The runtime may have opened some of its own since.
-	harness.Until(t, "the clients to be accepted", func() bool { return proxy.Descriptors() >= before+frozen })
+	harness.Until(t, "the clients to be accepted", func() bool { return proxy.Sockets() >= before+frozen })
 	proxy.Pause()
 	for i, client := range clients {
 		client.SendText("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")

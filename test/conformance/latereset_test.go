@@ -119,16 +119,16 @@ func lateResetWhileWaiting(t *testing.T, p *harness.Program, workers string) {
 		Args: []string{workers, deafTarget(t, harness.TCP4).Target()}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},
 	})
 	proxy.AwaitLine("^forwarding: ")
-	before := proxy.Descriptors()
+	before := proxy.Sockets()
 	client := proxy.Dial(t)
 	client.SendText("a request")
 	client.EndWriting()
 	<-time.After(latePauses[1]) // as above
-	if proxy.Descriptors() <= before {
+	if proxy.Sockets() <= before {
 		t.Error("it does not wait")
 	}
 	client.Reset()
-	harness.Until(t, "the client to be given up", func() bool { return proxy.Descriptors() <= before })
+	harness.Until(t, "the client to be given up", func() bool { return proxy.Sockets() <= before })
 }
 
 // resetBehindHeader has all of that come while the program is stopped: one event tells of it
@@ -141,17 +141,17 @@ func resetBehindHeader(t *testing.T, p *harness.Program, workers string) {
 			Args: []string{workers, "--accept-proxy-protocol", target}, Env: []string{"SYSTEMD_LOG_LEVEL=debug"},
 		})
 		proxy.AwaitLine("^forwarding: ")
-		before := proxy.Descriptors()
+		before := proxy.Sockets()
 		for range 5 {
 			client := proxy.Dial(t)
-			harness.Until(t, "the client to be accepted", func() bool { return proxy.Descriptors() > before })
+			harness.Until(t, "the client to be accepted", func() bool { return proxy.Sockets() > before })
 			whilePaused(t, proxy, func() {
 				client.SendText("PROXY UNKNOWN\r\na request")
 				client.EndWriting()
 				client.AwaitDelivered()
 				client.Reset()
 			})
-			harness.Until(t, "the connection to end", func() bool { return proxy.Descriptors() <= before })
+			harness.Until(t, "the connection to end", func() bool { return proxy.Sockets() <= before })
 		}
 	}
 }

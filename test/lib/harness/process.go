@@ -203,6 +203,10 @@ func (p *Process) OpenFiles() (open OpenFiles) {
 	return open
 }
 
+// Sockets counts the program's open sockets. Unlike all of its descriptors, they are those of
+// connections alone but for the listeners, and Go's runtime opens none.
+func (p *Process) Sockets() int { return len(p.OpenFiles().Sockets) }
+
 // ResidentBytes is the program's resident memory.
 func (p *Process) ResidentBytes() int64 {
 	p.t.Helper()
