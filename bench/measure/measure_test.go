@@ -134,7 +134,14 @@ func TestSyscalls(t *testing.T) {
 				t.Skipf("not possible here: %v", err)
 			}
 			defer counter.(interface{ Stop() }).Stop()
-			time.Sleep(100 * time.Millisecond)
+			before, err := CPU(session)
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "dd goes on", func() bool {
+				used, err := CPU(session)
+				return err == nil && used > before+30*time.Millisecond
+			})
 			if n, err := counter.Count(); err != nil || n < 100 {
 				t.Errorf("counted %d, %v", n, err)
 			}
