@@ -133,7 +133,7 @@ func fallsBack(t *testing.T, m *Machine) {
 	m.Start()
 	m.Fetch()
 	const reason = "^io_uring cannot be used, forwarding with epoll: reason=.*a seccomp filter refuses io_uring, .*" +
-		"allow io_uring_setup, io_uring_enter and io_uring_register in the one"
+		"allow io_uring_setup, io_uring_enter and io_uring_register in the filter"
 	m.Await(proxyService, reason)
 	m.wantEngine()
 	m.Stop()
