@@ -47,9 +47,8 @@ func (w *worker) TimeOut(c *connection.Connection) { w.ConnectFailed(c, syscall.
 
 // Forward implements connection.Mover.
 func (w *worker) Forward(of *connection.Connection) {
-	c := w.of(of)
-	c.target.writable = true
+	w.of(of).target.writable = true
 	if prologue := w.TakePrologue(of); len(prologue) > 0 {
-		w.received(&c.halves[0], w.PutPrologue(of, prologue, w.block))
+		w.received(w.half(of.ToTarget()), w.PutPrologue(of, prologue, w.block))
 	}
 }

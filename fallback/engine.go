@@ -57,8 +57,7 @@ func newWorker(policy *forward.Policy, services *crew.Services, workers *crew.Cr
 }
 
 // prepare takes what the worker needs of the system.
-func (w *worker) prepare() error {
-	var err error
+func (w *worker) prepare() (err error) {
 	if w.block, err = bufpool.Map(w.Policy.BlockSize()); err != nil {
 		return err
 	}
