@@ -64,12 +64,10 @@ func fullBacklogOfAnother(t *testing.T, p *harness.Program, workers string) {
 	late := harness.Dial(t, other.Address)
 	late.SendText("hello")
 	harness.Until(t, "another client to wait", func() bool { return process.Descriptors() == before+2*(waits+1) })
-	script, accepted := harness.Hand()
-	harness.ServeOn(t, well, script)
 	for range filled {
-		next(t, accepted)
+		harness.AcceptOne(t, well)
 	}
-	far := next(t, accepted)
+	far := harness.AcceptOne(t, well)
 	far.ExpectText("hello")
 	far.SendText("hello to you")
 	late.ExpectText("hello to you")
